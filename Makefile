@@ -1,0 +1,40 @@
+# Every target makes the environment first if it is missing; a second call skips what is done.
+PYTHON ?= python3.11
+BIN := .venv/bin
+ENV := .venv/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install lock format lint test demo notebooks build clean
+
+help:  ## say what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(ENV)  ## make .venv with the pinned versions
+
+$(ENV): requirements.lock pyproject.toml
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	touch $(ENV)
+
+lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
+	uv pip compile pyproject.toml --group dev --constraint constraints.in --universal \
+		--python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements.lock
+
+demo: $(ENV)  ## synthetic rainforest -> training -> prediction -> true LWLRAP, in minutes
+	$(BIN)/python -m rfcx_audio.train
+	
+lint: $(ENV)  ## ruff (format, rules) and the type checker
+	$(BIN)/ruff format --check src tests
+	$(BIN)/ruff check src tests
+	$(BIN)/basedpyright
+
+format: $(ENV)  ## let ruff mend what it can
+	$(BIN)/ruff format src tests
+	$(BIN)/ruff check --fix src tests
+
+test: $(ENV)  ## all tests
+	$(BIN)/python -m pytest
+
+clean:  ## remove the environment and what runs and tests left; keeps the data cache
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist runs

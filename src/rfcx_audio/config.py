@@ -1,0 +1,81 @@
+"""Configuration: the only file that knows Hydra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import hydra
+from hydra import compose, initialize_config_dir
+from hydra.experimental.callback import Callback as SweepCallback
+from hydra.utils import instantiate
+from omegaconf import DictConfig, OmegaConf
+
+__all__ = [
+    "CONF_DIR",
+    "DictConfig",
+    "SweepCallback",
+    "build",
+    "config_text",
+    "entry_point",
+    "load_config",
+    "parse_config",
+]
+
+_SHIPPED = Path(__file__).parent / "conf"
+CONF_DIR = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2] / "conf"
+"""The folder of configuration groups: inside the package when installed from a wheel, otherwise
+the checkout's."""
+
+
+def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfig:
+    """The composed configuration, as a notebook or a test wants it.
+
+    Args:
+        name: of a root file in `conf/`, without its ending.
+        overrides: as on the command line, for example `["model=tiny", "loss=bce"]`.
+    """
+    with initialize_config_dir(config_dir=str(CONF_DIR), version_base="1.3"):
+        return compose(config_name=name, overrides=list(overrides))
+
+
+def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_target_` names)
+    """What a configuration node describes, with plain lists and dicts inside.
+
+    Args:
+        node: a mapping with `_target_` and arguments; nested mappings are built first.
+        arguments: further keyword arguments for the constructor.
+    """
+    return instantiate(node, _convert_="all", **arguments)
+
+
+def config_text(config: DictConfig) -> str:
+    """The configuration as YAML with every interpolation resolved."""
+    return OmegaConf.to_yaml(config, resolve=True)
+
+
+def parse_config(text: str, changes: dict[str, Any] | None = None) -> DictConfig:
+    """The inverse of `config_text`, with some values changed.
+
+    Args:
+        text: YAML.
+        changes: new values by dotted key, for example `{"model.encoder.pretrained": False}`.
+    """
+    config = OmegaConf.create(text)
+    for key, value in (changes or {}).items():
+        OmegaConf.update(config, key, value)
+    return config
+
+
+def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+    """Makes a function of a configuration into a command with overrides and multirun.
+
+    Args:
+        name: of the root file in `conf/`.
+    """
+
+    def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
+        return hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(task)
+
+    return decorate
