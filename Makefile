@@ -21,8 +21,8 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --group dev --constraint constraints.in --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
-demo: $(ENV)  ## synthetic rainforest -> training -> prediction -> true LWLRAP, in minutes
-	$(BIN)/python -m rfcx_audio.train
+
+
 	
 lint: $(ENV)  ## ruff (format, rules) and the type checker
 	$(BIN)/ruff format --check src tests

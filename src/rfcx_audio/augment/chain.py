@@ -1,0 +1,66 @@
+"""Steps that change training crops on the device, one after another."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from rfcx_audio.batch import Labels
+
+
+class Step(Protocol):
+    """One augmentation: a signal and its labels in, the same shapes out."""
+
+    def __call__(
+        self, signal: Tensor, labels: Labels, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
+        """Draws once for every example, from the generator only."""
+        ...
+
+
+class Chain:
+    """Named steps in order; no step is the identity.
+
+    Args:
+        waveform: steps for (batch, samples), before the front end.
+        spectrogram: steps for (batch, channels, mels, frames), behind it.
+    """
+
+    def __init__(
+        self,
+        waveform: dict[str, Step] | None = None,
+        spectrogram: dict[str, Step] | None = None,
+    ) -> None:
+        self.waveform = waveform or {}
+        self.spectrogram = spectrogram or {}
+
+    def on_waveform(
+        self, waveform: Tensor, labels: Labels, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
+        """The waveform steps, in order."""
+        for step in self.waveform.values():
+            waveform, labels = step(waveform, labels, generator)
+        return waveform, labels
+
+    def on_spectrogram(
+        self, spectrogram: Tensor, labels: Labels, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
+        """The spectrogram steps, in order."""
+        for step in self.spectrogram.values():
+            spectrogram, labels = step(spectrogram, labels, generator)
+        return spectrogram, labels
+
+
+def uniform(
+    shape: tuple[int, ...], low: float, high: float, like: Tensor, generator: torch.Generator
+) -> Tensor:
+    """Uniform draws on the device of `like`."""
+    unit = torch.rand(shape, device=like.device, generator=generator)
+    return low + (high - low) * unit
+
+
+def chosen(probability: float, like: Tensor, generator: torch.Generator) -> Tensor:
+    """(batch,) bool: which examples a step applies to."""
+    return torch.rand(len(like), device=like.device, generator=generator) < probability

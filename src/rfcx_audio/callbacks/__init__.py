@@ -1,0 +1,17 @@
+"""What watches a run and writes down what it sees."""
+
+from rfcx_audio.callbacks.batch_seed import BatchSeed
+from rfcx_audio.callbacks.report import Report, draw_curves
+from rfcx_audio.callbacks.stamp import Stamp
+from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs, rich_table
+
+__all__ = [
+    "BatchSeed",
+    "Comparison",
+    "Report",
+    "Stamp",
+    "TestTable",
+    "compare_runs",
+    "draw_curves",
+    "rich_table",
+]

@@ -1,0 +1,133 @@
+"""What a run leaves behind to be looked at: versions, curves, pictures, what was left out."""
+
+from __future__ import annotations
+
+import json
+import logging
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
+
+from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.inference import SlidingWindows, draw_recording, save_picture, score_table
+
+_log = logging.getLogger(__name__)
+_PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")
+
+
+class Report(Callback):
+    """Fills the run's folder.
+
+    `versions.json`; `left_out.csv` (rows without audio); `failures.csv` (recordings that could not
+    be read); `metrics.json` (the last values); `learning_curves.png`; `pictures/` (validation
+    recordings with their boxes and scores).
+
+    Args:
+        folder: of the run.
+        num_pictures: validation recordings to draw.
+    """
+
+    def __init__(self, folder: str, num_pictures: int = 4) -> None:
+        self.folder = Path(folder)
+        self.num_pictures = num_pictures
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes what is known before training."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        versions = {
+            "python": platform.python_version(),
+            **{package: version(package) for package in _PACKAGES},
+            "device": str(pl_module.device),
+            "precision": str(trainer.precision),
+            "weights": pl_module.model.encoder.weights,  # pyright: ignore
+        }
+        (self.folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+        _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
+
+    @rank_zero_only
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Writes what training showed."""
+        metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
+        write_metrics(self.folder, metrics)
+        if (self.folder / "metrics.csv").exists():
+            draw_curves(self.folder / "metrics.csv", self.folder / "learning_curves.png")
+        self._draw_pictures(_data(trainer), pl_module)
+
+    @rank_zero_only
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
+        """Names every recording that could not be read, and says how many there were."""
+        failures = _data(trainer).failures
+        table = pd.DataFrame({"recording_id": list(failures), "reason": list(failures.values())})
+        if self.folder.is_dir():
+            table.to_csv(self.folder / "failures.csv", index=False)
+        if failures:
+            _log.warning(
+                "%d recording(s) could not be read and were left out, see %s",
+                len(failures),
+                self.folder / "failures.csv",
+            )
+
+    @torch.inference_mode()
+    def _draw_pictures(self, data: RecordingDataModule, module: pl.LightningModule) -> None:
+        windows = data.windows
+        if not isinstance(windows, SlidingWindows):
+            return
+        rows = data.val_rows
+        named = rows.sort_values("present", ascending=False)["recording_id"].unique()
+        frontend = data.frontend.cpu()
+        for name in named[: self.num_pictures]:
+            if name in data.failures:
+                continue
+            waveform = data.reader.read(data.corpus.train.paths[name])
+            cut, starts_s = windows.cut(frontend, torch.from_numpy(waveform)[None])
+            scores = windows.scores(module.eval(), cut.to(module.device)).cpu()
+            table = score_table(name, starts_s.numpy(), windows.duration_s, scores.numpy())
+            figure = draw_recording(
+                frontend,
+                waveform,
+                f"{name} (validation)",
+                rows[rows["recording_id"] == name],
+                table,
+            )
+            save_picture(figure, self.folder / "pictures" / f"{name}.png")
+
+
+def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
+    """Adds values to the run's `metrics.json`."""
+    path = folder / "metrics.json"
+    known = json.loads(path.read_text()) if path.exists() else {}
+    path.write_text(json.dumps(known | metrics, indent=2, sort_keys=True) + "\n")
+
+
+def draw_curves(metrics_csv: Path, picture: Path) -> None:
+    """Draws every logged value over the steps, one panel each."""
+    metrics = pd.read_csv(metrics_csv)
+    names = [name for name in metrics if name not in ("epoch", "step") and "test/" not in name]
+    names = [name for name in names if metrics[name].notna().any()]
+    columns = 3
+    lines = -(-len(names) // columns)
+    figure = Figure(figsize=(4.5 * columns, 3 * max(1, lines)), layout="constrained")
+    FigureCanvasAgg(figure)
+    for number, name in enumerate(names):
+        axes = figure.add_subplot(max(1, lines), columns, number + 1)
+        drawn = metrics[["step", name]].dropna()
+        axes.plot(drawn["step"], drawn[name], marker="." if len(drawn) < 100 else "")
+        axes.set_title(name)
+        axes.set_xlabel("step")
+        axes.grid(alpha=0.3)
+    save_picture(figure, picture)
+
+
+def _data(trainer: pl.Trainer) -> RecordingDataModule:
+    data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(data, RecordingDataModule)  # noqa: S101 (tells the type checker)
+    return data

@@ -1,0 +1,55 @@
+"""The configuration, carried by every checkpoint."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from rfcx_audio.config import parse_config
+from rfcx_audio.inference import CONFIG_KEY, CheckpointError
+
+_MUST_AGREE = ("frontend", "model", "data.sample_rate", "data.num_species", "data.crop_duration_s")
+
+
+class Stamp(Callback):
+    """Writes the configuration's text into checkpoints, and refuses to resume with another one.
+
+    Args:
+        config: YAML with every interpolation resolved.
+    """
+
+    def __init__(self, config: str) -> None:
+        self.config = config
+
+    def on_save_checkpoint(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Adds the text."""
+        checkpoint[CONFIG_KEY] = self.config
+
+    def on_load_checkpoint(
+        self,
+        trainer: pl.Trainer,  # noqa: ARG002
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        checkpoint: dict[str, Any],
+    ) -> None:
+        """Compares what must not change between a checkpoint and its continuation.
+
+        Raises:
+            CheckpointError: front end, model, sample rate, species or crop length differ.
+        """
+        theirs, ours = parse_config(checkpoint[CONFIG_KEY]), parse_config(self.config)
+        for key in _MUST_AGREE:
+            then, now = theirs, ours
+            for part in key.split("."):
+                then, now = then[part], now[part]
+            if then != now:
+                raise CheckpointError(
+                    f"the checkpoint was trained with {key} = {then}, this run has {now}; give the "
+                    "run the settings of the checkpoint, or start it without resume"
+                )

@@ -1,0 +1,154 @@
+"""The table of test results beside its baselines, and the table that compares a multirun's runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from rich.console import Console
+from rich.table import Table
+from torch import Tensor
+
+from rfcx_audio.batch import WindowBatch
+from rfcx_audio.callbacks.report import write_metrics
+from rfcx_audio.config import SweepCallback
+from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.inference import species_columns
+from rfcx_audio.metric import band_energy_scores, compare
+
+NAME = "this model"
+
+
+class TestTable(Callback):
+    """Scores of the test recordings, and how they compare with knowing little or nothing.
+
+    Writes `test_scores.csv` and `test_metrics.csv` into the run's folder and prints the latter.
+    The baselines: random scores; the species' true prevalence as a constant ranking; and, where
+    the species' bands are known, the energy in each band.
+
+    Args:
+        folder: of the run.
+        seed: of the random baseline.
+    """
+
+    __test__ = False  # no test for pytest to collect
+
+    def __init__(self, folder: str, seed: int = 0) -> None:
+        self.folder = Path(folder)
+        self.seed = seed
+        self.rows: list[tuple[str, Tensor, Tensor, Tensor]] = []
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        outputs: Any,  # noqa: ANN401
+        batch: WindowBatch,
+        batch_idx: int,  # noqa: ARG002
+        dataloader_idx: int = 0,  # noqa: ARG002
+    ) -> None:
+        """Keeps the scores, the band energies and the truth of one recording."""
+        if outputs is None:
+            return
+        energy = _band_energy(trainer.datamodule, batch.spectrogram)  # pyright: ignore[reportAttributeAccessIssue]
+        target = batch.recording_labels.target
+        self.rows.append((batch.recording_id, outputs[0].cpu(), energy.cpu(), target.cpu()))
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Compares, writes, prints."""
+        rows = _gathered(self.rows)
+        self.rows = []
+        if not trainer.is_global_zero or not rows:
+            return
+        rows.sort(key=lambda row: row[0])
+        scores, energy, target = (torch.stack([row[i] for row in rows]) for i in (1, 2, 3))
+        named = {NAME: scores}
+        if not energy.isnan().any():
+            named["band energy"] = energy
+        table = compare(named, target, torch.Generator().manual_seed(self.seed))
+        self.folder.mkdir(parents=True, exist_ok=True)
+        table.to_csv(self.folder / "test_metrics.csv", index_label="scores")
+        by_recording = pd.DataFrame(
+            scores.numpy(), columns=pd.Index(species_columns(len(scores[0])))
+        )
+        by_recording.insert(0, "recording_id", [row[0] for row in rows])
+        by_recording.to_csv(self.folder / "test_scores.csv", index=False)
+        write_metrics(
+            self.folder, {f"test/{name}": float(value) for name, value in table.loc[NAME].items()}
+        )
+        title = f"{len(rows)} test recordings, complete truth"
+        Console().print(rich_table(table.reset_index(names="scores"), title))
+
+
+class Comparison(SweepCallback):
+    """At the end of a multirun: one table of all its runs, printed and written."""
+
+    def on_multirun_end(self, config: Any, **kwargs: Any) -> None:  # noqa: ANN401, ARG002
+        """Hydra's hook."""
+        folder = Path(config.hydra.sweep.dir)
+        table = compare_runs(folder)
+        table.to_csv(folder / "comparison.csv", index=False)
+        Console().print(rich_table(table, f"runs in {folder}"))
+
+
+def compare_runs(folder: Path) -> pd.DataFrame:
+    """One row a run: its number, its overrides, its final metrics; a run without metrics failed.
+
+    Args:
+        folder: of a multirun, with one folder for each run.
+    """
+    lines = []
+    for run in sorted((path for path in folder.iterdir() if path.is_dir()), key=_number):
+        overrides = run / ".hydra" / "overrides.yaml"
+        told = overrides.read_text().splitlines() if overrides.exists() else []
+        line: dict[str, Any] = {
+            "run": run.name,
+            "overrides": " ".join(word.removeprefix("- ") for word in told),
+        }
+        metrics = run / "metrics.json"
+        line |= json.loads(metrics.read_text()) if metrics.exists() else {"failed": True}
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def rich_table(table: pd.DataFrame, title: str) -> Table:
+    """A table for the terminal; numbers with four decimals."""
+    shown = Table(title=title)
+    for column in table:
+        shown.add_column(str(column), justify="left" if table[column].dtype == object else "right")
+    for line in table.to_numpy():
+        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in line))
+    return shown
+
+
+def _number(path: Path) -> tuple[int, str]:
+    return (int(path.name) if path.name.isdigit() else -1, path.name)
+
+
+def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
+    """(windows, channels, mels, frames) -> (species,); NaN where a band is not known or heard."""
+    templates, frontend = data.corpus.templates, data.frontend
+    nothing = torch.full((data.num_species,), torch.nan)
+    if templates is None or templates["species_id"].nunique() != data.num_species:
+        return nothing
+    by_species = templates.groupby("species_id")
+    low, high = by_species["f_min"].min(), by_species["f_max"].max()
+    if low.min() < frontend.f_min or high.max() > frontend.f_max:
+        return nothing
+    bands = torch.tensor([frontend.mel_range(*band) for band in zip(low, high, strict=True)])
+    frames = (by_species["duration_s"].mean() / frontend.hop_s).round().astype(int).to_numpy()
+    spectrogram = torch.cat(list(windows[:, 0]), dim=-1).cpu()  # (mels, frames)
+    return band_energy_scores(spectrogram, bands, torch.tensor(frames))
+
+
+def _gathered(rows: list[Any]) -> list[Any]:
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return rows
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, rows)
+    return [row for part in parts for row in part]

@@ -1,0 +1,52 @@
+"""From tables and audio files to batches of labelled spectrograms."""
+
+from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx, read_rows
+from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, find_recordings, probe
+from rfcx_audio.data.crops import background_start, crop_start, window_starts
+from rfcx_audio.data.datamodule import RecordingDataModule, known_share
+from rfcx_audio.data.dataset import (
+    CropDataset,
+    CropRecipe,
+    CropSampler,
+    Draw,
+    FileDataset,
+    RecordingDataset,
+    collate_crops,
+)
+from rfcx_audio.data.folds import Folds, assign_folds
+from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
+from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder
+
+__all__ = [
+    "AnnotationError",
+    "AudioError",
+    "AudioInfo",
+    "AudioReader",
+    "Corpus",
+    "CropDataset",
+    "CropRecipe",
+    "CropSampler",
+    "Draw",
+    "FileDataset",
+    "Folds",
+    "RecordingDataModule",
+    "RecordingDataset",
+    "Recordings",
+    "RfcxFolder",
+    "SyntheticFolder",
+    "assign_folds",
+    "background_start",
+    "collate_crops",
+    "complete_labels",
+    "crop_start",
+    "find_recordings",
+    "known_share",
+    "label_recording",
+    "label_windows",
+    "match_audio",
+    "probe",
+    "read_rfcx",
+    "read_rows",
+    "rows_of",
+    "window_starts",
+]

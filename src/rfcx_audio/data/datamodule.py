@@ -1,0 +1,284 @@
+"""The LightningDataModule: crops and recordings in, log-mel spectrograms on the device out."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import numpy as np
+import pandas as pd
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.utils.data import DataLoader
+
+from rfcx_audio.batch import (
+    Failure,
+    Labels,
+    RecordingWaveform,
+    SpectrogramBatch,
+    WaveformBatch,
+    WindowBatch,
+)
+from rfcx_audio.data.audio import AudioReader
+from rfcx_audio.data.dataset import (
+    CropDataset,
+    CropRecipe,
+    CropSampler,
+    RecordingDataset,
+    collate_crops,
+)
+from rfcx_audio.data.folds import Folds
+from rfcx_audio.data.labels import label_windows
+from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder
+
+_log = logging.getLogger(__name__)
+
+
+class Augment(Protocol):
+    """What changes training crops; labels change with them."""
+
+    def on_waveform(
+        self, waveform: Tensor, labels: Labels, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
+        """(batch, samples) -> the same shape."""
+        ...
+
+    def on_spectrogram(
+        self, spectrogram: Tensor, labels: Labels, generator: torch.Generator
+    ) -> tuple[Tensor, Labels]:
+        """(batch, channels, mels, frames) -> the same shape."""
+        ...
+
+
+class Windows(Protocol):
+    """What cuts a recording's spectrogram into windows."""
+
+    duration_s: float
+
+    def cut(self, frontend: nn.Module, waveform: Tensor) -> tuple[Tensor, Tensor]:
+        """(1, samples) -> (windows, channels, mels, frames) and their starts in s."""
+        ...
+
+
+class RecordingDataModule(pl.LightningDataModule):
+    """Training crops and whole recordings, as spectrograms made on the device.
+
+    Args:
+        root: folder of the data set.
+        num_species: width of the labels.
+        sample_rate: Hz, of all audio after reading.
+        crop_duration_s: of training crops.
+        source: `source(root, num_species)` tells where tables and audio come from.
+        reader: `reader(sample_rate)` reads audio.
+        crops: `crops(crop_duration_s)` says how crops are chosen and labelled.
+        folds: which recordings are held out for validation.
+        windows: cuts whole recordings, for validation and test.
+        frontend: (batch, samples) -> (batch, channels, mels, frames).
+        augment: changes training crops.
+        batch_size: crops in a batch, for each process.
+        num_workers: processes that read audio.
+        seed: of all random draws.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        num_species: int,
+        sample_rate: int,
+        crop_duration_s: float,
+        source: Callable[[str, int], RfcxFolder],
+        reader: Callable[[int], AudioReader],
+        crops: Callable[[float], CropRecipe],
+        folds: Folds,
+        windows: Windows,
+        frontend: nn.Module,
+        augment: Augment,
+        batch_size: int = 32,
+        num_workers: int = 2,
+        seed: int = 0,
+    ) -> None:
+        super().__init__()
+        self.num_species = num_species
+        self.source = source(root, num_species)
+        self.reader = reader(sample_rate)
+        self.crops = crops(crop_duration_s)
+        self.folds = folds
+        self.windows = windows
+        self.frontend = frontend
+        self.augment = augment
+        self.batch_size = batch_size
+        self.num_workers = num_workers
+        self.seed = seed
+        self.failures: dict[str, str] = {}
+        self._corpus: Corpus | None = None
+
+    @property
+    def corpus(self) -> Corpus:
+        """Tables and recordings, read on first use."""
+        if self._corpus is None:
+            self._corpus = self.source.load()
+        return self._corpus
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether there are test recordings whose truth is complete."""
+        return self.corpus.truth is not None
+
+    def prepare_data(self) -> None:
+        """Makes the data set if its source can."""
+        self.source.prepare()
+
+    def setup(self, stage: str) -> None:
+        """Reads the tables and splits them into training and validation.
+
+        Raises:
+            ValueError: one side of the split has no row.
+        """
+        corpus = self.corpus
+        # Folds are assigned over all rows, so that they stay the same when more audio arrives.
+        self.folds.table(corpus.rows)
+        self.train_rows, self.val_rows = self.folds.split(corpus.usable)
+        for side, rows in (("training", self.train_rows), ("validation", self.val_rows)):
+            if rows.empty and stage == "fit":
+                raise ValueError(
+                    f"no row with audio is left for {side} when fold {self.folds.held_out} of "
+                    f"{self.folds.num_folds} is held out; change data.folds.held_out or add audio"
+                )
+        self.failures.update(corpus.train.failures)
+        if corpus.test is not None:
+            self.failures.update(corpus.test.failures)
+        _log.info("%s", self.summary())
+
+    def summary(self) -> str:
+        """What is used and what is left out, in a few lines."""
+        corpus = self.corpus
+        lines = [
+            f"{len(corpus.usable)} of {len(corpus.rows)} rows are used, on "
+            f"{corpus.usable['recording_id'].nunique()} recordings: "
+            f"{int(corpus.usable['present'].sum())} TP, {int((~corpus.usable['present']).sum())} FP"
+        ]
+        for reason, rows in corpus.left_out.groupby("reason"):
+            lines.append(
+                f"{len(rows)} rows on {rows['recording_id'].nunique()} recordings are left out: "
+                f"{reason}"
+            )
+        lines.append(
+            f"fold {self.folds.held_out} of {self.folds.num_folds} is held out: "
+            f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
+        )
+        return "\n".join(lines)
+
+    def train_dataloader(self) -> DataLoader:
+        """Random crops around rows; see `CropRecipe`."""
+        dataset = CropDataset(
+            self.train_rows, self.corpus.train, self.reader, self.crops, self.num_species
+        )
+        present = self.train_rows["present"].to_numpy(dtype=bool)
+        rank, world_size = self._place()
+        sampler = CropSampler(present, self.crops, self.seed, rank, world_size)
+        return DataLoader(
+            dataset,
+            batch_size=min(self.batch_size, len(sampler)),
+            sampler=sampler,
+            collate_fn=collate_crops,
+            drop_last=True,
+            **self._loader_options(),
+        )
+
+    def val_dataloader(self) -> DataLoader:
+        """The held-out recordings, whole, with what the tables say of them."""
+        names = sorted(self.val_rows["recording_id"].unique())
+        return self._recordings(self.corpus.train, self.val_rows, None, names)
+
+    def test_dataloader(self) -> DataLoader:
+        """The test recordings, whole, with their complete truth."""
+        if self.corpus.test is None:
+            raise ValueError(f"{self.source.root} has no truth.csv, so there is nothing to test on")
+        no_rows = self.corpus.usable.iloc[:0]
+        names = list(self.corpus.test.paths)
+        return self._recordings(self.corpus.test, no_rows, self.corpus.truth, names)
+
+    def on_after_batch_transfer(
+        self,
+        batch: WaveformBatch | RecordingWaveform,
+        dataloader_idx: int,  # noqa: ARG002 (Lightning's signature)
+    ) -> SpectrogramBatch | WindowBatch:
+        """Waveforms to spectrograms, on the device that the waveforms are on."""
+        self._remember(batch.failures)
+        self.frontend.to(batch.waveform.device)
+        if isinstance(batch, WaveformBatch):
+            return self.spectrograms(batch)
+        return self.cut(batch)
+
+    @torch.no_grad()
+    def spectrograms(self, batch: WaveformBatch) -> SpectrogramBatch:
+        """Augmented training crops."""
+        if not len(batch.waveform):
+            return SpectrogramBatch(batch.waveform, batch.labels, batch.seed)
+        generator = torch.Generator(batch.waveform.device).manual_seed(batch.seed)
+        waveform, labels = self.augment.on_waveform(batch.waveform, batch.labels, generator)
+        spectrogram = self.frontend(waveform)  # (batch, channels, mels, frames)
+        spectrogram, labels = self.augment.on_spectrogram(spectrogram, labels, generator)
+        return SpectrogramBatch(spectrogram, labels, batch.seed)
+
+    @torch.no_grad()
+    def cut(self, recording: RecordingWaveform) -> WindowBatch:
+        """A recording as labelled windows; none when it could not be read."""
+        waveform = recording.waveform
+        if waveform.shape[-1]:
+            spectrogram, starts_s = self.windows.cut(self.frontend, waveform)
+        else:
+            spectrogram, starts_s = waveform.new_zeros(0), waveform.new_zeros(0)
+        labels = label_windows(
+            recording.rows,
+            starts_s,
+            self.windows.duration_s,
+            self.num_species,
+            self.crops.min_overlap,
+        )
+        return WindowBatch(recording.recording_id, spectrogram, starts_s, labels, recording.labels)
+
+    def _recordings(
+        self,
+        recordings: Recordings,
+        rows: pd.DataFrame,
+        truth: pd.DataFrame | None,
+        names: list[str],
+    ) -> DataLoader:
+        # Every recording goes to exactly one process, so that metrics are exact over processes.
+        rank, world_size = self._place()
+        dataset = RecordingDataset(
+            recordings, self.reader, rows, truth, self.num_species, names[rank::world_size]
+        )
+        return DataLoader(dataset, batch_size=None, **self._loader_options())
+
+    def _place(self) -> tuple[int, int]:
+        if self.trainer is None:
+            return 0, 1
+        return self.trainer.global_rank, self.trainer.world_size
+
+    def _loader_options(self) -> dict[str, Any]:
+        return {
+            "num_workers": self.num_workers,
+            "persistent_workers": self.num_workers > 0,
+            "pin_memory": torch.cuda.is_available(),
+            "worker_init_fn": _one_thread,
+        }
+
+    def _remember(self, failures: tuple[Failure, ...]) -> None:
+        for failure in failures:
+            if failure.recording_id not in self.failures:
+                _log.warning("left out %s: %s", failure.recording_id, failure.reason)
+                self.failures[failure.recording_id] = failure.reason
+
+
+def _one_thread(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
+    torch.set_num_threads(1)
+
+
+def known_share(rows: pd.DataFrame, num_species: int) -> float:
+    """The share of (recording, species) cells that any row speaks of."""
+    cells = rows.drop_duplicates(["recording_id", "species_id"])
+    return len(cells) / (rows["recording_id"].nunique() * num_species) if len(rows) else np.nan

@@ -1,0 +1,91 @@
+"""Folds: grouped by recording over TP and FP together, stratified over species."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
+
+from rfcx_audio.data.annotations import AnnotationError
+
+
+def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
+    """One fold for each recording, so that no recording is on both sides of a split.
+
+    Args:
+        rows: `recording_id`, `species_id`, `present`; TP and FP together.
+        num_folds: at least 2, at most the number of recordings.
+        seed: of the shuffle.
+
+    Returns:
+        `recording_id` (sorted) and `fold`, from 0. Each (species, present) is spread as evenly as
+        iterative stratification can.
+
+    Raises:
+        ValueError: fewer recordings than folds.
+
+    Source: Sechidis et al. (2011), "On the stratification of multi-label data".
+    """
+    said = pd.crosstab(rows["recording_id"], [rows["species_id"], rows["present"]]) > 0
+    if not 2 <= num_folds <= len(said):
+        raise ValueError(f"expected 2 to {len(said)} folds (the recordings), got {num_folds}")
+    splitter = MultilabelStratifiedKFold(num_folds, shuffle=True, random_state=seed)
+    fold = np.empty(len(said), dtype=int)
+    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(said)), said.to_numpy())):
+        fold[held_out] = number
+    return pd.DataFrame({"recording_id": said.index, "fold": fold})
+
+
+class Folds:
+    """The fold file that every stage of a project shares.
+
+    Args:
+        file: CSV of `recording_id,fold`; written on first use, read ever after.
+        num_folds: at least 2.
+        held_out: the fold for validation; the others are for training.
+        seed: of the assignment.
+    """
+
+    def __init__(self, file: str, num_folds: int = 5, held_out: int = 0, seed: int = 0) -> None:
+        if not 0 <= held_out < num_folds:
+            raise ValueError(f"held_out = {held_out} lies outside 0 to {num_folds - 1}")
+        self.file = Path(file)
+        self.num_folds = num_folds
+        self.held_out = held_out
+        self.seed = seed
+
+    def table(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """`recording_id`, `fold` of every recording of the rows, from the file or newly assigned.
+
+        Raises:
+            AnnotationError: the file was made with another number of folds or lacks a recording.
+        """
+        if not self.file.exists():
+            folds = assign_folds(rows, self.num_folds, self.seed)
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = self.file.with_suffix(".part")
+            folds.to_csv(unfinished, index=False)
+            unfinished.replace(self.file)
+            return folds
+        folds = pd.read_csv(self.file, dtype={"recording_id": str})
+        found = folds["fold"].max() + 1
+        if found != self.num_folds:
+            raise AnnotationError(
+                f"{self.file} holds {found} folds, {self.num_folds} were asked for; set "
+                "data.folds.num_folds to match, or data.folds.file to a new file"
+            )
+        lacking = sorted(set(rows["recording_id"]) - set(folds["recording_id"]))
+        if lacking:
+            raise AnnotationError(
+                f"{self.file} lacks {len(lacking)} recording(s), the first {lacking[0]!r}; it was "
+                "made from other tables: set data.folds.file to a new file"
+            )
+        return folds
+
+    def split(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """The rows for training and those for validation."""
+        folds = self.table(rows).set_index("recording_id")["fold"]
+        held_out = rows["recording_id"].map(folds) == self.held_out
+        return rows[~held_out].reset_index(drop=True), rows[held_out].reset_index(drop=True)

@@ -1,0 +1,146 @@
+"""Where a data set comes from: tables and folders of audio in the RFCX layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx
+from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
+from rfcx_audio.data.synthetic import Rainforest, box_templates, write_rainforest
+
+
+@dataclass(frozen=True)
+class Recordings:
+    """A folder of recordings: what can be read, and what cannot with the reason."""
+
+    paths: dict[str, Path]
+    infos: dict[str, AudioInfo]
+    failures: dict[str, str]
+
+    @classmethod
+    def scan(cls, folder: Path) -> Recordings:
+        """Reads the header of every audio file of a folder."""
+        paths, infos, failures = find_recordings(folder), {}, {}
+        for name, path in paths.items():
+            try:
+                infos[name] = probe(path)
+            except AudioError as error:
+                failures[name] = str(error)
+        return cls({name: paths[name] for name in infos}, infos, failures)
+
+    @property
+    def durations_s(self) -> dict[str, float]:
+        """Length in seconds by recording."""
+        return {name: info.duration_s for name, info in self.infos.items()}
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Everything a training run needs to know of its data.
+
+    Attributes:
+        rows: of the tables, all of them.
+        usable: the rows whose audio is there.
+        left_out: the other rows, with a column `reason`.
+        train: recordings to train and validate on.
+        test: recordings with complete truth, if any.
+        truth: every call of the test recordings (`recording_id`, `species_id`, …), if known.
+        templates: the species' usual boxes (`species_id`, `f_min`, `f_max`, `duration_s`), if
+            known.
+    """
+
+    rows: pd.DataFrame
+    usable: pd.DataFrame
+    left_out: pd.DataFrame
+    train: Recordings
+    test: Recordings | None
+    truth: pd.DataFrame | None
+    templates: pd.DataFrame | None
+
+
+class RfcxFolder:
+    """A folder in the layout of the RFCX competition.
+
+    `train_tp.csv`, `train_fp.csv`, `train/<id>.flac`; where the truth of `test/<id>.flac` is
+    complete, `truth.csv` lists its calls (`split`, `recording_id`, `species_id`).
+
+    Args:
+        root: the folder.
+        num_species: species are numbered from 0.
+        missing_audio: what happens to rows whose recording has no audio file: `leave_out` reports
+            them and goes on, `error` refuses.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        num_species: int,
+        missing_audio: Literal["error", "leave_out"] = "leave_out",
+    ) -> None:
+        self.root = Path(root)
+        self.num_species = num_species
+        self.missing_audio: Literal["error", "leave_out"] = missing_audio
+
+    def prepare(self) -> None:
+        """Makes or fetches what is not there yet; here, nothing."""
+
+    def load(self) -> Corpus:
+        """Reads the tables and the headers of the audio files.
+
+        Raises:
+            AnnotationError: a table breaks a rule, or no row has audio.
+        """
+        rows = read_rfcx(self.root, self.num_species)
+        folder = self.root / "train"
+        if not folder.is_dir():
+            raise AnnotationError(f"{folder} does not exist; the recordings belong there")
+        train = Recordings.scan(folder)
+        usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
+        if usable.empty:
+            raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
+        truth = self._truth()
+        test = None if truth is None else Recordings.scan(self.root / "test")
+        return Corpus(rows, usable, left_out, train, test, truth, box_templates())
+
+    def _truth(self) -> pd.DataFrame | None:
+        path = self.root / "truth.csv"
+        if not path.exists():
+            return None
+        truth = pd.read_csv(path, dtype={"recording_id": str})
+        return truth[truth["split"] == "test"].reset_index(drop=True)
+
+
+class SyntheticFolder(RfcxFolder):
+    """A synthetic rainforest in the same layout, generated on first use.
+
+    Args:
+        root: where it is, or will be.
+        num_species: must be the 24 of the rainforest.
+        recipe: how it is made; a folder made by another recipe is refused.
+        missing_audio: see `RfcxFolder`.
+        workers: processes that write it; None takes one for each core.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        num_species: int,
+        recipe: Rainforest,
+        missing_audio: Literal["error", "leave_out"] = "error",
+        workers: int | None = None,
+    ) -> None:
+        super().__init__(root, num_species, missing_audio)
+        self.recipe = recipe
+        self.workers = workers
+
+    def prepare(self) -> None:
+        """Generates the data set if it is not there yet.
+
+        Raises:
+            ValueError: the folder holds a rainforest of another recipe.
+        """
+        write_rainforest(self.root, self.recipe, self.workers)

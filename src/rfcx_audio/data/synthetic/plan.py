@@ -1,0 +1,99 @@
+"""The plan of a whole data set: its scenes and its tables, without a sample of audio."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from rfcx_audio.data.synthetic.annotate import fp_rows, tp_rows, truth_table
+from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES, draw_presences, prevalence
+from rfcx_audio.data.synthetic.recipe import Rainforest
+from rfcx_audio.data.synthetic.scene import Scene, draw_sounds
+from rfcx_audio.data.synthetic.streams import generator
+from rfcx_audio.data.synthetic.templates import Template, songs_of
+
+ID_DIGITS = 9  # hexadecimal, as in RFCX
+
+# In how many test recordings every species is, where there are three times 24 or more.
+LEAST_IN_TEST = 3
+
+
+class Plan(NamedTuple):
+    """A data set before it is rendered.
+
+    Attributes:
+        scenes: one a recording, training first.
+        train_tp: confirmed rows, columns of RFCX's table.
+        train_fp: refuted rows, columns of RFCX's table.
+        truth: every call of every recording.
+    """
+
+    scenes: tuple[Scene, ...]
+    train_tp: pd.DataFrame
+    train_fp: pd.DataFrame
+    truth: pd.DataFrame
+
+    @property
+    def sample_submission(self) -> pd.DataFrame:
+        """One row for each test recording, 0.5 for each species."""
+        names = sorted(scene.recording_id for scene in self.scenes if scene.split == "test")
+        scores = {f"s{species}": 0.5 for species in range(NUM_SPECIES)}
+        return pd.DataFrame({"recording_id": names, **scores})
+
+
+def plan_rainforest(recipe: Rainforest) -> Plan:
+    """Draws who calls when in each recording, and which of it the annotators say.
+
+    Raises:
+        ValueError: the FP rows asked for cannot be found.
+    """
+    names = _recording_ids(recipe)
+    train = _scenes(recipe, "train", names[: recipe.num_train], _draw_focal(recipe))
+    test = _scenes(recipe, "test", names[recipe.num_train :], [None] * recipe.num_test)
+    rng = generator(recipe.seed, "FP rows")
+    return Plan(
+        scenes=(*train, *test),
+        train_tp=tp_rows(generator(recipe.seed, "TP rows"), train),
+        train_fp=fp_rows(rng, train, recipe.fp_per_species, recipe.duration_s),
+        truth=truth_table([*train, *test]),
+    )
+
+
+def _scenes(
+    recipe: Rainforest,
+    split: Literal["train", "test"],
+    names: list[str],
+    focal: list[Template | None],
+) -> list[Scene]:
+    shares = prevalence(recipe.species_per_recording, recipe.skew)
+    at_least = min(LEAST_IN_TEST, len(names) // NUM_SPECIES) if split == "test" else 0
+    rng = generator(recipe.seed, f"presence in {split}")
+    present: NDArray[np.bool_] = draw_presences(rng, shares, len(names), at_least)
+    scenes = []
+    for number, (name, song) in enumerate(zip(names, focal, strict=True)):
+        rng = generator(recipe.seed, f"scene of {split}", number)
+        sounds = draw_sounds(rng, recipe, name, present[number], song)
+        scenes.append(Scene(split, number, name, song, sounds))
+    return scenes
+
+
+def _draw_focal(recipe: Rainforest) -> list[Template | None]:
+    """The focal song of each training recording: species evenly, the songs of one in turn."""
+    focal: list[Template | None] = [None] * recipe.num_train
+    places = iter(generator(recipe.seed, "focal species").permutation(recipe.num_train))
+    for species in range(NUM_SPECIES):
+        songs = songs_of(species)
+        for number in range(recipe.tp_per_species):
+            focal[next(places)] = songs[number % len(songs)]
+    return focal
+
+
+def _recording_ids(recipe: Rainforest) -> list[str]:
+    rng = generator(recipe.seed, "recording ids")
+    names: dict[str, None] = {}
+    while len(names) < recipe.num_train + recipe.num_test:
+        names[f"{rng.integers(16**ID_DIGITS):0{ID_DIGITS}x}"] = None
+    return list(names)

@@ -1,0 +1,123 @@
+"""What sounds when in a recording: callers in series, near misses and bursts of noise."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from rfcx_audio.data.synthetic.call import Caller, draw_caller
+from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES
+from rfcx_audio.data.synthetic.recipe import Rainforest
+from rfcx_audio.data.synthetic.templates import Template, songs_of
+from rfcx_audio.data.synthetic.voices import VOICES, Voice, near_misses
+
+Kind = Literal["call", "near_miss", "burst"]
+
+MOST_CALLERS = 2  # of a present species; one or two are equally likely
+BURSTS_PER_MINUTE = 1.5
+GAP_JITTER = 0.2  # of the mean gap of a caller, to either side
+REST_S = 0.4  # least silence between two calls of one caller
+
+
+class Sound(NamedTuple):
+    """One sound in the box that a template matcher would report.
+
+    Attributes:
+        kind: a species' own call, another voice in its box, or noise in its box.
+        template: the box.
+        voice: the pattern; a burst has none.
+        caller: who makes it.
+        t_min: start of the box, seconds.
+    """
+
+    kind: Kind
+    template: Template
+    voice: Voice | None
+    caller: Caller
+    t_min: float
+
+    @property
+    def t_max(self) -> float:
+        """End of the box, seconds."""
+        return self.t_min + self.template.duration_s
+
+
+class Scene(NamedTuple):
+    """The plan of one recording.
+
+    Attributes:
+        split: train or test.
+        number: of the recording in its split; its background is drawn from it.
+        recording_id: 9 hexadecimal digits.
+        focal: the class of the TP row; none in test and in part of training.
+        sounds: in no order.
+    """
+
+    split: Literal["train", "test"]
+    number: int
+    recording_id: str
+    focal: Template | None
+    sounds: tuple[Sound, ...]
+
+
+def draw_sounds(
+    rng: np.random.Generator,
+    recipe: Rainforest,
+    recording_id: str,
+    present: NDArray[np.bool_],
+    focal: Template | None,
+) -> tuple[Sound, ...]:
+    """All sounds of a recording but its background.
+
+    Args:
+        rng: of this recording.
+        recipe: the settings.
+        recording_id: from which individuals have their names.
+        present: (species,) which species call.
+        focal: its species calls whatever `present` says, at least one caller with this song.
+    """
+    cast: list[tuple[Kind, Template, Voice | None]] = []
+    if focal is not None:
+        cast.append(("call", focal, _own_voice(focal)))
+    for species in range(NUM_SPECIES):
+        is_focal = focal is not None and species == focal.species_id
+        if present[species] or is_focal:
+            for _ in range(rng.integers(1, MOST_CALLERS + 1) - is_focal):
+                song = _draw_song(rng, species)
+                cast.append(("call", song, _own_voice(song)))
+    for _ in range(rng.poisson(recipe.near_misses)):
+        song = _draw_song(rng, int(rng.integers(NUM_SPECIES)))
+        voices = near_misses(_own_voice(song))
+        cast.append(("near_miss", song, voices[rng.integers(len(voices))]))
+    for _ in range(rng.poisson(BURSTS_PER_MINUTE * recipe.duration_s / 60)):
+        cast.append(("burst", _draw_song(rng, int(rng.integers(NUM_SPECIES))), None))
+    sounds = []
+    for number, (kind, song, voice) in enumerate(cast):
+        caller = draw_caller(rng, f"{recording_id}-{number}", recipe.snr_db)
+        starts_s = _series(rng, recipe, song.duration_s)
+        if kind == "burst":
+            starts_s = rng.choice(starts_s, 1)
+        sounds += [Sound(kind, song, voice, caller, float(start_s)) for start_s in starts_s]
+    return tuple(sounds)
+
+
+def _series(rng: np.random.Generator, recipe: Rainforest, box_s: float) -> NDArray[np.float64]:
+    """Starts of one caller's calls through the recording, seconds; at least one."""
+    shortest_s, longest_s = recipe.call_gap_s
+    gap_s = max(np.exp(rng.uniform(np.log(shortest_s), np.log(longest_s))), box_s + REST_S)
+    latest_s = recipe.duration_s - box_s
+    first_s = rng.uniform(0.0, min(gap_s, latest_s))
+    gaps_s = gap_s * rng.uniform(1 - GAP_JITTER, 1 + GAP_JITTER, int(recipe.duration_s / gap_s) + 2)
+    starts_s = first_s + np.concatenate([[0.0], np.cumsum(np.maximum(gaps_s, box_s + REST_S))])
+    return starts_s[starts_s <= latest_s]
+
+
+def _draw_song(rng: np.random.Generator, species: int) -> Template:
+    songs = songs_of(species)
+    return songs[rng.integers(len(songs))]
+
+
+def _own_voice(song: Template) -> Voice:
+    return VOICES[song.species_id, song.songtype_id]

@@ -1,0 +1,103 @@
+"""`python -m rfcx_audio.evaluate`: scores and truth to a table of metrics."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pandas as pd
+import torch
+from rich.console import Console
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.callbacks import rich_table
+from rfcx_audio.config import DictConfig, entry_point
+from rfcx_audio.data import complete_labels, label_windows, read_rfcx, rows_of
+from rfcx_audio.inference import pool_table, read_scores
+from rfcx_audio.metric import compare, per_species, window_summary
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_complete(
+    scores: pd.DataFrame, pool: str, truth: pd.DataFrame, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores against complete truth: beside the baselines, and by species.
+
+    Args:
+        scores: as `rfcx_audio.predict` writes them.
+        pool: how windows become recordings.
+        truth: every call (`recording_id`, `species_id`); recordings not in it hold no species.
+        seed: of the random baseline.
+    """
+    pooled = pool_table(scores, pool)  # pyright: ignore[reportArgumentType]
+    values = torch.from_numpy(pooled.drop(columns="recording_id").to_numpy())
+    calls = truth.groupby("recording_id")["species_id"].agg(list)
+    silent = sorted(set(pooled["recording_id"]) - set(calls.index))
+    if silent:
+        _log.warning(
+            "%d recordings have no call in the truth, the first %r", len(silent), silent[0]
+        )
+    target = torch.stack(
+        [complete_labels(calls.get(n, []), values.shape[1]).target for n in pooled["recording_id"]]
+    )
+    generator = torch.Generator().manual_seed(seed)
+    known = torch.ones_like(target)
+    return compare({"scores": values}, target, generator), per_species(values, target, known)
+
+
+def evaluate_partial(
+    scores: pd.DataFrame, rows: pd.DataFrame, min_overlap: float
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Scores against rows: metrics over the windows that a row speaks of, and by species.
+
+    Args:
+        scores: as `rfcx_audio.predict` writes them.
+        rows: as `read_rfcx` returns them; rows of recordings without scores are passed over.
+        min_overlap: see `label_windows`.
+
+    Raises:
+        ValueError: no row speaks of any scored window.
+    """
+    columns = [name for name in scores if name not in ("recording_id", "t_min", "t_max")]
+    by_recording = dict(iter(rows.groupby("recording_id")))
+    values, labels = [], []
+    for name, windows in scores.groupby("recording_id"):
+        if name not in by_recording:
+            continue
+        starts_s = torch.from_numpy(windows["t_min"].to_numpy(copy=True))
+        duration_s = float((windows["t_max"] - windows["t_min"]).iloc[0])
+        told = rows_of(by_recording[name])
+        labels.append(label_windows(told, starts_s, duration_s, len(columns), min_overlap))
+        values.append(torch.from_numpy(windows[columns].to_numpy(copy=True)))
+    if not values:
+        raise ValueError("no recording has both scores and rows; check the recording ids")
+    stacked = Labels(*(torch.cat(part) for part in zip(*labels, strict=True)))
+    summary = pd.DataFrame([window_summary(torch.cat(values), *stacked)])
+    return summary, per_species(torch.cat(values), *stacked)
+
+
+@entry_point("evaluate")
+def main(config: DictConfig) -> None:
+    """The command."""
+    scores, made_with = read_scores(Path(config.scores))
+    place, folder = Path(config.truth), Path(config.paths.output_dir)
+    if place.is_dir():
+        num_species = sum(name.startswith("s") for name in scores)
+        table, species = evaluate_partial(scores, read_rfcx(place, num_species), config.min_overlap)
+        title = "partial truth: known windows only, no LWLRAP"
+    else:
+        truth = pd.read_csv(place, dtype={"recording_id": str})
+        pool = made_with.get("pool", "max")
+        table, species = evaluate_complete(scores, pool, truth, config.seed)
+        table = table.reset_index(names="scores")
+        title = f"complete truth, {scores['recording_id'].nunique()} recordings"
+    table.to_csv(folder / "metrics.csv", index=False)
+    species.to_csv(folder / "species.csv", index=False)
+    console = Console()
+    console.print(rich_table(species, "by species"))
+    console.print(rich_table(table, title))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,118 @@
+"""Pictures of recordings: the spectrogram, the boxes said to be there, the scores over time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from torch import nn
+
+_SPECIES_SHOWN = 8
+_BOX_COLOURS = {True: "#7cfc00", False: "#ff6f61"}
+
+
+def draw_recording(
+    frontend: nn.Module,
+    waveform: np.ndarray,
+    title: str,
+    rows: pd.DataFrame | None = None,
+    scores: pd.DataFrame | None = None,
+) -> Figure:
+    """A recording's log-mel spectrogram with its rows as boxes and its windows' scores below.
+
+    Args:
+        frontend: a `LogMel`; the frequency axis is its mel axis, labelled in kHz.
+        waveform: (samples,) at the front end's sample rate.
+        title: of the picture.
+        rows: boxes (`species_id`, `present`, `t_min`, `t_max`, `f_min`, `f_max`): confirmed ones
+            green and full, ruled-out ones red and dashed.
+        scores: windows (`t_min`, `t_max`, `s0`, …); the highest species are drawn over time.
+    """
+    figure = Figure(figsize=(14, 7 if scores is not None else 4.5), layout="constrained")
+    FigureCanvasAgg(figure)
+    if scores is None:
+        upper, lower = figure.subplots(), None
+    else:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+    _draw_spectrogram(upper, frontend, waveform)
+    if rows is not None:
+        _draw_boxes(upper, frontend, rows)
+    upper.set_title(title)
+    if lower is not None and scores is not None:
+        _draw_scores(lower, scores)
+    (lower or upper).set_xlabel("time (s)")
+    return figure
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)
+
+
+def _draw_spectrogram(axes: Axes, frontend: Any, waveform: np.ndarray) -> None:  # noqa: ANN401
+    with torch.inference_mode():
+        spectrogram = frontend(torch.from_numpy(waveform)[None])[0, 0].numpy()  # (mels, frames)
+    low, high = np.percentile(spectrogram, [5, 99.8])
+    axes.imshow(
+        spectrogram,
+        origin="lower",
+        aspect="auto",
+        cmap="magma",
+        vmin=low,
+        vmax=high,
+        extent=(0, len(waveform) / frontend.sample_rate, 0, len(spectrogram)),
+    )
+    ticks_hz = [t for t in (100, 500, 1000, 2000, 4000, 8000, 16000) if t <= frontend.f_max]
+    ticks_hz = [t for t in ticks_hz if t >= frontend.f_min]
+    ticks = [_band_edges(frontend, t, t)[0] for t in ticks_hz]
+    axes.set_yticks(ticks, [f"{t / 1000:g}" for t in ticks_hz])
+    axes.set_ylabel("frequency (kHz)")
+
+
+def _draw_boxes(axes: Axes, frontend: Any, rows: pd.DataFrame) -> None:  # noqa: ANN401
+    for row in rows.to_dict("records"):
+        bottom, top = _band_edges(frontend, row["f_min"], row["f_max"])
+        colour = _BOX_COLOURS[bool(row["present"])]
+        axes.add_patch(
+            Rectangle(
+                (row["t_min"], bottom),
+                row["t_max"] - row["t_min"],
+                top - bottom,
+                fill=False,
+                color=colour,
+                linewidth=1.5,
+                linestyle="-" if row["present"] else "--",
+            )
+        )
+        said = "" if row["present"] else "not "
+        axes.text(
+            row["t_min"], top, f"{said}s{row['species_id']}", color=colour, va="bottom", fontsize=9
+        )
+
+
+def _band_edges(frontend: Any, f_min: float, f_max: float) -> tuple[int, int]:  # noqa: ANN401
+    """Where a band lies on the mel axis; what lies outside the front end is drawn at its edge."""
+    low, high = (min(max(f, frontend.f_min), frontend.f_max) for f in (f_min, f_max))
+    margin_hz = frontend.sample_rate / frontend.n_fft
+    low = min(low, frontend.f_max - 2 * margin_hz)
+    return frontend.mel_range(low, max(high, low + margin_hz))
+
+
+def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
+    columns = [name for name in scores if name not in ("recording_id", "t_min", "t_max")]
+    middle = (scores["t_min"] + scores["t_max"]) / 2
+    best = scores[columns].max().sort_values(ascending=False).index[:_SPECIES_SHOWN]
+    for name in best:
+        axes.plot(middle, scores[name], marker="o", markersize=3, label=str(name))
+    axes.set_ylim(-0.02, 1.02)
+    axes.set_ylabel("score of a window")
+    axes.grid(alpha=0.3)
+    axes.legend(loc="upper right", ncols=_SPECIES_SHOWN, fontsize=8)

@@ -1,0 +1,15 @@
+"""Learning methods: LightningModules that hold the schedule of training."""
+
+from rfcx_audio.method.check import check_shapes
+from rfcx_audio.method.hardware import best_precision, build_trainer
+from rfcx_audio.method.schedule import constant, warmup_cosine
+from rfcx_audio.method.supervised import Supervised
+
+__all__ = [
+    "Supervised",
+    "best_precision",
+    "build_trainer",
+    "check_shapes",
+    "constant",
+    "warmup_cosine",
+]

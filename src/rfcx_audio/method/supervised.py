@@ -1,0 +1,115 @@
+"""Supervised training on three-state labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import Metric, MetricCollection
+
+from rfcx_audio.batch import SpectrogramBatch, WindowBatch
+from rfcx_audio.inference import SlidingWindows, pool_windows
+from rfcx_audio.loss import Reduction, reduce_cells
+
+
+class Supervised(pl.LightningModule):
+    """One network, one loss.
+
+    Validation scores whole recordings with sliding windows, exactly as prediction does. Its truth
+    is partial: `val/*` are metrics over the windows that rows speak of, and
+    `val/lwlrap_partial` ranks the known cells of recordings only, which is no substitute for the
+    LWLRAP of complete truth. `test/*` are metrics over recordings whose truth is complete.
+
+    Args:
+        model: (batch, channels, mels, frames) -> `Logits`.
+        loss: (`Logits`, `Labels`) -> `CellLoss`.
+        reduction: how the cells of a batch become one number, see `reduce_cells`.
+        optimizer: `optimizer(parameters)`.
+        scheduler: `scheduler(optimizer, total_steps)`, stepped once a batch.
+        window_metrics: by name, over windows with partial truth.
+        recording_metrics: by name, over recordings with complete truth; one is named `lwlrap`.
+        windows: pools the scores of a recording's windows.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        window_metrics: dict[str, Metric],
+        recording_metrics: dict[str, Metric],
+        windows: SlidingWindows,
+        reduction: Reduction = "known",
+    ) -> None:
+        super().__init__()
+        # channels_last is the faster layout of convolutions on CPUs and GPUs alike.
+        self.model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
+        self.loss = loss
+        self.reduction: Reduction = reduction
+        self.optimizer = optimizer
+        self.scheduler = scheduler
+        self.windows = windows
+        # MetricCollection wants a type of dict that torchmetrics declares invariantly.
+        self.val_metrics = MetricCollection(dict(window_metrics), prefix="val/")
+        self.val_lwlrap = recording_metrics["lwlrap"].clone()
+        self.test_metrics = MetricCollection(dict(recording_metrics), prefix="test/")
+
+    def training_step(self, batch: SpectrogramBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
+        """The loss of a batch; None, which skips the step, when none of its crops could be read."""
+        if not len(batch.spectrogram):
+            return None
+        logits = self.model(batch.spectrogram)
+        value = reduce_cells(self.loss(logits, batch.labels), batch.labels, self.reduction)
+        self.log("train/loss", value, batch_size=len(batch.spectrogram), prog_bar=True)
+        return value
+
+    def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
+        """Scores a recording against what rows say of its windows."""
+        if not len(batch.spectrogram):
+            return
+        scores = self.windows.scores(self.model, batch.spectrogram)  # (windows, species)
+        self.val_metrics.update(scores, *batch.window_labels)
+        target, known = batch.recording_labels
+        self.val_lwlrap.update(self.pooled(scores), target[None], known[None])
+
+    def on_validation_epoch_end(self) -> None:
+        """Logs the metrics of all validated recordings; NaN where rows cannot define one."""
+        values = self.val_metrics.compute()
+        values["val/lwlrap_partial"] = self.val_lwlrap.compute()
+        self.log_dict(values, sync_dist=True)  # equal in all processes already
+        self.val_metrics.reset()
+        self.val_lwlrap.reset()
+
+    def test_step(self, batch: WindowBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
+        """Scores a recording against its complete truth; returns (1, species)."""
+        if not len(batch.spectrogram):
+            return None
+        pooled = self.pooled(self.windows.scores(self.model, batch.spectrogram))
+        target, known = batch.recording_labels
+        self.test_metrics.update(pooled, target[None], known[None])
+        return pooled
+
+    def on_test_epoch_end(self) -> None:
+        """Logs the metrics of all test recordings, over all processes."""
+        self.log_dict(self.test_metrics.compute(), sync_dist=True)
+        self.test_metrics.reset()
+
+    def pooled(self, scores: Tensor) -> Tensor:
+        """(windows, species) -> (1, species)."""
+        return pool_windows(scores, self.windows.pool)[None]
+
+    def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own union)
+        """The optimizer, and a schedule stepped once a batch."""
+        optimizer = self.optimizer(self.parameters())
+        total_steps = int(self.trainer.estimated_stepping_batches)
+        scheduler = self.scheduler(optimizer, total_steps)
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
+        }

@@ -1,0 +1,41 @@
+"""How good scores are, and how good scores would be that heard nothing."""
+
+from rfcx_audio.metric.baselines import (
+    band_energy,
+    band_energy_scores,
+    prior_scores,
+    random_scores,
+    shuffled,
+)
+from rfcx_audio.metric.lwlrap import Lwlrap, lwlrap
+from rfcx_audio.metric.masked import (
+    MacroAveragePrecision,
+    MaskedAUROC,
+    MaskedLogLoss,
+    average_precision,
+    masked_auroc,
+    masked_log_loss,
+)
+from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
+from rfcx_audio.metric.truth import PerSpecies
+
+__all__ = [
+    "Lwlrap",
+    "MacroAveragePrecision",
+    "MaskedAUROC",
+    "MaskedLogLoss",
+    "PerSpecies",
+    "average_precision",
+    "band_energy",
+    "band_energy_scores",
+    "compare",
+    "lwlrap",
+    "masked_auroc",
+    "masked_log_loss",
+    "per_species",
+    "prior_scores",
+    "random_scores",
+    "recording_summary",
+    "shuffled",
+    "window_summary",
+]

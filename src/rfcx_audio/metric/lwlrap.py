@@ -1,0 +1,104 @@
+"""Label-weighted label-ranking average precision, the competition's metric."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from rfcx_audio.metric.ranking import precision_at
+from rfcx_audio.metric.truth import PerSpecies, checked_cells
+
+
+def lwlrap(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+    """How high the species that are present stand in each recording's ranking.
+
+    For every species present in a recording, the precision at its rank: of the species that score
+    at least as high, the share that is present too. LWLRAP is the mean over all such labels, so a
+    recording weighs as many times as it has labels, and one without any weighs nothing.
+
+    It is meant for complete truth. With partial truth a perfect model does not score 1 unless the
+    unknown cells are left out, and then absences that are rarely known make the ranking short.
+
+    Args:
+        scores: (recordings, species), of any scale; only their order in a row matters. Tied scores
+            take the worst rank, as in scikit-learn.
+        target: (recordings, species) in [0, 1]; present from 0.5 on.
+        known: (recordings, species); cells at 0 are left out of the ranking. None: all is known.
+
+    Returns:
+        A float64 scalar in (0, 1], or NaN if no species is present anywhere: then it is undefined.
+
+    Raises:
+        ValueError: if the shapes differ or a score is NaN.
+
+    Source: Fonseca et al. (2019), arXiv:1906.02975. With everything known it is scikit-learn's
+    `label_ranking_average_precision_score` weighted by the number of labels of each row.
+    """
+    precision_sum, count = _sums(scores, target, known)
+    return precision_sum.sum() / count.sum()
+
+
+class Lwlrap(Metric):
+    """`lwlrap` over any number of batches and processes, exactly.
+
+    Two sums are kept for each species, of the precision and of the labels, so that neither the
+    size of a batch nor the share of a process changes the result.
+
+    Args:
+        num_species: number of columns.
+    """
+
+    is_differentiable = False
+    higher_is_better = True
+    full_state_update = False
+    precision_sum: Tensor
+    label_count: Tensor
+
+    def __init__(self, num_species: int, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics')
+        super().__init__(**kwargs)
+        self.num_species = num_species
+        for name in ("precision_sum", "label_count"):
+            zeros = torch.zeros(num_species, dtype=torch.float64)
+            self.add_state(name, default=zeros, dist_reduce_fx="sum")
+
+    def update(self, scores: Tensor, target: Tensor, known: Tensor) -> None:
+        """Adds recordings.
+
+        Args:
+            scores: (recordings, species), of any scale.
+            target: (recordings, species) in [0, 1].
+            known: (recordings, species); cells at 0 are left out of the ranking.
+
+        Raises:
+            ValueError: if the shapes differ or do not fit, or if a score is NaN.
+        """
+        if scores.shape[-1] != self.num_species:
+            raise ValueError(
+                f"expected {self.num_species} species, got scores {tuple(scores.shape)}; "
+                "is num_species that of the data?"
+            )
+        precision_sum, count = _sums(scores, target, known)
+        self.precision_sum += precision_sum
+        self.label_count += count
+
+    def compute(self) -> Tensor:
+        """A float64 scalar in (0, 1]; NaN when no species was present in any recording."""
+        return self.precision_sum.sum() / self.label_count.sum()
+
+    def per_species(self) -> PerSpecies:
+        """The mean precision of each species' labels, over all processes, and their number.
+
+        Their mean weighted by the number is `compute()`; the larger a species' number, the more of
+        the result it is.
+        """
+        with self.sync_context():
+            return PerSpecies(self.precision_sum / self.label_count, self.label_count.long())
+
+
+def _sums(scores: Tensor, target: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:
+    """For each species the sum of the precision and the number of labels, both float64."""
+    cells = checked_cells(scores, target, known)
+    return precision_at(*cells).sum(0), cells.present.sum(0).double()

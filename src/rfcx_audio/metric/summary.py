@@ -1,0 +1,126 @@
+"""Metrics of whole tables of scores, beside what knowing little or nothing would give."""
+
+from __future__ import annotations
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rfcx_audio.metric.baselines import prior_scores, random_scores, shuffled
+from rfcx_audio.metric.lwlrap import Lwlrap, lwlrap
+from rfcx_audio.metric.masked import MacroAveragePrecision, MaskedAUROC, MaskedLogLoss
+
+RANDOM, PRIOR = "random", "prior only (true prevalence)"
+
+
+def recording_summary(
+    scores: Tensor, target: Tensor, generator: torch.Generator
+) -> dict[str, float]:
+    """Metrics of recordings whose truth is complete.
+
+    Args:
+        scores: (recordings, species).
+        target: (recordings, species), 1 present, 0 absent.
+        generator: of the shuffle.
+
+    Returns:
+        `lwlrap`; `lwlrap_shuffled`, the same with the scores' rows permuted over the recordings,
+        which is what their mean ranking of the species alone is worth; macro `auc` and
+        `average_precision`, which are blind to the prevalence.
+    """
+    known = torch.ones_like(target)
+    values = {
+        "lwlrap": lwlrap(scores, target, known),
+        "lwlrap_shuffled": lwlrap(shuffled(scores, generator), target, known),
+    }
+    for name, metric in _by_name(target.shape[1]).items():
+        metric.update(scores, target, known)
+        values[name] = metric.compute()
+    return {name: float(value) for name, value in values.items()}
+
+
+def compare(named: dict[str, Tensor], target: Tensor, generator: torch.Generator) -> pd.DataFrame:
+    """Metrics of several tables of scores, after those of random and prior-only ranking.
+
+    Args:
+        named: (recordings, species) scores by name.
+        target: (recordings, species), complete truth.
+        generator: of the random scores and the shuffles.
+
+    Returns:
+        One row a table of scores, one column a metric; see `recording_summary`.
+    """
+    tables = {
+        RANDOM: random_scores(*target.shape, generator),
+        PRIOR: prior_scores(target),
+        **named,
+    }
+    return pd.DataFrame(
+        {name: recording_summary(scores, target, generator) for name, scores in tables.items()}
+    ).T
+
+
+def window_summary(scores: Tensor, target: Tensor, known: Tensor) -> dict[str, float]:
+    """Metrics of windows whose truth is partial; only known cells count.
+
+    Args:
+        scores: (windows, species) in [0, 1].
+        target: (windows, species).
+        known: (windows, species), 0 = unknown.
+
+    Returns:
+        Macro `auc`; `log_loss_present`, `log_loss_absent` and their mean `log_loss`; the numbers
+        of known cells of either kind.
+    """
+    values: dict[str, float] = {}
+    auc = MaskedAUROC(target.shape[1])
+    auc.update(scores, target, known)
+    values["auc"] = float(auc.compute())
+    for name, side in (
+        ("log_loss", "balanced"),
+        ("log_loss_present", "present"),
+        ("log_loss_absent", "absent"),
+    ):
+        loss = MaskedLogLoss(side)
+        loss.update(scores, target, known)
+        values[name] = float(loss.compute())
+    told = known > 0
+    values["cells_present"] = float((told & (target >= 0.5)).sum())
+    values["cells_absent"] = float((told & (target < 0.5)).sum())
+    return values
+
+
+def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
+    """Metrics of each species.
+
+    Args:
+        scores: (n, species).
+        target: (n, species).
+        known: (n, species), 0 = unknown.
+
+    Returns:
+        `species`, the numbers of known `present` and `absent` cells, the mean precision `lwlrap`
+        at the species' labels, `auc` and `average_precision`; NaN where labels cannot define one.
+    """
+    told = known > 0
+    table = pd.DataFrame(
+        {
+            "species": range(target.shape[1]),
+            "present": (told & (target >= 0.5)).sum(0).tolist(),
+            "absent": (told & (target < 0.5)).sum(0).tolist(),
+        }
+    )
+    ranking = Lwlrap(target.shape[1])
+    ranking.update(scores, target, known)
+    table["lwlrap"] = ranking.per_species()[0].tolist()
+    for name, metric in _by_name(target.shape[1]).items():
+        metric.update(scores, target, known)
+        table[name] = metric.per_species().tolist()
+    return table
+
+
+def _by_name(num_species: int) -> dict[str, MaskedAUROC | MacroAveragePrecision]:
+    return {
+        "auc": MaskedAUROC(num_species),
+        "average_precision": MacroAveragePrecision(num_species),
+    }

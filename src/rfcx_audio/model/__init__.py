@@ -1,0 +1,25 @@
+"""Models: an encoder, a head, and the detector that joins them."""
+
+from rfcx_audio.model.attention import CBAM, ChannelGate, SpatialGate
+from rfcx_audio.model.blocks import ConvBlock, PooledClassifier
+from rfcx_audio.model.detector import BandNorm, Detector
+from rfcx_audio.model.encoder import Encoder, EncoderError
+from rfcx_audio.model.head import ConvAttention, LinearHead, SkipAttention
+from rfcx_audio.model.weights import PretrainedWeightsError, UntrainedEncoderWarning
+
+__all__ = [
+    "CBAM",
+    "BandNorm",
+    "ChannelGate",
+    "ConvAttention",
+    "ConvBlock",
+    "Detector",
+    "Encoder",
+    "EncoderError",
+    "LinearHead",
+    "PooledClassifier",
+    "PretrainedWeightsError",
+    "SkipAttention",
+    "SpatialGate",
+    "UntrainedEncoderWarning",
+]

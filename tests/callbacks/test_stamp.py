@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rfcx_audio.callbacks import Stamp
+from rfcx_audio.config import config_text, load_config
+from rfcx_audio.inference import CONFIG_KEY, CheckpointError
+
+
+def text(folder: Path, *words: str) -> str:
+    return config_text(load_config("train", [f"paths.output_dir={folder}", *words]))
+
+
+def test_a_checkpoint_carries_the_configuration(tmp_path: Path) -> None:
+    checkpoint: dict[str, object] = {}
+    Stamp(text(tmp_path)).on_save_checkpoint(None, None, checkpoint)
+    assert checkpoint[CONFIG_KEY] == text(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "word", ["frontend.n_mels=64", "data.sample_rate=32000", "data.crop_duration_s=5.0"]
+)
+def test_resuming_with_another_front_end_is_refused(tmp_path: Path, word: str) -> None:
+    checkpoint = {CONFIG_KEY: text(tmp_path)}
+    Stamp(text(tmp_path, "trainer.max_epochs=99")).on_load_checkpoint(None, None, checkpoint)
+    with pytest.raises(CheckpointError, match="without resume"):
+        Stamp(text(tmp_path, word)).on_load_checkpoint(None, None, checkpoint)

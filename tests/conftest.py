@@ -1,0 +1,53 @@
+"""What tests of several rooms share: a small data set in the RFCX layout."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from rfcx_audio.data.synthetic import Rainforest, write_rainforest
+
+REAL_DATA = Path(__file__).parents[2] / "shared" / "data" / "rfcx"
+
+SMALL_FOREST = {
+    "num_train": 48,
+    "num_test": 6,
+    "duration_s": 12.0,
+    "tp_per_species": 2,
+    "fp_per_species": 2,
+}
+"""A rainforest that is made in seconds."""
+
+
+def forest_overrides(root: Path) -> list[str]:
+    """Command-line words that choose the small rainforest in `root`."""
+    recipe = [f"data.source.recipe.{name}={value}" for name, value in SMALL_FOREST.items()]
+    return [f"data.root={root}", "data.source.workers=1", *recipe]
+
+
+@pytest.fixture(scope="session")
+def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small synthetic rainforest on disk."""
+    root = tmp_path_factory.mktemp("forest") / "synthetic"
+    write_rainforest(root, Rainforest(**SMALL_FOREST), workers=1, progress=False)
+    return root
+
+
+@pytest.fixture
+def noise_file(tmp_path: Path) -> Path:
+    """Two seconds of stereo noise at 48 kHz, 16 bit; the channels differ."""
+    path = tmp_path / "noise.flac"
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (96_000, 2))
+    soundfile.write(path, samples, 48_000, subtype="PCM_16")
+    return path
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The real RFCX tables and recordings, where they lie beside the checkout."""
+    if not REAL_DATA.is_dir():
+        pytest.skip("the real RFCX data is not beside this checkout")
+    return REAL_DATA

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from rfcx_audio.data.synthetic import Rainforest
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"num_train": 100}, "360 recordings are needed .* raise num_train"),
+        ({"tp_per_species": 0, "num_train": 20}, "at most one FP row a recording"),
+        ({"num_test": -1}, "0 or more"),
+        ({"duration_s": 5.0}, "takes 7.924 s; raise duration_s"),
+        ({"sample_rate": 22_050}, "13687.5 Hz; raise sample_rate"),
+        ({"species_per_recording": 0.1}, "between 0.6 and 22.1"),
+        ({"skew": -1.0}, "skew and near_misses"),
+        ({"near_misses": -1.0}, "skew and near_misses"),
+        ({"call_gap_s": (0.0, 3.0)}, "call_gap_s"),
+        ({"snr_db": (24.0, 6.0)}, "snr_db"),
+    ],
+)
+def test_a_recipe_that_cannot_be_made_says_what_to_change(changed, message):
+    with pytest.raises(ValueError, match=message):
+        Rainforest(**changed)
+
+
+def test_lists_and_tuples_make_the_same_recipe():
+    assert Rainforest(snr_db=[6.0, 24.0]) == Rainforest(snr_db=(6.0, 24.0))

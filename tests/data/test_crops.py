@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rfcx_audio.data import background_start, crop_start, window_starts
+
+seeds = st.integers(0, 2**32)
+
+
+@given(st.floats(0, 59), st.floats(0.1, 20), st.floats(1, 12), seeds)
+def test_a_crop_holds_its_annotation_or_lies_in_it(
+    t_min: float, length: float, duration: float, seed: int
+) -> None:
+    t_max = min(60.0, t_min + length)
+    start = crop_start(t_min, t_max, duration, 60.0, np.random.default_rng(seed))
+    assert 0 <= start <= 60 - duration + 1e-9
+    inside = min(start + duration, t_max) - max(start, t_min)
+    assert inside >= min(t_max - t_min, duration) - 1e-6
+
+
+def test_the_placement_is_random_over_the_whole_range() -> None:
+    rng = np.random.default_rng(0)
+    starts = [crop_start(30, 32, 6, 60, rng) for _ in range(2000)]
+    assert min(starts) == pytest.approx(26, abs=0.05)
+    assert max(starts) == pytest.approx(30, abs=0.05)
+    assert np.mean(starts) == pytest.approx(28, abs=0.1)
+
+
+def test_a_recording_shorter_than_the_crop_starts_at_zero() -> None:
+    assert crop_start(1, 2, 6, 4, np.random.default_rng(0)) == 0
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 55), st.floats(0.1, 10)), max_size=8), st.floats(1, 10), seeds
+)
+def test_background_touches_no_annotation(
+    rows: list[tuple[float, float]], duration: float, seed: int
+) -> None:
+    spans = np.array([(start, start + length) for start, length in rows]).reshape(-1, 2)
+    start = background_start(spans, duration, 60.0, np.random.default_rng(seed))
+    free = [t for t in np.linspace(0, 60 - duration, 2001) if _free(t, duration, spans)]
+    if start is None:
+        assert not free
+    else:
+        assert 0 <= start <= 60 - duration
+        assert _free(start + 1e-9, duration - 2e-9, spans)
+
+
+def _free(start: float, duration: float, spans: np.ndarray) -> bool:
+    return not any(min(start + duration, b) - max(start, a) > 1e-9 for a, b in spans)
+
+
+@given(st.integers(1, 500), st.data())
+def test_windows_cover_everything_and_the_last_is_flush(total: int, data: st.DataObject) -> None:
+    window = data.draw(st.integers(1, total))
+    hop = data.draw(st.integers(1, window))
+    starts = window_starts(total, window, hop)
+    covered = np.zeros(total, dtype=bool)
+    for start in starts:
+        covered[start : start + window] = True
+    assert covered.all()
+    assert starts[0] == 0
+    assert starts[-1] == total - window
+    assert all(0 < b - a <= hop for a, b in pairwise(starts))
+
+
+@pytest.mark.parametrize(("total", "window", "hop"), [(5, 6, 1), (6, 5, 0), (6, 5, 6)])
+def test_lengths_out_of_range_are_refused(total: int, window: int, hop: int) -> None:
+    with pytest.raises(ValueError, match="expected 1 <= hop"):
+        window_starts(total, window, hop)

@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.data import complete_labels, label_recording, label_windows, rows_of
+
+SPECIES = 5
+COLUMNS = ["species_id", "present", "weight", "t_min", "t_max"]
+
+
+def table(*rows: tuple[int, bool, float, float, float]) -> pd.DataFrame:
+    return pd.DataFrame(list(rows), columns=pd.Index(COLUMNS))
+
+
+def label(rows: pd.DataFrame, start: float, duration: float = 6.0, overlap: float = 0.5) -> Labels:
+    labels = label_windows(rows_of(rows), torch.tensor([start]), duration, SPECIES, overlap)
+    return Labels(labels.target[0], labels.known[0])
+
+
+def test_present_absent_and_unknown() -> None:
+    labels = label(table((1, True, 1.0, 2, 4), (3, False, 1.0, 3, 5)), 0)
+    assert labels.known.tolist() == [0, 1, 0, 1, 0]
+    assert labels.target[1] == 1
+    assert labels.target[3] == 0
+
+
+def test_a_row_outside_the_window_says_nothing() -> None:
+    assert not label(table((1, True, 1.0, 7, 9), (2, False, 1.0, 6, 8)), 0).known.any()
+
+
+def test_half_of_the_row_must_lie_in_the_window() -> None:
+    row = table((1, False, 1.0, 5, 7))
+    assert label(row, 0).known[1] == 1  # 5 to 6 of 5 to 7
+    assert label(row, -0.1).known[1] == 0
+
+
+def test_a_row_longer_than_the_window_needs_half_of_the_window() -> None:
+    row = table((1, True, 1.0, 0, 20))
+    assert label(row, 17).known[1] == 1
+    assert label(row, 17.1).known[1] == 0
+
+
+def test_a_piece_of_a_confirmed_call_makes_absence_unknown() -> None:
+    rows = table((1, True, 1.0, 5.5, 8), (1, False, 1.0, 1, 2))
+    assert label(rows, 0).known[1] == 0
+    assert label(rows.iloc[1:], 0).known[1] == 1
+
+
+def test_presence_wins_over_absence() -> None:
+    labels = label(table((1, False, 1.0, 1, 2), (1, True, 1.0, 3, 4)), 0)
+    assert (labels.target[1], labels.known[1]) == (1, 1)
+
+
+def test_the_strongest_row_decides_how_surely_it_is_known() -> None:
+    labels = label(table((1, True, 0.5, 1, 2), (1, True, 0.75, 3, 4), (2, False, 0.25, 1, 2)), 0)
+    assert labels.known.tolist() == [0, 0.75, 0.25, 0, 0]
+
+
+def test_a_recording_knows_presence_but_not_absence() -> None:
+    labels = label_recording(rows_of(table((1, True, 1.0, 2, 4), (3, False, 1.0, 3, 5))), SPECIES)
+    assert labels.known.tolist() == [0, 1, 0, 0, 0]
+
+
+def test_complete_truth_knows_everything() -> None:
+    labels = complete_labels([2, 2, 4], SPECIES)
+    assert labels.target.tolist() == [0, 0, 1, 0, 1]
+    assert labels.known.tolist() == [1] * SPECIES
+
+
+seconds = st.floats(0, 30, allow_nan=False, width=32)
+any_row = st.tuples(
+    st.integers(0, SPECIES - 1),
+    st.booleans(),
+    st.sampled_from([0.25, 0.5, 1.0]),
+    seconds,
+    st.floats(0.125, 15, width=32),
+).map(lambda row: (*row[:4], row[3] + row[4]))
+
+
+def by_loop(
+    rows: list[tuple[int, bool, float, float, float]], start: float, duration: float, share: float
+) -> tuple[np.ndarray, np.ndarray]:
+    target, known = np.zeros(SPECIES), np.zeros(SPECIES)
+    for species in range(SPECIES):
+        said = {True: 0.0, False: 0.0}
+        touched = False
+        for which, present, weight, t_min, t_max in rows:
+            if which != species:
+                continue
+            overlap = min(t_max, start + duration) - max(t_min, start)
+            touched |= present and overlap > 0
+            if overlap >= share * min(t_max - t_min, duration) - 1e-9:
+                said[present] = max(said[present], weight)
+        if said[True]:
+            target[species], known[species] = 1, said[True]
+        elif not touched:
+            known[species] = said[False]
+    return target, known
+
+
+@given(
+    st.lists(any_row, max_size=12),
+    st.lists(st.floats(-5, 30, width=32), min_size=1, max_size=4),
+    st.floats(0.5, 10, width=32),
+    st.sampled_from([0.1, 0.5, 1.0]),
+)
+def test_labels_equal_a_plain_loop(
+    rows: list[tuple[int, bool, float, float, float]],
+    starts: list[float],
+    duration: float,
+    share: float,
+) -> None:
+    starts_s = torch.tensor(starts, dtype=torch.float64)
+    labels = label_windows(rows_of(table(*rows)), starts_s, duration, SPECIES, share)
+    for window, start in enumerate(starts):
+        target, known = by_loop(rows, start, duration, share)
+        assert np.array_equal(labels.target[window].numpy(), target)
+        assert np.array_equal(labels.known[window].numpy(), known)

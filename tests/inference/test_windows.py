@@ -1,0 +1,72 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rfcx_audio.batch import Logits
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.inference import SlidingWindows, pool_windows
+
+RATE = 48_000
+
+
+@pytest.fixture(scope="module")
+def frontend() -> LogMel:
+    return LogMel(RATE)
+
+
+@pytest.mark.parametrize("duration", [6.0, 10.0, 13.37])
+@pytest.mark.parametrize("overlap", [0.0, 0.5, 0.75])
+def test_windows_are_slices_of_the_whole_and_the_last_is_flush(
+    frontend: LogMel, duration: float, overlap: float
+) -> None:
+    waveform = torch.randn(1, int(duration * RATE))
+    whole = frontend(waveform)[0]
+    windows, starts_s = SlidingWindows(6.0, overlap).cut(frontend, waveform)
+    frames = frontend.num_frames(6 * RATE)
+    assert windows.shape == (len(starts_s), 1, 128, frames)
+    starts = (starts_s * RATE / frontend.hop_length).round().long()
+    for window, start in zip(windows, starts, strict=True):
+        assert torch.equal(window, whole[..., start : start + frames])
+    assert starts[0] == 0
+    assert starts[-1] + frames == whole.shape[-1]
+    assert (starts.diff() <= round(frames * (1 - overlap))).all()
+
+
+def test_a_short_recording_is_padded_to_one_window(frontend: LogMel) -> None:
+    windows, starts_s = SlidingWindows(6.0).cut(frontend, torch.randn(1, RATE))
+    assert windows.shape[0] == 1
+    assert starts_s.tolist() == [0.0]
+
+
+def test_a_window_in_the_middle_equals_a_crop_but_for_its_edges(frontend: LogMel) -> None:
+    waveform = torch.randn(1, 12 * RATE)
+    windows, starts_s = SlidingWindows(6.0, 0.5).cut(frontend, waveform)
+    start = round(starts_s[1].item() * RATE)
+    crop = frontend(waveform[:, start : start + 6 * RATE])[0]
+    assert torch.allclose(windows[1][..., 2:-2], crop[..., 2:-2], atol=1e-4)
+
+
+def test_pooling_by_hand() -> None:
+    scores = torch.tensor([[0.1, 0.9], [0.5, 0.2], [0.4, 0.4], [0.2, 0.1]])
+    assert torch.allclose(pool_windows(scores, "max"), torch.tensor([0.5, 0.9]))
+    assert torch.allclose(pool_windows(scores, "mean"), torch.tensor([0.3, 0.4]))
+    assert torch.allclose(pool_windows(scores, "top3"), torch.tensor([1.1 / 3, 0.5]))
+    assert torch.allclose(pool_windows(scores[:1], "top3"), scores[0])
+
+
+def test_scores_are_probabilities_of_every_window_in_order() -> None:
+    class FirstPixel(nn.Module):
+        def forward(self, spectrogram: Tensor) -> Logits:
+            clip = spectrogram[:, 0, 0, :2]
+            return Logits(clip, clip[:, None])
+
+    windows = torch.randn(70, 1, 3, 4)  # more than fit in one batch
+    scores = SlidingWindows(6.0).scores(FirstPixel(), windows)
+    assert torch.equal(scores, windows[:, 0, 0, :2].sigmoid())
+
+
+def test_an_overlap_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"overlap = 1\.0"):
+        SlidingWindows(6.0, overlap=1.0)

@@ -1,0 +1,30 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from rfcx_audio.batch import Logits
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.method import check_shapes
+
+
+class Tells(nn.Module):
+    def __init__(self, num_species: int) -> None:
+        super().__init__()
+        self.num_species = num_species
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        clip = torch.zeros(len(spectrogram), self.num_species)
+        return Logits(clip, clip[:, None])
+
+
+def test_parts_that_fit_pass_and_the_mode_is_kept() -> None:
+    model = Tells(24).train()
+    check_shapes(LogMel(48_000), model, 48_000, 24)
+    assert model.training
+
+
+def test_another_number_of_species_is_refused() -> None:
+    with pytest.raises(ValueError, match="tells 5 species apart, the labels 24"):
+        check_shapes(LogMel(48_000), Tells(5), 48_000, 24)

@@ -1,0 +1,23 @@
+"""Command-line words for runs that take seconds, shared by the tests of the entry points."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conftest import forest_overrides
+
+SECONDS = [
+    "trainer.max_epochs=2",
+    "data.crops.crops_per_epoch=32",
+    "data.batch_size=8",
+    "data.num_workers=0",
+    "data.crop_duration_s=3.0",
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "callbacks.progress.refresh_rate=0",
+]
+
+
+def words(forest: Path, output_dir: Path, *more: str) -> list[str]:
+    """Overrides for one quick run on the small rainforest."""
+    return [*forest_overrides(forest), f"paths.output_dir={output_dir}", *SECONDS, *more]

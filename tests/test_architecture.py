@@ -1,0 +1,103 @@
+"""The house: which room stands above which, and who may know Hydra."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rfcx_audio
+
+PACKAGE = Path(rfcx_audio.__file__).parent
+TESTS = Path(__file__).parent
+FLOORS = {
+    "batch": 0,
+    "config": 0,
+    "data": 1,
+    "frontend": 1,
+    "augment": 1,
+    "model": 1,
+    "loss": 1,
+    "metric": 1,
+    "labelling": 2,
+    "inference": 2,
+    "method": 3,
+    "callbacks": 3,
+}
+ENTRY_POINT_FLOOR = 4
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def imported(path: Path) -> set[str]:
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.add(node.module)
+    return names
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_room_imports_only_from_lower_floors(path: Path) -> None:
+    here = room_of(path)
+    floor = FLOORS.get(here, ENTRY_POINT_FLOOR)
+    for name in imported(path):
+        if not name.startswith("rfcx_audio."):
+            continue
+        there = name.split(".")[1]
+        assert there == here or FLOORS.get(there, ENTRY_POINT_FLOOR) < floor, f"{here} -> {there}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_only_config_knows_hydra(path: Path) -> None:
+    knows = {name.split(".")[0] for name in imported(path)} & {"hydra", "omegaconf"}
+    assert not knows or path == PACKAGE / "config.py"
+
+
+def test_the_synthetic_rainforest_does_not_need_torch() -> None:
+    for path in (PACKAGE / "data" / "synthetic").glob("*.py"):
+        assert not {name.split(".")[0] for name in imported(path)} & {"torch", "torchaudio"}
+
+
+def test_every_module_is_tested_in_the_file_of_its_name() -> None:
+    exempt = {"__init__", "__main__"}
+    for path in FILES:
+        inside = path.relative_to(PACKAGE)
+        if path.stem in exempt or inside.parts[0] == "batch.py":
+            continue
+        mirrored = TESTS / inside.parent / f"test_{path.name}"
+        assert mirrored.exists(), f"{inside} has no {mirrored.relative_to(TESTS)}"
+
+
+def test_public_names_exist_and_are_sorted() -> None:
+    for init in PACKAGE.rglob("__init__.py"):
+        module = ".".join(["rfcx_audio", *init.relative_to(PACKAGE).parts[:-1]])
+        if module == "rfcx_audio":
+            continue
+        room = __import__(module, fromlist=["__all__"])
+        assert list(room.__all__) == sorted(room.__all__), module
+        for name in room.__all__:
+            assert hasattr(room, name), f"{module}.{name}"
+            thing = getattr(room, name)
+            if callable(thing):
+                assert thing.__doc__, f"{module}.{name} has no docstring"
+
+
+def test_importing_the_package_is_silent_and_light() -> None:
+    script = (
+        "import sys, rfcx_audio; "
+        "print(sorted({'torch', 'hydra', 'pandas', 'timm'} & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+    assert not done.stderr

@@ -1,0 +1,103 @@
+"""The configuration: every option composes, builds, and says what its constructor says."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+from omegaconf import DictConfig, OmegaConf
+
+from rfcx_audio.config import CONF_DIR, build, config_text, load_config, parse_config
+
+ROOTS = sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
+OPTIONS = sorted(
+    path.relative_to(CONF_DIR).with_suffix("")
+    for path in CONF_DIR.rglob("*.yaml")
+    if path.parent not in (CONF_DIR, CONF_DIR / "run", CONF_DIR / "paths")
+)
+LEFT_TO_THE_CALLER = {"rfcx_audio.method.build_trainer", "rfcx_audio.data.synthetic.Rainforest"}
+
+
+def composed(option: Path, output_dir: Path) -> DictConfig:
+    group = option.parent.as_posix()
+    words = [f"paths.output_dir={output_dir}", f"{group}={option.name}"]
+    return load_config("train", words)
+
+
+def nodes(config: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(config, dict):
+        if "_target_" in config:
+            yield config
+        for value in config.values():
+            yield from nodes(value)
+
+
+def target(node: dict[str, Any]) -> Any:
+    module, _, name = node["_target_"].rpartition(".")
+    return getattr(import_module(module), name)
+
+
+@pytest.mark.parametrize("root", ROOTS)
+def test_every_root_composes(root: str) -> None:
+    load_config(root)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=str)
+def test_keys_are_constructor_arguments(option: Path, tmp_path: Path) -> None:
+    config = OmegaConf.to_container(composed(option, tmp_path), resolve=True)
+    assert isinstance(config, dict)
+    for part in option.parent.parts:
+        config = config[part]
+    for node in nodes(config):
+        constructor = target(node)
+        arguments = inspect.signature(constructor).parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in arguments.values())
+        given = {key for key in node if not key.startswith("_")}
+        assert takes_any or given <= set(arguments), node["_target_"]
+        ours = node["_target_"].startswith("rfcx_audio.")
+        if ours and node["_target_"] not in LEFT_TO_THE_CALLER and not node.get("_partial_"):
+            tunable = {name for name, p in arguments.items() if p.kind is not p.VAR_KEYWORD}
+            assert given == tunable, f"{node['_target_']}: {given ^ tunable}"
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [("augment", "none"), ("inference", "default"), ("loss", "masked_bce"), ("data", "rfcx")],
+)
+def test_the_first_option_of_a_group_says_the_defaults(
+    group: str, name: str, tmp_path: Path
+) -> None:
+    config = OmegaConf.to_container(composed(Path(group) / name, tmp_path), resolve=True)
+    assert isinstance(config, dict)
+    for node in nodes(config[group]):
+        for argument, parameter in inspect.signature(target(node)).parameters.items():
+            if parameter.default is not parameter.empty and argument in node:
+                same = node[argument] == parameter.default
+                assert same or not node[argument] or node["_target_"].endswith("Folds"), argument
+
+
+def test_training_has_at_most_six_scalars() -> None:
+    root = OmegaConf.load(CONF_DIR / "train.yaml")
+    assert isinstance(root, DictConfig)
+    scalars = [key for key, value in root.items() if not OmegaConf.is_config(value)]
+    assert len(scalars) <= 6
+
+
+def test_text_and_configuration_are_inverse(tmp_path: Path) -> None:
+    config = load_config("train", [f"paths.output_dir={tmp_path}"])
+    text = config_text(config)
+    assert config_text(parse_config(text)) == text
+    assert "${" not in text
+    assert parse_config(text, {"model.encoder.pretrained": False}).model.encoder.pretrained is False
+
+
+def test_build_gives_plain_containers() -> None:
+    node = OmegaConf.create({"_target_": "builtins.dict", "a": [1, {"b": 2}]})
+    built = build(node, c=3)
+    assert built == {"a": [1, {"b": 2}], "c": 3}
+    assert type(built["a"]) is list
+    assert type(built["a"][1]) is dict

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
+
+from rfcx_audio.evaluate import evaluate_complete, evaluate_partial
+from rfcx_audio.inference import score_table, write_scores
+
+
+@pytest.fixture
+def scores() -> pd.DataFrame:
+    rng = np.random.default_rng(0)
+    tables = [score_table(f"r{n}", np.arange(4) * 3.0, 6.0, rng.random((4, 24))) for n in range(30)]
+    return pd.concat(tables, ignore_index=True)
+
+
+@pytest.fixture
+def truth() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {"recording_id": [f"r{n % 29}" for n in range(150)], "species_id": rng.integers(0, 24, 150)}
+    )
+
+
+def test_complete_truth_gives_the_lwlrap_of_scikit_learn(
+    scores: pd.DataFrame, truth: pd.DataFrame
+) -> None:
+    table, species = evaluate_complete(scores, "max", truth, seed=0)
+    columns = [f"s{s}" for s in range(24)]
+    pooled = scores.groupby("recording_id", sort=False)[columns].max()
+    said = np.zeros((30, 24))
+    for row in truth.itertuples():
+        said[pooled.index.get_loc(row.recording_id), row.species_id] = 1
+    has = said.sum(1) > 0
+    expected = label_ranking_average_precision_score(
+        said[has], pooled.to_numpy()[has], sample_weight=said[has].sum(1)
+    )
+    assert table.loc["scores", "lwlrap"] == pytest.approx(expected, abs=1e-6)
+    assert len(table) == 3  # beside random and prior-only
+    assert len(species) == 24
+
+
+def test_partial_truth_scores_known_windows_only(scores: pd.DataFrame) -> None:
+    rng = np.random.default_rng(2)
+    rows = pd.DataFrame(
+        {
+            "recording_id": [f"r{n}" for n in rng.integers(0, 30, 200)],
+            "species_id": rng.integers(0, 2, 200),
+            "present": rng.random(200) < 0.5,
+            "weight": 1.0,
+            "t_min": 1.0,
+            "t_max": 2.0,
+        }
+    ).drop_duplicates(["recording_id", "species_id"])
+    table, _ = evaluate_partial(scores, rows, 0.5)
+    first_windows = scores[scores["t_min"] == 0].set_index("recording_id")
+    aucs = []
+    for species in range(2):
+        told = rows[rows["species_id"] == species]
+        said = first_windows.loc[told["recording_id"], f"s{species}"]
+        aucs.append(roc_auc_score(told["present"], said))
+    assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
+    with pytest.raises(ValueError, match="no recording has both"):
+        evaluate_partial(scores, rows.assign(recording_id="other"), 0.5)
+
+
+@pytest.mark.slow
+def test_the_command_prints_both_kinds_of_truth(
+    scores: pd.DataFrame, truth: pd.DataFrame, forest: Path, tmp_path: Path
+) -> None:
+    write_scores(scores, tmp_path / "s.parquet", {"pool": "max"})
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
+    out = f"hydra.run.dir={tmp_path}/out"
+    done = subprocess.run(
+        [*command, f"truth={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "complete truth, 30 recordings" in done.stdout
+    assert (tmp_path / "out" / "metrics.csv").exists()
+    assert len(pd.read_csv(tmp_path / "out" / "species.csv")) == 24
+    renamed = scores.copy()
+    names = sorted(path.stem for path in (forest / "train").glob("*.flac"))
+    renamed["recording_id"] = renamed["recording_id"].map(lambda r: names[int(r[1:])])
+    write_scores(renamed, tmp_path / "s.parquet", {"pool": "max"})
+    done = subprocess.run(
+        [*command, f"truth={forest}", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "partial truth" in done.stdout

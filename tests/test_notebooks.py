@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from conftest import SMALL_FOREST
+
+NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    settings = next(cell for cell in notebook.cells if cell.source.startswith("folder = "))
+    recipe = [f"data.source.recipe.{name}={value}" for name, value in SMALL_FOREST.items()]
+    quick = ["data.source.workers=1", "trainer.max_epochs=1", "data.num_workers=0", "frontend.n_mels=64"]
+    settings.source = f"folder = Path({str(tmp_path)!r})\noverrides = {recipe + quick!r}"
+    NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
+    pictures = [
+        output
+        for cell in notebook.cells
+        if cell.cell_type == "code"
+        for output in cell.outputs
+        if "image/png" in output.get("data", {})
+    ]
+    assert len(pictures) >= 3
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_uses_the_library_and_defines_nothing(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            assert "def " not in cell.source
+            assert "class " not in cell.source
+            assert not cell.outputs

@@ -1,0 +1,154 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+
+from quick import words
+from rfcx_audio.config import load_config
+from rfcx_audio.inference import CheckpointError
+from rfcx_audio.train import train
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture(scope="module")
+def run(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of one finished run."""
+    folder = tmp_path_factory.mktemp("run")
+    train(load_config("train", words(forest, folder)))
+    return folder
+
+
+def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
+    return torch.load(checkpoint, weights_only=True)["state_dict"]
+
+
+def test_a_run_leaves_what_can_be_looked_at(run: Path) -> None:
+    for name in (
+        "versions.json",
+        "left_out.csv",
+        "failures.csv",
+        "metrics.csv",
+        "learning_curves.png",
+        "test_metrics.csv",
+        "test_scores.csv",
+        "checkpoints/best.ckpt",
+        "checkpoints/last.ckpt",
+    ):
+        assert (run / name).stat().st_size > 0, name
+    assert len(list((run / "pictures").glob("*.png"))) == 4
+    assert list((run / "tensorboard").glob("events*"))
+    metrics = json.loads((run / "metrics.json").read_text())
+    assert {"val/auc", "val/log_loss", "val/lwlrap_partial", "test/lwlrap"} <= set(metrics)
+    versions = json.loads((run / "versions.json").read_text())
+    assert versions["weights"].startswith("random")
+
+
+def test_the_result_stands_beside_its_baselines(run: Path) -> None:
+    table = pd.read_csv(run / "test_metrics.csv", index_col="scores")
+    assert len(table) >= 4
+    assert table["lwlrap"].between(0, 1).all()
+    scores = pd.read_csv(run / "test_scores.csv")
+    assert len(scores) == 6
+    assert scores.filter(regex="^s").to_numpy().min() >= 0
+
+
+def test_the_same_seed_gives_the_same_run(run: Path, forest: Path, tmp_path: Path) -> None:
+    train(load_config("train", words(forest, tmp_path, "data.num_workers=1")))
+    first, again = weights(run / "checkpoints/last.ckpt"), weights(tmp_path / "checkpoints/last.ckpt")
+    for name in first:
+        assert torch.equal(first[name], again[name]), name
+
+
+def test_a_resumed_run_equals_an_uninterrupted_one(run: Path, forest: Path, tmp_path: Path) -> None:
+    # The schedule must not know of the interruption, so the first part is stopped, not shortened.
+    half = load_config("train", [*words(forest, tmp_path / "half"), "+trainer.max_steps=4"])
+    train(half)
+    checkpoint = tmp_path / "half" / "checkpoints" / "last.ckpt"
+    assert torch.load(checkpoint, weights_only=True)["epoch"] == 0
+    # max_steps shortens the cosine too; a constant rate makes the two halves comparable.
+    whole = [*words(forest, tmp_path / "whole"), "scheduler=constant"]
+    train(load_config("train", whole))
+    first = [*words(forest, tmp_path / "first"), "scheduler=constant", "+trainer.max_steps=4"]
+    train(load_config("train", first))
+    second = [*words(forest, tmp_path / "second"), "scheduler=constant"]
+    resume = f"resume={tmp_path / 'first' / 'checkpoints' / 'last.ckpt'}"
+    train(load_config("train", [*second, resume]))
+    expected = weights(tmp_path / "whole" / "checkpoints" / "last.ckpt")
+    found = weights(tmp_path / "second" / "checkpoints" / "last.ckpt")
+    for name in expected:
+        assert torch.equal(expected[name], found[name]), name
+
+
+def test_impossible_combinations_are_told_before_data_is_touched(tmp_path: Path) -> None:
+    nowhere = ["data=rfcx", f"data.root={tmp_path}/nowhere", f"paths.output_dir={tmp_path}"]
+    with pytest.raises(Exception, match=r"f_max|Nyquist|sample_rate"):
+        train(load_config("train", [*nowhere, "data.sample_rate=16000"]))
+    with pytest.raises(ValueError, match="too small|needs|at least"):
+        attention = "model/head=attention_v2"
+        train(load_config("train", [*nowhere, attention, "data.crop_duration_s=0.5"]))
+    with pytest.raises(CheckpointError, match="does not exist"):
+        train(load_config("train", [*nowhere, "resume=gone.ckpt"]))
+
+
+def test_broken_recordings_are_named_and_counted(
+    forest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    root = tmp_path / "forest"
+    (root / "train").mkdir(parents=True)
+    for name in ("train_tp.csv", "train_fp.csv", "rainforest.json"):
+        (root / name).write_bytes((forest / name).read_bytes())
+    files = sorted((forest / "train").glob("*.flac"))
+    for number, path in enumerate(files):
+        content = path.read_bytes()
+        cut = {0: b"", 1: content[: len(content) // 3]}.get(number, content)
+        (root / "train" / path.name).write_bytes(cut)
+    config = words(root, tmp_path / "run", "data=rfcx", "data.crops.crops_per_epoch=128")
+    config = [word for word in config if not word.startswith("data.source.")]
+    train(load_config("train", config))
+    failures = pd.read_csv(tmp_path / "run" / "failures.csv")
+    assert files[0].stem in set(failures["recording_id"])
+    assert files[1].stem in set(failures["recording_id"])
+    assert len(failures) == 2
+    assert "2 recording(s) could not be read" in caplog.text
+
+
+def test_a_multirun_ends_with_one_table(forest: Path, tmp_path: Path) -> None:
+    quick = [w for w in words(forest, tmp_path) if not w.startswith("paths.output_dir")]
+    command = [sys.executable, "-m", "rfcx_audio.train", "-m", *quick, "trainer.max_epochs=1"]
+    done = subprocess.run(
+        [*command, "loss=bce,masked_bce", f"paths.runs_dir={tmp_path}"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    (table_file,) = tmp_path.rglob("comparison.csv")
+    table = pd.read_csv(table_file)
+    assert [("masked_bce" in words) for words in table["overrides"]] == [False, True]
+    assert table["test/lwlrap"].notna().all()
+    assert "runs in" in done.stdout
+
+
+@pytest.mark.data
+def test_the_real_recordings_train_a_model(real_data: Path, tmp_path: Path) -> None:
+    overrides = [
+        "data=rfcx",
+        f"data.root={real_data}",
+        f"paths.data_dir={tmp_path}",
+        f"paths.output_dir={tmp_path}",
+        "trainer.max_epochs=1",
+        "data.num_workers=0",
+        "callbacks.progress.refresh_rate=0",
+    ]
+    train(load_config("train", overrides))
+    left_out = pd.read_csv(tmp_path / "left_out.csv")
+    assert len(left_out) == 8971
+    assert (tmp_path / "checkpoints" / "best.ckpt").exists()
