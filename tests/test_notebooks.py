@@ -17,7 +17,12 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     settings = next(cell for cell in notebook.cells if cell.source.startswith("folder = "))
     recipe = [f"data.source.recipe.{name}={value}" for name, value in SMALL_FOREST.items()]
-    quick = ["data.source.workers=1", "trainer.max_epochs=1", "data.num_workers=0", "frontend.n_mels=64"]
+    quick = [
+        "data.source.workers=1",
+        "trainer.max_epochs=1",
+        "data.num_workers=0",
+        "frontend.n_mels=64",
+    ]
     settings.source = f"folder = Path({str(tmp_path)!r})\noverrides = {recipe + quick!r}"
     NotebookClient(notebook, timeout=300, kernel_name="python3").execute(cwd=str(tmp_path))
     pictures = [

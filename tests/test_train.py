@@ -61,7 +61,10 @@ def test_the_result_stands_beside_its_baselines(run: Path) -> None:
 
 def test_the_same_seed_gives_the_same_run(run: Path, forest: Path, tmp_path: Path) -> None:
     train(load_config("train", words(forest, tmp_path, "data.num_workers=1")))
-    first, again = weights(run / "checkpoints/last.ckpt"), weights(tmp_path / "checkpoints/last.ckpt")
+    first, again = (
+        weights(run / "checkpoints/last.ckpt"),
+        weights(tmp_path / "checkpoints/last.ckpt"),
+    )
     for name in first:
         assert torch.equal(first[name], again[name]), name
 
@@ -90,7 +93,7 @@ def test_impossible_combinations_are_told_before_data_is_touched(tmp_path: Path)
     nowhere = ["data=rfcx", f"data.root={tmp_path}/nowhere", f"paths.output_dir={tmp_path}"]
     with pytest.raises(Exception, match=r"f_max|Nyquist|sample_rate"):
         train(load_config("train", [*nowhere, "data.sample_rate=16000"]))
-    with pytest.raises(ValueError, match="too small|needs|at least"):
+    with pytest.raises(ValueError, match=r"too small|needs|at least"):
         attention = "model/head=attention_v2"
         train(load_config("train", [*nowhere, attention, "data.crop_duration_s=0.5"]))
     with pytest.raises(CheckpointError, match="does not exist"):

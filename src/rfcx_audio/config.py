@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
@@ -62,7 +62,7 @@ def parse_config(text: str, changes: dict[str, Any] | None = None) -> DictConfig
         text: YAML.
         changes: new values by dotted key, for example `{"model.encoder.pretrained": False}`.
     """
-    config = OmegaConf.create(text)
+    config = cast("DictConfig", OmegaConf.create(text))
     for key, value in (changes or {}).items():
         OmegaConf.update(config, key, value)
     return config

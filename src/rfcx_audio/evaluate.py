@@ -31,7 +31,7 @@ def evaluate_complete(
         seed: of the random baseline.
     """
     pooled = pool_table(scores, pool)  # pyright: ignore[reportArgumentType]
-    values = torch.from_numpy(pooled.drop(columns="recording_id").to_numpy())
+    values = torch.from_numpy(pooled.drop(columns="recording_id").to_numpy(copy=True))
     calls = truth.groupby("recording_id")["species_id"].agg(list)
     silent = sorted(set(pooled["recording_id"]) - set(calls.index))
     if silent:
@@ -83,7 +83,7 @@ def main(config: DictConfig) -> None:
     scores, made_with = read_scores(Path(config.scores))
     place, folder = Path(config.truth), Path(config.paths.output_dir)
     if place.is_dir():
-        num_species = sum(name.startswith("s") for name in scores)
+        num_species = len(scores.columns) - 3  # besides recording_id, t_min, t_max
         table, species = evaluate_partial(scores, read_rfcx(place, num_species), config.min_overlap)
         title = "partial truth: known windows only, no LWLRAP"
     else:

@@ -18,7 +18,7 @@ def test_an_empty_chain_is_the_identity() -> None:
 
 
 def test_steps_come_in_order() -> None:
-    def note(word: float):  # noqa: ANN202
+    def note(word: float):
         return lambda signal, labels, generator: (signal * 10 + word, labels)
 
     chain = Chain(waveform={"first": note(1), "second": note(2)})

@@ -112,7 +112,7 @@ def test_an_epoch_has_the_shares_asked_for(
         for rank in range(world_size)
     ]
     assert len({len(part) for part in parts}) == 1
-    drawn = np.array(sum(parts, []))
+    drawn = np.concatenate(parts)
     expected = max(world_size, total - total % world_size)
     assert len(drawn) == expected
     assert np.sum(drawn == BACKGROUND) == round(expected * background)

@@ -112,9 +112,9 @@ def tensorflow_log_mel(waveform, n_mels, sample_rate, f_min, f_max):
 
 
 def test_the_deck_preset_is_what_tensorflow_computes_but_for_the_curve_of_the_triangles():
-    # TensorFlow's triangles are straight in mel, ours (torchaudio's, librosa's) in Hz. Measured: the
-    # weights differ by 0.0017 of 1 at most, log1p of white noise by 0.005 at most (its mean is
-    # 1.98), shape and frames not at all. With their weights ours is theirs to 2e-5.
+    # TensorFlow's triangles are straight in mel, ours (torchaudio's, librosa's) in Hz. Measured:
+    # the weights differ by 0.0017 of 1 at most, log1p of white noise by 0.005 at most (its mean
+    # is 1.98), shape and frames not at all. With their weights ours is theirs to 2e-5.
     ours = preset("deck")
     waveform = noise(1, 48000)
     theirs = tensorflow_log_mel(waveform[0].double().numpy(), 128, 48000, 125.0, 3800.0)
@@ -247,18 +247,23 @@ def test_a_pure_tone_lands_in_the_band_that_hears_it_best(hz, mel_scale):
     loudest = int(frontend(tone(hz))[0, 0, :, 5:-5].mean(-1).argmax())
     best = int(frontend.filters[round(hz / SAMPLE_RATE * 512)].argmax())
     assert loudest == best
-    first, after_last = frontend.mel_range(hz, hz)
-    assert first <= loudest < after_last <= first + 2
+    assert frontend.band_of([hz])[0] == pytest.approx(loudest + 0.5, abs=0.5 + 1e-6)
 
 
-def test_mel_range_of_everything_is_every_band_and_of_nothing_an_error():
+@pytest.mark.parametrize("mel_scale", ["htk", "slaney"])
+def test_band_of_puts_the_centre_of_a_filter_in_the_middle_of_its_band(mel_scale):
+    frontend = small(mel_scale=mel_scale, n_fft=8192)
+    bins_hz = torch.arange(4097) * SAMPLE_RATE / 8192
+    peaks_hz = bins_hz[frontend.filters.argmax(0)].tolist()
+    expected = [band + 0.5 for band in range(32)]
+    assert frontend.band_of(peaks_hz) == pytest.approx(expected, abs=0.03)
+
+
+def test_band_of_rises_from_zero_to_the_number_of_bands():
     frontend = small()
-    assert frontend.mel_range(0.0, SAMPLE_RATE / 2) == (0, 32)
-    low, high = frontend.mel_range(1000.0, 2000.0)
-    outside = torch.cat([frontend.filters[32:65, :low], frontend.filters[32:65, high:]], dim=1)
-    assert outside.sum() == 0
-    with pytest.raises(ValueError, match="7500 to 8000 Hz"):
-        frontend.mel_range(7500.0, 8000.0)
+    places = frontend.band_of([0.0, 100.0, 500.0, 1000.0, 3000.0, 7000.0, 8000.0])
+    assert places == sorted(places)
+    assert (places[0], places[1], places[-2], places[-1]) == (0, 0, 32, 32)
 
 
 @pytest.mark.parametrize("name", PRESETS)

@@ -142,8 +142,7 @@ def test_the_module_is_the_function_of_the_clip():
     assert repr(loss) == "MaskedBCE(unknown_weight=0.25)"
 
 
-def test_the_masked_loss_of_the_field_notes():
-    # L = sum(m * bce(z, y)) / max(1, sum(m))
+def test_reduced_it_is_the_mean_over_known_cells():
     logits, target, known = cells()
     ours = reduce_cells(masked_bce(logits, target, known), Labels(target, known), "known")
     bce = F.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -7,6 +7,7 @@ import logging
 import platform
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any, cast
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -17,6 +18,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import SlidingWindows, draw_recording, save_picture, score_table
 
 _log = logging.getLogger(__name__)
@@ -43,14 +45,21 @@ class Report(Callback):
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes what is known before training."""
         self.folder.mkdir(parents=True, exist_ok=True)
+        encoder: Any = pl_module.model.encoder  # pyright: ignore[reportAttributeAccessIssue]
         versions = {
             "python": platform.python_version(),
             **{package: version(package) for package in _PACKAGES},
             "device": str(pl_module.device),
             "precision": str(trainer.precision),
-            "weights": pl_module.model.encoder.weights,  # pyright: ignore
+            "weights": encoder.weights,
         }
         (self.folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+        _log.info(
+            "%s, %d parameters, weights: %s",
+            encoder.name,
+            sum(parameter.numel() for parameter in pl_module.parameters()),
+            versions["weights"],
+        )
         _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
 
     @rank_zero_only
@@ -83,7 +92,7 @@ class Report(Callback):
             return
         rows = data.val_rows
         named = rows.sort_values("present", ascending=False)["recording_id"].unique()
-        frontend = data.frontend.cpu()
+        frontend = cast("LogMel", data.frontend.cpu())
         for name in named[: self.num_pictures]:
             if name in data.failures:
                 continue
@@ -111,7 +120,11 @@ def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
 def draw_curves(metrics_csv: Path, picture: Path) -> None:
     """Draws every logged value over the steps, one panel each."""
     metrics = pd.read_csv(metrics_csv)
-    names = [name for name in metrics if name not in ("epoch", "step") and "test/" not in name]
+    names = [
+        name
+        for name in metrics.columns.astype(str)
+        if name not in ("epoch", "step") and "test/" not in name
+    ]
     names = [name for name in names if metrics[name].notna().any()]
     columns = 3
     lines = -(-len(names) // columns)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -18,6 +18,7 @@ from rfcx_audio.batch import WindowBatch
 from rfcx_audio.callbacks.report import write_metrics
 from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import species_columns
 from rfcx_audio.metric import band_energy_scores, compare
 
@@ -79,7 +80,7 @@ class TestTable(Callback):
         by_recording.insert(0, "recording_id", [row[0] for row in rows])
         by_recording.to_csv(self.folder / "test_scores.csv", index=False)
         write_metrics(
-            self.folder, {f"test/{name}": float(value) for name, value in table.loc[NAME].items()}
+            self.folder, {f"test/{name}": values[NAME] for name, values in table.to_dict().items()}
         )
         title = f"{len(rows)} test recordings, complete truth"
         Console().print(rich_table(table.reset_index(names="scores"), title))
@@ -132,7 +133,7 @@ def _number(path: Path) -> tuple[int, str]:
 
 def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
     """(windows, channels, mels, frames) -> (species,); NaN where a band is not known or heard."""
-    templates, frontend = data.corpus.templates, data.frontend
+    templates, frontend = data.corpus.templates, cast("LogMel", data.frontend)
     nothing = torch.full((data.num_species,), torch.nan)
     if templates is None or templates["species_id"].nunique() != data.num_species:
         return nothing
@@ -140,7 +141,8 @@ def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
     low, high = by_species["f_min"].min(), by_species["f_max"].max()
     if low.min() < frontend.f_min or high.max() > frontend.f_max:
         return nothing
-    bands = torch.tensor([frontend.mel_range(*band) for band in zip(low, high, strict=True)])
+    edges = [frontend.band_of(list(by_hz)) for by_hz in (low, high)]
+    bands = torch.stack([torch.tensor(edges[0]).floor(), torch.tensor(edges[1]).ceil()], 1).long()
     frames = (by_species["duration_s"].mean() / frontend.hop_s).round().astype(int).to_numpy()
     spectrogram = torch.cat(list(windows[:, 0]), dim=-1).cpu()  # (mels, frames)
     return band_energy_scores(spectrogram, bands, torch.tensor(frames))

@@ -44,7 +44,7 @@ def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
     """The rows of one RFCX file, each checked; see `read_rfcx`."""
     text = _read_text(path)
     lines = np.arange(len(text)) + 2  # line 1 holds the column names
-    blank = text.eq("").all(axis=1).to_numpy()
+    blank = (text == "").all(axis=1).to_numpy()
     text, lines = text[~blank].reset_index(drop=True), lines[~blank]
     missing = [column for column in RFCX_COLUMNS if column not in text.columns]
     if missing:
@@ -136,9 +136,11 @@ def _faults(
     rows: pd.DataFrame, text: pd.DataFrame, num_species: int
 ) -> Iterator[tuple[np.ndarray, list[str]]]:
     """For each rule, which rows break it, and how each would be told."""
-    names = text["recording_id"]
-    plain = names.map(lambda name: name not in ("", ".", "..") and not set(name) & set("/\\\0"))
-    yield _told(~plain, [f"recording_id {name!r} is no file name" for name in names])
+    names = text["recording_id"].astype(str)
+    plain = [name not in ("", ".", "..") and not set(name) & set("/\\\0") for name in names]
+    yield _told(
+        ~np.array(plain, dtype=bool), [f"recording_id {name!r} is no file name" for name in names]
+    )
     for column in _NUMBERS:
         wrong = ~np.isfinite(rows[column].to_numpy())
         yield _told(wrong, [f"{column} = {value!r} is no finite number" for value in text[column]])

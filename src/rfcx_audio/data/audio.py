@@ -94,7 +94,7 @@ class AudioReader:
                 finite numbers, or lacks the channel.
         """
         info = probe(path)
-        if self.channel != "mean" and self.channel >= info.num_channels:
+        if isinstance(self.channel, int) and self.channel >= info.num_channels:
             raise AudioError(f"it has no channel {self.channel}, only {info.num_channels}")
         start = self.num_samples(start_s)
         total = math.ceil(info.num_samples * self.sample_rate / info.sample_rate)
@@ -129,7 +129,7 @@ class AudioReader:
                 f"it is truncated: {info.num_samples} samples promised, "
                 f"the file ends at {start + len(samples)}"
             )
-        mono = samples.mean(axis=1) if self.channel == "mean" else samples[:, self.channel]
+        mono = samples[:, self.channel] if isinstance(self.channel, int) else samples.mean(axis=1)
         if not np.isfinite(mono).all():
             raise AudioError("it holds samples that are no finite numbers")
         return mono

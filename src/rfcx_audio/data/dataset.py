@@ -156,7 +156,7 @@ class CropDataset(Dataset[Crop | Failure]):
         self.recording_ids = rows["recording_id"].to_list()
         self.boxes = rows[["t_min", "t_max"]].to_numpy()
         self.by_recording = {
-            name: rows_of(group) for name, group in rows.groupby("recording_id", sort=True)
+            str(name): rows_of(group) for name, group in rows.groupby("recording_id", sort=True)
         }
         self.paths = recordings.paths
         self.durations_s = recordings.durations_s
@@ -242,7 +242,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         self.paths = recordings.paths
         self.reader = reader
         self.names = list(recordings.paths) if names is None else names
-        self.rows = {name: rows_of(group) for name, group in rows.groupby("recording_id")}
+        self.rows = {str(name): rows_of(group) for name, group in rows.groupby("recording_id")}
         self.nothing_said = rows_of(rows.iloc[:0])
         self.calls = (
             None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import torch
@@ -156,29 +157,20 @@ class LogMel(nn.Module):
             )
         return 1 + (num_samples - (0 if self.center else self.n_fft)) // self.hop_length
 
-    def mel_range(self, f_min: float, f_max: float) -> tuple[int, int]:
-        """The bands that hear anything between two frequencies.
+    def band_of(self, frequencies_hz: Sequence[float]) -> list[float]:
+        """Where frequencies lie on the mel axis of the spectrogram.
 
         Args:
-            f_min: Hz.
-            f_max: Hz, at least `f_min`.
+            frequencies_hz: Hz, at least 0.
 
         Returns:
-            The first band and the one after the last, so that `spectrogram[..., first:last, :]`
-            is all that can hold a sound in this range.
-
-        Raises:
-            ValueError: if no band hears anything there.
+            For each a place in [0, n_mels], where band i reaches from i to i + 1 and is centred at
+            i + 0.5; frequencies outside `f_min` to `f_max` come to lie at the ends.
         """
-        bin_hz = self.sample_rate / self.n_fft
-        first_bin, last_bin = round(f_min / bin_hz), round(f_max / bin_hz)
-        heard = self.filters[first_bin : last_bin + 1].sum(0).nonzero().flatten()
-        if len(heard) == 0:
-            raise ValueError(
-                f"no mel band hears {f_min:g} to {f_max:g} Hz; the front end spans "
-                f"{self.f_min:g} to {self.f_max:g} Hz"
-            )
-        return int(heard[0]), int(heard[-1]) + 1
+        low, high = _mels(self.f_min, self.mel_scale), _mels(self.f_max, self.mel_scale)
+        step = (high - low) / (self.n_mels + 1)  # from one centre to the next
+        places = [(_mels(hz, self.mel_scale) - low) / step - 0.5 for hz in frequencies_hz]
+        return [min(max(place, 0.0), float(self.n_mels)) for place in places]
 
     def forward(self, waveform: Tensor) -> Tensor:
         """The log-mel spectrogram of each waveform.
@@ -250,7 +242,7 @@ class LogMel(nn.Module):
         return self
 
     def _checked_num_frames(self, waveform: Tensor) -> int:
-        if waveform.ndim != 2:  # noqa: PLR2004
+        if waveform.ndim != 2:
             raise ValueError(f"expected waveform (batch, samples), got {tuple(waveform.shape)}")
         if not waveform.is_floating_point():
             raise ValueError(
@@ -261,7 +253,7 @@ class LogMel(nn.Module):
 
 
 def _check_settings(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_max: float) -> None:
-    if n_fft < 2 or n_fft % 2 or n_mels < 1:  # noqa: PLR2004
+    if n_fft < 2 or n_fft % 2 or n_mels < 1:
         raise ValueError(f"n_fft ({n_fft}) must be even and above 0, n_mels ({n_mels}) at least 1")
     if f_max > sample_rate / 2:
         raise ValueError(
@@ -270,6 +262,14 @@ def _check_settings(sample_rate: int, n_fft: int, n_mels: int, f_min: float, f_m
         )
     if not 0 <= f_min < f_max:
         raise ValueError(f"f_min ({f_min:g} Hz) must lie between 0 and f_max ({f_max:g} Hz)")
+
+
+def _mels(hz: float, mel_scale: Literal["htk", "slaney"]) -> float:
+    """The mel scale that the filters are evenly spaced on; torchaudio's own is private."""
+    if mel_scale == "htk":
+        return 2595 * math.log10(1 + hz / 700)
+    linear = 3 * min(hz, 1000) / 200
+    return linear + 27 * math.log(max(hz, 1000) / 1000) / math.log(6.4)
 
 
 def _blocks(filters: Tensor) -> list[tuple[slice, slice]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,14 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from torch import nn
+
+from rfcx_audio.frontend import LogMel
 
 _SPECIES_SHOWN = 8
 _BOX_COLOURS = {True: "#7cfc00", False: "#ff6f61"}
 
 
 def draw_recording(
-    frontend: nn.Module,
+    frontend: LogMel,
     waveform: np.ndarray,
     title: str,
     rows: pd.DataFrame | None = None,
@@ -57,7 +57,7 @@ def save_picture(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=80)
 
 
-def _draw_spectrogram(axes: Axes, frontend: Any, waveform: np.ndarray) -> None:  # noqa: ANN401
+def _draw_spectrogram(axes: Axes, frontend: LogMel, waveform: np.ndarray) -> None:
     with torch.inference_mode():
         spectrogram = frontend(torch.from_numpy(waveform)[None])[0, 0].numpy()  # (mels, frames)
     low, high = np.percentile(spectrogram, [5, 99.8])
@@ -72,14 +72,13 @@ def _draw_spectrogram(axes: Axes, frontend: Any, waveform: np.ndarray) -> None: 
     )
     ticks_hz = [t for t in (100, 500, 1000, 2000, 4000, 8000, 16000) if t <= frontend.f_max]
     ticks_hz = [t for t in ticks_hz if t >= frontend.f_min]
-    ticks = [_band_edges(frontend, t, t)[0] for t in ticks_hz]
-    axes.set_yticks(ticks, [f"{t / 1000:g}" for t in ticks_hz])
+    axes.set_yticks(frontend.band_of(ticks_hz), [f"{t / 1000:g}" for t in ticks_hz])
     axes.set_ylabel("frequency (kHz)")
 
 
-def _draw_boxes(axes: Axes, frontend: Any, rows: pd.DataFrame) -> None:  # noqa: ANN401
+def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame) -> None:
     for row in rows.to_dict("records"):
-        bottom, top = _band_edges(frontend, row["f_min"], row["f_max"])
+        bottom, top = frontend.band_of([row["f_min"], row["f_max"]])
         colour = _BOX_COLOURS[bool(row["present"])]
         axes.add_patch(
             Rectangle(
@@ -96,14 +95,6 @@ def _draw_boxes(axes: Axes, frontend: Any, rows: pd.DataFrame) -> None:  # noqa:
         axes.text(
             row["t_min"], top, f"{said}s{row['species_id']}", color=colour, va="bottom", fontsize=9
         )
-
-
-def _band_edges(frontend: Any, f_min: float, f_max: float) -> tuple[int, int]:  # noqa: ANN401
-    """Where a band lies on the mel axis; what lies outside the front end is drawn at its edge."""
-    low, high = (min(max(f, frontend.f_min), frontend.f_max) for f in (f_min, f_max))
-    margin_hz = frontend.sample_rate / frontend.n_fft
-    low = min(low, frontend.f_max - 2 * margin_hz)
-    return frontend.mel_range(low, max(high, low + margin_hz))
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.config import build, parse_config
 from rfcx_audio.data import AudioReader
+from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.windows import SlidingWindows
 
 CONFIG_KEY = "rfcx_audio_config"
@@ -37,7 +38,7 @@ class Recogniser(nn.Module):
     def __init__(
         self,
         reader: AudioReader,
-        frontend: nn.Module,
+        frontend: LogMel,
         detector: nn.Module,
         windows: SlidingWindows,
         num_species: int,

@@ -70,7 +70,7 @@ def pool_table(table: pd.DataFrame, pool: Pool) -> pd.DataFrame:
     """One row a recording, in order of first appearance, with `recording_id`, `s0`, `s1`, …."""
     columns = [name for name in table if name not in ("recording_id", "t_min", "t_max")]
     pooled = {
-        name: pool_windows(torch.from_numpy(rows[columns].to_numpy()), pool).numpy()
+        name: pool_windows(torch.from_numpy(rows[columns].to_numpy(copy=True)), pool).numpy()
         for name, rows in table.groupby("recording_id", sort=False)
     }
     result = pd.DataFrame(list(pooled.values()), columns=pd.Index(columns))

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from rfcx_audio.data import window_starts
+from rfcx_audio.frontend import LogMel
 
 Pool = Literal["max", "mean", "top3"]
 _WINDOWS_AT_ONCE = 32
@@ -50,11 +51,11 @@ class SlidingWindows:
         self.overlap = overlap
         self.pool: Pool = pool
 
-    def cut(self, frontend: nn.Module, waveform: Tensor) -> tuple[Tensor, Tensor]:
+    def cut(self, frontend: LogMel, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """The windows of one recording.
 
         Args:
-            frontend: a `LogMel`.
+            frontend: of the recording's sample rate.
             waveform: (1, samples).
 
         Returns:

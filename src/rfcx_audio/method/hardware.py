@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import pytorch_lightning as pl
@@ -30,6 +31,8 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
         accelerator: as Lightning takes it.
         options: further arguments of `pl.Trainer`.
     """
+    # Lightning 2.6 calls what torch 2.11 deprecates, once a batch of every run.
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="pytorch_lightning")
     if precision == "auto":
         precision = best_precision(accelerator)
     return pl.Trainer(

@@ -12,7 +12,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 
-from rfcx_audio.batch import SpectrogramBatch, WindowBatch
+from rfcx_audio.batch import Logits, SpectrogramBatch, WindowBatch
 from rfcx_audio.inference import SlidingWindows, pool_windows
 from rfcx_audio.loss import Reduction, reduce_cells
 
@@ -22,8 +22,9 @@ class Supervised(pl.LightningModule):
 
     Validation scores whole recordings with sliding windows, exactly as prediction does. Its truth
     is partial: `val/*` are metrics over the windows that rows speak of, and
-    `val/lwlrap_partial` ranks the known cells of recordings only, which is no substitute for the
-    LWLRAP of complete truth. `test/*` are metrics over recordings whose truth is complete.
+    `val/lwlrap_partial` is the LWLRAP of recordings as if every species without a TP row were
+    absent, which is not true: it is shown because others show it, and is no basis for a choice.
+    `test/*` are metrics over recordings whose truth is complete.
 
     Args:
         model: (batch, channels, mels, frames) -> `Logits`.
@@ -60,11 +61,15 @@ class Supervised(pl.LightningModule):
         self.val_lwlrap = recording_metrics["lwlrap"].clone()
         self.test_metrics = MetricCollection(dict(recording_metrics), prefix="test/")
 
+    def forward(self, spectrogram: Tensor) -> Logits:
+        """(batch, channels, mels, frames) -> what the model says."""
+        return self.model(spectrogram)
+
     def training_step(self, batch: SpectrogramBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
         """The loss of a batch; None, which skips the step, when none of its crops could be read."""
         if not len(batch.spectrogram):
             return None
-        logits = self.model(batch.spectrogram)
+        logits = self(batch.spectrogram)
         value = reduce_cells(self.loss(logits, batch.labels), batch.labels, self.reduction)
         self.log("train/loss", value, batch_size=len(batch.spectrogram), prog_bar=True)
         return value
@@ -75,8 +80,8 @@ class Supervised(pl.LightningModule):
             return
         scores = self.windows.scores(self.model, batch.spectrogram)  # (windows, species)
         self.val_metrics.update(scores, *batch.window_labels)
-        target, known = batch.recording_labels
-        self.val_lwlrap.update(self.pooled(scores), target[None], known[None])
+        target = batch.recording_labels.target[None]
+        self.val_lwlrap.update(self.pooled(scores), target, torch.ones_like(target))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics of all validated recordings; NaN where rows cannot define one."""

@@ -7,7 +7,7 @@ from rfcx_audio.metric.baselines import (
     random_scores,
     shuffled,
 )
-from rfcx_audio.metric.lwlrap import Lwlrap, lwlrap
+from rfcx_audio.metric.lwlrap import LabelPrecision, Lwlrap, lwlrap
 from rfcx_audio.metric.masked import (
     MacroAveragePrecision,
     MaskedAUROC,
@@ -17,14 +17,13 @@ from rfcx_audio.metric.masked import (
     masked_log_loss,
 )
 from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
-from rfcx_audio.metric.truth import PerSpecies
 
 __all__ = [
+    "LabelPrecision",
     "Lwlrap",
     "MacroAveragePrecision",
     "MaskedAUROC",
     "MaskedLogLoss",
-    "PerSpecies",
     "average_precision",
     "band_energy",
     "band_energy_scores",

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
 
 from rfcx_audio.metric.ranking import precision_at
-from rfcx_audio.metric.truth import PerSpecies, checked_cells
+from rfcx_audio.metric.truth import check_num_species, checked_cells
+
+
+class LabelPrecision(NamedTuple):
+    """LWLRAP, species by species.
+
+    Attributes:
+        precision: (species,) float64, the mean precision at a species' labels; NaN without any.
+        num_labels: (species,) int64, in how many recordings it is present.
+    """
+
+    precision: Tensor
+    num_labels: Tensor
 
 
 def lwlrap(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
@@ -75,11 +87,7 @@ class Lwlrap(Metric):
         Raises:
             ValueError: if the shapes differ or do not fit, or if a score is NaN.
         """
-        if scores.shape[-1] != self.num_species:
-            raise ValueError(
-                f"expected {self.num_species} species, got scores {tuple(scores.shape)}; "
-                "is num_species that of the data?"
-            )
+        check_num_species(scores, self.num_species)
         precision_sum, count = _sums(scores, target, known)
         self.precision_sum += precision_sum
         self.label_count += count
@@ -88,14 +96,13 @@ class Lwlrap(Metric):
         """A float64 scalar in (0, 1]; NaN when no species was present in any recording."""
         return self.precision_sum.sum() / self.label_count.sum()
 
-    def per_species(self) -> PerSpecies:
-        """The mean precision of each species' labels, over all processes, and their number.
+    def per_species(self) -> LabelPrecision:
+        """The mean precision at each species' labels and their number, over all processes.
 
-        Their mean weighted by the number is `compute()`; the larger a species' number, the more of
-        the result it is.
+        The mean of the precision, weighted by the number, is `compute()`.
         """
         with self.sync_context():
-            return PerSpecies(self.precision_sum / self.label_count, self.label_count.long())
+            return LabelPrecision(self.precision_sum / self.label_count, self.label_count.long())
 
 
 def _sums(scores: Tensor, target: Tensor, known: Tensor | None) -> tuple[Tensor, Tensor]:

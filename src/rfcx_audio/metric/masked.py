@@ -11,9 +11,11 @@ from torchmetrics import Metric
 from torchmetrics.utilities.data import dim_zero_cat
 
 from rfcx_audio.metric.ranking import above, at_least, precision_at
-from rfcx_audio.metric.truth import Cells, PerSpecies, checked_cells
+from rfcx_audio.metric.truth import Cells, check_num_species, checked_cells
 
 Side = Literal["present", "absent", "balanced"]
+
+_PRESENT, _ABSENT = 1.0, -1.0  # as states are kept; unknown is 0
 
 
 def masked_auroc(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
@@ -82,8 +84,8 @@ def masked_log_loss(
 class _KeptCells(Metric, ABC):
     """A macro-averaged metric that needs all cells at once, and so keeps them in float32.
 
-    The cells are kept flat, because torchmetrics gathers a flat float32 tensor for a process that
-    has seen no batch.
+    They are kept flat: for a process that has seen no batch, torchmetrics gathers an empty float32
+    tensor of one dimension.
     """
 
     is_differentiable = False
@@ -91,13 +93,12 @@ class _KeptCells(Metric, ABC):
     full_state_update = False
     kept_scores: list[Tensor]
     kept_states: list[Tensor]
-    num_species: Tensor
 
-    def __init__(self, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics' own)
+    def __init__(self, num_species: int, **kwargs: Any) -> None:  # noqa: ANN401 (torchmetrics')
         super().__init__(**kwargs)
+        self.num_species = num_species
         self.add_state("kept_scores", default=[], dist_reduce_fx="cat")
-        self.add_state("kept_states", default=[], dist_reduce_fx="cat")  # 1 present, 0 absent, -1
-        self.add_state("num_species", default=torch.tensor(0), dist_reduce_fx="max")
+        self.add_state("kept_states", default=[], dist_reduce_fx="cat")
 
     def update(self, scores: Tensor, target: Tensor, known: Tensor) -> None:
         """Adds recordings or windows.
@@ -108,11 +109,11 @@ class _KeptCells(Metric, ABC):
             known: (n, species); cells at 0 are left out.
 
         Raises:
-            ValueError: if the shapes differ or a score is NaN.
+            ValueError: if the shapes differ or do not fit, or if a score is NaN.
         """
+        check_num_species(scores, self.num_species)
         cells = checked_cells(scores, target, known)
-        states = cells.present.float() - (~cells.present & ~cells.absent).float()
-        self.num_species.fill_(scores.shape[1])
+        states = cells.present * _PRESENT + cells.absent * _ABSENT
         self.kept_scores.append(cells.scores.float().flatten())
         self.kept_states.append(states.flatten())
 
@@ -120,19 +121,18 @@ class _KeptCells(Metric, ABC):
         """A float64 scalar, the mean over the species that define it; NaN if none does."""
         return self._values(self._cells()).nanmean()
 
-    def per_species(self) -> PerSpecies:
-        """The metric of each species, over all processes, NaN where it is undefined."""
+    def per_species(self) -> Tensor:
+        """The metric of each species, over all processes: (species,) float64, NaN if undefined."""
         with self.sync_context():
-            cells = self._cells()
-            return PerSpecies(self._values(cells), cells.present.sum(0))
+            return self._values(self._cells())
 
     def _cells(self) -> Cells:
-        if not len(self.kept_scores):
-            nothing = torch.zeros(0, int(self.num_species), device=self.device)
+        if len(self.kept_scores) == 0:
+            nothing = torch.zeros(0, self.num_species, device=self.device)
             return Cells(nothing, nothing > 0, nothing > 0)
-        shape = (-1, max(1, int(self.num_species)))
-        states = dim_zero_cat(self.kept_states).view(shape)
-        return Cells(dim_zero_cat(self.kept_scores).view(shape), states == 1, states == 0)
+        scores = dim_zero_cat(self.kept_scores).view(-1, self.num_species)
+        states = dim_zero_cat(self.kept_states).view(-1, self.num_species)
+        return Cells(scores, states == _PRESENT, states == _ABSENT)
 
     @abstractmethod
     def _values(self, cells: Cells) -> Tensor:
@@ -140,14 +140,22 @@ class _KeptCells(Metric, ABC):
 
 
 class MaskedAUROC(_KeptCells):
-    """`masked_auroc`, averaged over the species with a known presence and a known absence."""
+    """`masked_auroc`, averaged over the species with a known presence and a known absence.
+
+    Args:
+        num_species: number of columns.
+    """
 
     def _values(self, cells: Cells) -> Tensor:
         return _auroc(cells)
 
 
 class MacroAveragePrecision(_KeptCells):
-    """`average_precision`, averaged over the species with a known presence."""
+    """`average_precision`, averaged over the species with a known presence.
+
+    Args:
+        num_species: number of columns.
+    """
 
     def _values(self, cells: Cells) -> Tensor:
         return _average_precision(cells)
@@ -174,7 +182,7 @@ class MaskedLogLoss(Metric):
         super().__init__(**kwargs)
         if side not in ("present", "absent", "balanced"):
             raise ValueError(f"side is {side!r}; choose present, absent or balanced")
-        if not 0 < eps < 0.5:  # noqa: PLR2004
+        if not 0 < eps < 0.5:
             raise ValueError(f"eps is {eps}; it must lie between 0 and 0.5")
         self.side: Side = side
         self.eps = eps

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rfcx_audio.metric.baselines import prior_scores, random_scores, shuffled
 from rfcx_audio.metric.lwlrap import Lwlrap, lwlrap
-from rfcx_audio.metric.masked import MacroAveragePrecision, MaskedAUROC, MaskedLogLoss
+from rfcx_audio.metric.masked import average_precision, masked_auroc, masked_log_loss
 
 RANDOM, PRIOR = "random", "prior only (true prevalence)"
 
@@ -28,14 +28,12 @@ def recording_summary(
         which is what their mean ranking of the species alone is worth; macro `auc` and
         `average_precision`, which are blind to the prevalence.
     """
-    known = torch.ones_like(target)
     values = {
-        "lwlrap": lwlrap(scores, target, known),
-        "lwlrap_shuffled": lwlrap(shuffled(scores, generator), target, known),
+        "lwlrap": lwlrap(scores, target),
+        "lwlrap_shuffled": lwlrap(shuffled(scores, generator), target),
+        "auc": masked_auroc(scores, target).nanmean(),
+        "average_precision": average_precision(scores, target).nanmean(),
     }
-    for name, metric in _by_name(target.shape[1]).items():
-        metric.update(scores, target, known)
-        values[name] = metric.compute()
     return {name: float(value) for name, value in values.items()}
 
 
@@ -51,7 +49,7 @@ def compare(named: dict[str, Tensor], target: Tensor, generator: torch.Generator
         One row a table of scores, one column a metric; see `recording_summary`.
     """
     tables = {
-        RANDOM: random_scores(*target.shape, generator),
+        RANDOM: random_scores(len(target), target.shape[1], generator),
         PRIOR: prior_scores(target),
         **named,
     }
@@ -72,22 +70,15 @@ def window_summary(scores: Tensor, target: Tensor, known: Tensor) -> dict[str, f
         Macro `auc`; `log_loss_present`, `log_loss_absent` and their mean `log_loss`; the numbers
         of known cells of either kind.
     """
-    values: dict[str, float] = {}
-    auc = MaskedAUROC(target.shape[1])
-    auc.update(scores, target, known)
-    values["auc"] = float(auc.compute())
-    for name, side in (
-        ("log_loss", "balanced"),
-        ("log_loss_present", "present"),
-        ("log_loss_absent", "absent"),
-    ):
-        loss = MaskedLogLoss(side)
-        loss.update(scores, target, known)
-        values[name] = float(loss.compute())
     told = known > 0
-    values["cells_present"] = float((told & (target >= 0.5)).sum())
-    values["cells_absent"] = float((told & (target < 0.5)).sum())
-    return values
+    return {
+        "auc": float(masked_auroc(scores, target, known).nanmean()),
+        "log_loss": float(masked_log_loss(scores, target, known, "balanced")),
+        "log_loss_present": float(masked_log_loss(scores, target, known, "present")),
+        "log_loss_absent": float(masked_log_loss(scores, target, known, "absent")),
+        "cells_present": float((told & (target >= 0.5)).sum()),
+        "cells_absent": float((told & (target < 0.5)).sum()),
+    }
 
 
 def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
@@ -103,24 +94,15 @@ def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
         at the species' labels, `auc` and `average_precision`; NaN where labels cannot define one.
     """
     told = known > 0
-    table = pd.DataFrame(
+    ranking = Lwlrap(target.shape[1])
+    ranking.update(scores, target, known)
+    return pd.DataFrame(
         {
             "species": range(target.shape[1]),
             "present": (told & (target >= 0.5)).sum(0).tolist(),
             "absent": (told & (target < 0.5)).sum(0).tolist(),
+            "lwlrap": ranking.per_species().precision.tolist(),
+            "auc": masked_auroc(scores, target, known).tolist(),
+            "average_precision": average_precision(scores, target, known).tolist(),
         }
     )
-    ranking = Lwlrap(target.shape[1])
-    ranking.update(scores, target, known)
-    table["lwlrap"] = ranking.per_species()[0].tolist()
-    for name, metric in _by_name(target.shape[1]).items():
-        metric.update(scores, target, known)
-        table[name] = metric.per_species().tolist()
-    return table
-
-
-def _by_name(num_species: int) -> dict[str, MaskedAUROC | MacroAveragePrecision]:
-    return {
-        "auc": MaskedAUROC(num_species),
-        "average_precision": MacroAveragePrecision(num_species),
-    }

@@ -1,4 +1,4 @@
-"""What a metric is given, and what it gives for each species."""
+"""What a metric is given: scores beside a truth of three states."""
 
 from __future__ import annotations
 
@@ -22,18 +22,6 @@ class Cells(NamedTuple):
     absent: Tensor
 
 
-class PerSpecies(NamedTuple):
-    """A metric for each species.
-
-    Attributes:
-        value: (species,), NaN where the truth does not define it.
-        count: (species,), the number of present cells that it rests on.
-    """
-
-    value: Tensor
-    count: Tensor
-
-
 def checked_cells(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Cells:
     """The arguments of a metric as cells.
 
@@ -47,7 +35,7 @@ def checked_cells(scores: Tensor, target: Tensor, known: Tensor | None = None) -
     """
     if known is None:
         known = torch.ones_like(target)
-    if scores.ndim != 2 or not scores.shape == target.shape == known.shape:  # noqa: PLR2004
+    if scores.ndim != 2 or not scores.shape == target.shape == known.shape:
         raise ValueError(
             f"expected scores, target and known of one shape (n, species), got "
             f"{tuple(scores.shape)}, {tuple(target.shape)} and {tuple(known.shape)}"
@@ -59,6 +47,23 @@ def checked_cells(scores: Tensor, target: Tensor, known: Tensor | None = None) -
             f"{num_nan} of {scores.numel()} scores are NaN, first in row {rows[0]}: "
             "the model has diverged, or its input was not finite"
         )
-    is_known, is_present = known > 0, target >= 0.5  # noqa: PLR2004 (either side of unsure)
+    is_known, is_present = known > 0, target >= 0.5
     scores = scores.detach().to(torch.promote_types(scores.dtype, torch.float32))
     return Cells(scores, is_known & is_present, is_known & ~is_present)
+
+
+def check_num_species(scores: Tensor, num_species: int) -> None:
+    """Refuses scores of another number of species than a metric was made for.
+
+    Args:
+        scores: (n, species).
+        num_species: expected.
+
+    Raises:
+        ValueError: if there are more or fewer.
+    """
+    if scores.shape[-1] != num_species:
+        raise ValueError(
+            f"expected {num_species} species, got scores {tuple(scores.shape)}; "
+            "is num_species that of the data?"
+        )

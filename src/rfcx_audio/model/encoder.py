@@ -65,9 +65,10 @@ class Encoder(nn.Module):
         options = dict(options or {})
         check_name(name)
         self.in_chans = in_chans
+        self.name = name
         self.backbone, self.weights = load_backbone(name, in_chans, pretrained, options)
         self._channels_first = getattr(self.backbone, "output_fmt", None) != "NHWC"
-        size = options.get("img_size", _TRIAL_SIZE)
+        size = options.get("img_size") or _TRIAL_SIZE
         height, width = (size, size) if isinstance(size, int) else size
         self.num_features, self.reduction = self._try_out(name, height, width)
         self._frozen = frozen_modules(self.backbone, freeze_to)

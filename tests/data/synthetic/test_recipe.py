@@ -23,7 +23,3 @@ from rfcx_audio.data.synthetic import Rainforest
 def test_a_recipe_that_cannot_be_made_says_what_to_change(changed, message):
     with pytest.raises(ValueError, match=message):
         Rainforest(**changed)
-
-
-def test_lists_and_tuples_make_the_same_recipe():
-    assert Rainforest(snr_db=[6.0, 24.0]) == Rainforest(snr_db=(6.0, 24.0))

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfcx_audio.data.synthetic import Rainforest, plan_rainforest, render
+from rfcx_audio.data.synthetic import Rainforest, render
 from rfcx_audio.data.synthetic.render import PEAK
 from rfcx_audio.data.synthetic.scene import Scene, draw_sounds
 
@@ -48,16 +48,17 @@ def test_a_sound_is_heard_in_its_box_only():
 
 
 def test_no_recording_clips_and_loud_ones_are_turned_down_as_a_whole():
-    loud = Rainforest(duration_s=10.0, snr_db=(60.0, 60.0))
-    scene = next(s for s in plan_rainforest(SMALL_LOUD).scenes if s.sounds)
-    assert np.abs(render(scene, loud)).max() <= PEAK + 1e-6
-    waveform = render(scene, SMALL_LOUD)
+    loud, louder = (
+        scene._replace(sounds=(sound._replace(caller=sound.caller._replace(snr_db=snr_db)),))
+        for scene in scenes()[:1]
+        for sound in scene.sounds
+        for snr_db in (80.0, 100.0)
+    )
+    waveform = render(loud, RECIPE)
     assert np.abs(waveform).max() == pytest.approx(PEAK, abs=1e-5)
-
-
-SMALL_LOUD = Rainforest(
-    num_train=0, num_test=4, tp_per_species=0, fp_per_species=0, duration_s=10.0, snr_db=(60, 60)
-)
+    background = slice(0, round(0.9 * loud.sounds[0].t_min * RECIPE.sample_rate))
+    fainter = render(louder, RECIPE)[background] / waveform[background]
+    np.testing.assert_allclose(fainter, 0.1, rtol=0.01)
 
 
 def test_a_recording_is_the_same_whatever_was_rendered_before():

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,7 +33,7 @@ def test_every_sound_lies_in_the_recording_and_no_caller_overlaps_itself(seed, d
     for sound in sounds:
         assert 0.0 <= sound.t_min < sound.t_max <= duration_s + 1e-9
     for series in by_caller(sounds):
-        for sound, following in zip(series, series[1:], strict=False):
+        for sound, following in pairwise(series):
             assert sound.t_max < following.t_min
 
 

@@ -78,6 +78,7 @@ def test_a_forest_that_is_there_is_left_as_it_is(small_forest, small_recipe, mon
     monkeypatch.setattr(write, "plan_rainforest", None)
     before = digests(small_forest)
     write_rainforest(small_forest, small_recipe)
+    write_rainforest(small_forest, replace(small_recipe, snr_db=[6.0, 24.0]))  # as from YAML
     assert digests(small_forest) == before
 
 

@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
+
+from rfcx_audio.metric import compare, lwlrap, per_species, recording_summary, window_summary
+
+
+@pytest.fixture
+def table() -> tuple[torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(0)
+    target = (
+        torch.rand(200, 5, generator=generator) < torch.tensor([0.8, 0.4, 0.2, 0.1, 0.1])
+    ).float()
+    scores = (0.3 * target + 0.7 * torch.rand(200, 5, generator=generator)).clamp(0.01, 0.99)
+    return scores, target
+
+
+def test_a_perfect_model_scores_one_and_hears_what_shuffling_loses(
+    table: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    _, target = table
+    perfect = recording_summary(target, target, torch.Generator().manual_seed(0))
+    assert perfect["lwlrap"] == perfect["auc"] == perfect["average_precision"] == 1
+    assert perfect["lwlrap_shuffled"] < 0.8
+
+
+def test_baselines_come_first_and_know_what_they_should(
+    table: tuple[torch.Tensor, torch.Tensor],
+) -> None:
+    scores, target = table
+    compared = compare({"mine": scores}, target, torch.Generator().manual_seed(0))
+    assert compared.index.to_list() == ["random", "prior only (true prevalence)", "mine"]
+    prior = compared.loc["prior only (true prevalence)"]
+    assert prior["auc"] == 0.5
+    # One ranking for all recordings: shuffling them changes nothing.
+    assert prior["lwlrap"] == pytest.approx(prior["lwlrap_shuffled"])
+    assert compared.loc["random", "auc"] == pytest.approx(0.5, abs=0.1)
+    assert compared.loc["mine", "lwlrap"] == pytest.approx(float(lwlrap(scores, target)))
+
+
+def test_windows_are_judged_by_known_cells_only(table: tuple[torch.Tensor, torch.Tensor]) -> None:
+    scores, target = table
+    known = (torch.rand(200, 5, generator=torch.Generator().manual_seed(1)) < 0.3).float()
+    garbage = torch.where(known > 0, target, 1 - target)
+    summary = window_summary(scores, garbage, known)
+    told = known.numpy() > 0
+    s, y = scores.numpy(), target.numpy()
+    aucs = [roc_auc_score(y[told[:, k], k], s[told[:, k], k]) for k in range(5)]
+    assert summary["auc"] == pytest.approx(np.mean(aucs), abs=1e-6)
+    present, absent = told & (y == 1), told & (y == 0)
+    loss_present = log_loss(y[present], s[present], labels=[0, 1])
+    loss_absent = log_loss(y[absent], s[absent], labels=[0, 1])
+    assert summary["log_loss_present"] == pytest.approx(loss_present, abs=1e-5)
+    assert summary["log_loss"] == pytest.approx((loss_present + loss_absent) / 2, abs=1e-5)
+    assert (summary["cells_present"], summary["cells_absent"]) == (present.sum(), absent.sum())
+
+
+def test_each_species_has_a_row(table: tuple[torch.Tensor, torch.Tensor]) -> None:
+    scores, target = table
+    rows = per_species(scores, target, torch.ones_like(target))
+    assert rows["present"].to_list() == target.sum(0).tolist()
+    expected = [average_precision_score(target[:, k], scores[:, k]) for k in range(5)]
+    assert rows["average_precision"].to_list() == pytest.approx(expected, abs=1e-6)
