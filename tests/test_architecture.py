@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import subprocess
 import sys
 from pathlib import Path
@@ -77,17 +78,16 @@ def test_every_module_is_tested_in_the_file_of_its_name() -> None:
         assert mirrored.exists(), f"{inside} has no {mirrored.relative_to(TESTS)}"
 
 
-def test_public_names_exist_and_are_sorted() -> None:
+def test_public_names_exist_and_are_documented() -> None:
     for init in PACKAGE.rglob("__init__.py"):
         module = ".".join(["rfcx_audio", *init.relative_to(PACKAGE).parts[:-1]])
         if module == "rfcx_audio":
             continue
         room = __import__(module, fromlist=["__all__"])
-        assert list(room.__all__) == sorted(room.__all__), module
         for name in room.__all__:
             assert hasattr(room, name), f"{module}.{name}"
             thing = getattr(room, name)
-            if callable(thing):
+            if inspect.isclass(thing) or inspect.isfunction(thing):
                 assert thing.__doc__, f"{module}.{name} has no docstring"
 
 

@@ -28,7 +28,8 @@ class PixelModel(nn.Module):
 
 
 @pytest.fixture
-def method() -> Supervised:
+def method(monkeypatch: pytest.MonkeyPatch) -> Supervised:
+    monkeypatch.setattr(Supervised, "log", lambda *_, **__: None)  # there is no trainer
     return Supervised(
         model=PixelModel(),
         loss=MaskedBCE(),

@@ -139,4 +139,4 @@ def assert_all_learn(model: Detector) -> None:
 
 def test_the_tiny_model_is_tiny(tmp_path: Path) -> None:
     model = detector(tmp_path, "model=tiny")
-    assert sum(parameter.numel() for parameter in model.parameters()) < 1_500_000
+    assert sum(parameter.numel() for parameter in model.parameters()) < 500_000

@@ -1,0 +1,142 @@
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+import pytest
+import torch
+from torch import Tensor, nn
+
+from conftest import SMALL_FOREST
+from rfcx_audio.augment import Chain, Gain
+from rfcx_audio.batch import SpectrogramBatch, WindowBatch
+from rfcx_audio.data import (
+    AudioReader,
+    CropRecipe,
+    Folds,
+    RecordingDataModule,
+    RfcxFolder,
+    known_share,
+)
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.inference import SlidingWindows
+
+
+def module(forest: Path, tmp_path: Path, **changes: object) -> RecordingDataModule:
+    settings = {
+        "root": str(forest),
+        "num_species": 24,
+        "sample_rate": 48_000,
+        "crop_duration_s": 3.0,
+        "source": RfcxFolder,
+        "reader": AudioReader,
+        "crops": CropRecipe,
+        "folds": Folds(str(tmp_path / "folds.csv"), num_folds=4),
+        "windows": SlidingWindows(3.0),
+        "frontend": LogMel(48_000),
+        "augment": Chain(),
+        "batch_size": 8,
+        "num_workers": 0,
+    }
+    made = RecordingDataModule(**(settings | changes))
+    made.prepare_data()
+    made.setup("fit")
+    return made
+
+
+def test_training_and_validation_share_no_recording(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    train, val = set(data.train_rows["recording_id"]), set(data.val_rows["recording_id"])
+    assert not train & val
+    assert len(data.train_rows) + len(data.val_rows) == 96
+    assert "96 of 96 rows are used" in data.summary()
+
+
+def test_crops_become_spectrograms_with_their_labels(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    crops = next(iter(data.train_dataloader()))
+    batch = data.on_after_batch_transfer(crops, 0)
+    assert isinstance(batch, SpectrogramBatch)
+    assert batch.spectrogram.shape == (8, 1, 128, 141)
+    assert torch.equal(batch.labels.known, crops.labels.known)
+    assert (batch.labels.known.sum(1) >= 1).all()
+    assert torch.allclose(batch.spectrogram, data.frontend(crops.waveform))
+
+
+def test_augmentation_follows_from_the_batch(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path, augment=Chain(waveform={"gain": Gain(probability=1.0)}))
+    crops = next(iter(data.train_dataloader()))
+    first, again = data.spectrograms(crops), data.spectrograms(crops)
+    other = data.spectrograms(crops._replace(seed=crops.seed + 1))
+    assert torch.equal(first.spectrogram, again.spectrogram)
+    assert not torch.equal(first.spectrogram, other.spectrogram)
+
+
+def test_recordings_become_labelled_windows(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    known = 0
+    for recording in data.val_dataloader():
+        batch = data.on_after_batch_transfer(recording, 0)
+        assert isinstance(batch, WindowBatch)
+        assert len(batch.spectrogram) == len(batch.starts_s) == len(batch.window_labels.known) == 7
+        assert batch.starts_s[-1].item() == pytest.approx(9.0, abs=0.03)
+        rows = data.val_rows[data.val_rows["recording_id"] == batch.recording_id]
+        told = set(batch.window_labels.known.amax(0).nonzero().flatten().tolist())
+        assert told == set(rows["species_id"])
+        known += len(told)
+    assert known >= data.val_rows["species_id"].nunique()
+
+
+def test_test_recordings_have_complete_truth(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    assert data.has_truth
+    batches = [data.on_after_batch_transfer(r, 0) for r in data.test_dataloader()]
+    assert len(batches) == SMALL_FOREST["num_test"]
+    assert all(batch.recording_labels.known.all() for batch in batches)
+
+
+def test_a_recording_that_cannot_be_read_is_remembered(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    recording = next(iter(data.val_dataloader()))
+    path = tmp_path / "broken.flac"
+    path.write_bytes(b"")
+    data.corpus.train.paths[recording.recording_id] = path
+    batch = data.on_after_batch_transfer(next(iter(data.val_dataloader())), 0)
+    assert len(batch.spectrogram) == 0
+    assert list(data.failures) == [recording.recording_id]
+
+
+def test_a_split_without_rows_is_an_error(forest: Path, tmp_path: Path) -> None:
+    rows = RfcxFolder(str(forest), 24).load().rows
+    names = sorted(rows["recording_id"].unique())
+    folds = pd.DataFrame({"recording_id": names, "fold": [0] + [1] * (len(names) - 1)})
+    folds.loc[:, "fold"] = 1
+    folds.to_csv(tmp_path / "folds.csv", index=False)
+    with pytest.raises(ValueError, match="no row with audio is left for validation"):
+        module(forest, tmp_path, folds=Folds(str(tmp_path / "folds.csv"), num_folds=2))
+
+
+class OnHalf(nn.Module):
+    """A front end that says which device and type it was asked on."""
+
+    def forward(self, waveform: Tensor) -> Tensor:
+        assert waveform.dtype == torch.float32
+        return waveform[:, None, None, :8]
+
+
+def test_any_front_end_can_take_the_place(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path, frontend=OnHalf())
+    batch = data.spectrograms(next(iter(data.train_dataloader())))
+    assert batch.spectrogram.shape == (8, 1, 1, 8)
+
+
+def test_the_known_share_counts_cells_once() -> None:
+    rows = pd.DataFrame({"recording_id": ["a", "a", "b"], "species_id": [1, 1, 2]})
+    assert known_share(rows, 10) == pytest.approx(2 / 20)
+
+
+def test_partial_constructors_receive_the_shared_numbers(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path, reader=partial(AudioReader, channel=0), sample_rate=32_000)
+    assert (data.reader.sample_rate, data.reader.channel) == (32_000, 0)
+    assert data.crops.duration_s == 3.0

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from conftest import SMALL_FOREST
+from rfcx_audio.data import AnnotationError, RfcxFolder, SyntheticFolder
+from rfcx_audio.data.synthetic import Rainforest
+
+
+def test_a_folder_is_loaded_with_its_truth(forest: Path) -> None:
+    corpus = RfcxFolder(str(forest), 24).load()
+    assert len(corpus.usable) == len(corpus.rows) == 96
+    assert corpus.left_out.empty
+    assert corpus.test is not None
+    assert corpus.truth is not None
+    assert set(corpus.truth["recording_id"]) <= set(corpus.test.paths)
+
+
+def test_a_folder_without_truth_has_no_test(forest: Path, tmp_path: Path) -> None:
+    for name in ("train_tp.csv", "train_fp.csv"):
+        (tmp_path / name).write_bytes((forest / name).read_bytes())
+    (tmp_path / "train").symlink_to(forest / "train")
+    corpus = RfcxFolder(str(tmp_path), 24).load()
+    assert corpus.test is None
+    assert corpus.truth is None
+
+
+def test_what_is_missing_is_said(forest: Path, tmp_path: Path) -> None:
+    for name in ("train_tp.csv", "train_fp.csv"):
+        (tmp_path / name).write_bytes((forest / name).read_bytes())
+    with pytest.raises(AnnotationError, match="the recordings belong there"):
+        RfcxFolder(str(tmp_path), 24).load()
+    (tmp_path / "train").mkdir()
+    with pytest.raises(AnnotationError, match="none of the 96 rows has its audio"):
+        RfcxFolder(str(tmp_path), 24).load()
+    with pytest.raises(AnnotationError, match="unknown recording"):
+        RfcxFolder(str(tmp_path), 24, missing_audio="error").load()
+
+
+def test_a_synthetic_folder_is_made_once(forest: Path) -> None:
+    before = (forest / "truth.csv").stat().st_mtime_ns
+    SyntheticFolder(str(forest), 24, Rainforest(**SMALL_FOREST)).prepare()
+    assert (forest / "truth.csv").stat().st_mtime_ns == before
+
+
+def test_another_recipe_in_the_same_folder_is_refused(forest: Path) -> None:
+    other = Rainforest(**{**SMALL_FOREST, "seed": 1})
+    with pytest.raises(ValueError, match=r"recipe|seed"):
+        SyntheticFolder(str(forest), 24, other).prepare()
