@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test demo notebooks build clean
+.PHONY: help install lock format lint test demo build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -21,9 +21,9 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --group dev --constraint constraints.in --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
+demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
+	$(BIN)/python -m rfcx_audio.train
 
-
-	
 lint: $(ENV)  ## ruff (format, rules) and the type checker
 	$(BIN)/ruff format --check src tests
 	$(BIN)/ruff check src tests
@@ -35,6 +35,9 @@ format: $(ENV)  ## let ruff mend what it can
 
 test: $(ENV)  ## all tests
 	$(BIN)/python -m pytest
+
+build: $(ENV)  ## sdist and wheel in dist/
+	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the environment and what runs and tests left; keeps the data cache
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist runs

@@ -4,12 +4,13 @@ from rfcx_audio.model.attention import CBAM, ChannelGate, SpatialGate
 from rfcx_audio.model.blocks import ConvBlock, PooledClassifier
 from rfcx_audio.model.detector import BandNorm, Detector
 from rfcx_audio.model.encoder import Encoder, EncoderError
-from rfcx_audio.model.head import ConvAttention, LinearHead, SkipAttention
+from rfcx_audio.model.head import BandedHead, ConvAttention, LinearHead, SkipAttention
 from rfcx_audio.model.weights import PretrainedWeightsError, UntrainedEncoderWarning
 
 __all__ = [
     "CBAM",
     "BandNorm",
+    "BandedHead",
     "ChannelGate",
     "ConvAttention",
     "ConvBlock",

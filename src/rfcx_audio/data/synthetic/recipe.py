@@ -30,17 +30,17 @@ class Rainforest:
     """
 
     seed: int = 0
-    num_train: int = 480
+    num_train: int = 840
     num_test: int = 120
     duration_s: float = 60.0
     sample_rate: int = 48_000
-    tp_per_species: int = 15
-    fp_per_species: int = 24
+    tp_per_species: int = 28
+    fp_per_species: int = 40
     species_per_recording: float = 3.0
     skew: float = 1.1
     call_gap_s: tuple[float, float] = (3.0, 20.0)
     snr_db: tuple[float, float] = (6.0, 24.0)
-    near_misses: float = 2.0
+    near_misses: float = 1.5
 
     def __post_init__(self) -> None:
         for problem, is_so in self._problems().items():

@@ -1,7 +1,8 @@
 """Heads: features in, `Logits` out; the first argument is `in_features`."""
 
+from rfcx_audio.model.head.banded import BandedHead
 from rfcx_audio.model.head.conv_attention import ConvAttention
 from rfcx_audio.model.head.linear import LinearHead
 from rfcx_audio.model.head.skip_attention import SkipAttention
 
-__all__ = ["ConvAttention", "LinearHead", "SkipAttention"]
+__all__ = ["BandedHead", "ConvAttention", "LinearHead", "SkipAttention"]
