@@ -40,7 +40,10 @@ def train(config: DictConfig) -> pl.Trainer:
     )
     trainer: pl.Trainer = build(
         config.trainer,
-        callbacks=[Stamp(config_text(config)), *build(config.callbacks).values()],
+        callbacks=[
+            Stamp(config_text(config), config.paths.output_dir),
+            *build(config.callbacks).values(),
+        ],
         logger=list(build(config.logger).values()),
     )
     trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)

@@ -33,6 +33,6 @@ def test_nothing_unknown_becomes_absent(name: str) -> None:
     unknown = Labels(torch.zeros(8, 5), torch.zeros(8, 5))
     for seed in range(5):
         generator = torch.Generator().manual_seed(seed)
-        waveform, said = chain.on_waveform(torch.randn(8, 4800), unknown, generator)
+        _, said = chain.on_waveform(torch.randn(8, 4800), unknown, generator)
         _, said = chain.on_spectrogram(torch.randn(8, 1, 32, 40), said, generator)
         assert not said.known.any()

@@ -15,7 +15,7 @@ def text(folder: Path, *words: str) -> str:
 
 def test_a_checkpoint_carries_the_configuration(tmp_path: Path) -> None:
     checkpoint: dict[str, object] = {}
-    Stamp(text(tmp_path)).on_save_checkpoint(None, None, checkpoint)
+    Stamp(text(tmp_path), str(tmp_path)).on_save_checkpoint(None, None, checkpoint)
     assert checkpoint[CONFIG_KEY] == text(tmp_path)
 
 
@@ -24,6 +24,7 @@ def test_a_checkpoint_carries_the_configuration(tmp_path: Path) -> None:
 )
 def test_resuming_with_another_front_end_is_refused(tmp_path: Path, word: str) -> None:
     checkpoint = {CONFIG_KEY: text(tmp_path)}
-    Stamp(text(tmp_path, "trainer.max_epochs=99")).on_load_checkpoint(None, None, checkpoint)
+    same = Stamp(text(tmp_path, "trainer.max_epochs=99"), str(tmp_path))
+    same.on_load_checkpoint(None, None, checkpoint)
     with pytest.raises(CheckpointError, match="without resume"):
-        Stamp(text(tmp_path, word)).on_load_checkpoint(None, None, checkpoint)
+        Stamp(text(tmp_path, word), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)

@@ -79,7 +79,7 @@ def test_recordings_become_labelled_windows(forest: Path, tmp_path: Path) -> Non
     for recording in data.val_dataloader():
         batch = data.on_after_batch_transfer(recording, 0)
         assert isinstance(batch, WindowBatch)
-        assert len(batch.spectrogram) == len(batch.starts_s) == len(batch.window_labels.known) == 7
+        assert len(batch.spectrogram) == len(batch.starts_s) == len(batch.window_labels.known) == 8
         assert batch.starts_s[-1].item() == pytest.approx(9.0, abs=0.03)
         rows = data.val_rows[data.val_rows["recording_id"] == batch.recording_id]
         told = set(batch.window_labels.known.amax(0).nonzero().flatten().tolist())

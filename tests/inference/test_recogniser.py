@@ -65,7 +65,7 @@ class Payload:
 def test_a_pickle_payload_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     torch.save({"state_dict": {}, "x": Payload()}, "evil.ckpt")
-    Path("raw.ckpt").write_bytes(pickle.dumps(Payload()))
+    Path("raw.ckpt").write_bytes(pickle.dumps(Payload(), protocol=2))
     for name in ("evil.ckpt", "raw.ckpt"):
         with pytest.raises(CheckpointError):
             read_checkpoint(name)

@@ -1,11 +1,13 @@
-"""The configuration, carried by every checkpoint."""
+"""The configuration, carried by every checkpoint and kept in the run's folder."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.config import parse_config
 from rfcx_audio.inference import CONFIG_KEY, CheckpointError
@@ -14,14 +16,22 @@ _MUST_AGREE = ("frontend", "model", "data.sample_rate", "data.num_species", "dat
 
 
 class Stamp(Callback):
-    """Writes the configuration's text into checkpoints, and refuses to resume with another one.
+    """Writes the configuration into checkpoints, and refuses to resume with another one.
 
     Args:
         config: YAML with every interpolation resolved.
+        folder: of the run; `config.yaml` is written there.
     """
 
-    def __init__(self, config: str) -> None:
+    def __init__(self, config: str, folder: str) -> None:
         self.config = config
+        self.folder = Path(folder)
+
+    @rank_zero_only
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Writes `config.yaml`."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        (self.folder / "config.yaml").write_text(self.config)
 
     def on_save_checkpoint(
         self,

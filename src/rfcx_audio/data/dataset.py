@@ -20,6 +20,9 @@ from rfcx_audio.data.labels import complete_labels, label_recording, label_windo
 from rfcx_audio.data.source import Recordings
 
 BACKGROUND = -1
+_PASSES = (
+    8  # over the TP rows in an epoch: validation scores whole recordings, which takes its time
+)
 
 
 class Draw(NamedTuple):
@@ -39,7 +42,7 @@ class CropRecipe:
             row to label it; see `label_windows`.
         tp_share: share of the crops drawn around TP rows; the rest is drawn around FP rows.
         background_share: share of the crops, taken first, drawn where no row is.
-        crops_per_epoch: None: as many as make every TP row appear once.
+        crops_per_epoch: None: as many as make every TP row appear eight times.
     """
 
     duration_s: float
@@ -91,7 +94,7 @@ class CropSampler(Sampler[Draw]):
         tp_share = tp_share if len(self.kinds[True]) else 0.0
         told_share = tp_share * (1 - recipe.background_share)
         by_table = len(self.kinds[True]) / told_share if told_share else len(present)
-        total = recipe.crops_per_epoch or round(by_table)
+        total = recipe.crops_per_epoch or round(_PASSES * by_table)
         total = max(world_size, total - total % world_size)
         background = round(total * recipe.background_share)
         present_count = round((total - background) * tp_share)

@@ -149,11 +149,11 @@ def test_train_and_test_share_no_individual_and_no_recording(default_plan):
 
 def test_recordings_are_named_as_in_rfcx(default_plan):
     names = [scene.recording_id for scene in default_plan.scenes]
-    assert len(set(names)) == len(names) == 600
+    assert len(set(names)) == len(names) == 960
     assert all(re.fullmatch("[0-9a-f]{9}", name) for name in names)
     submission = default_plan.sample_submission
     assert list(submission) == ["recording_id", *(f"s{species}" for species in range(24))]
-    assert set(submission.recording_id) == set(names[480:])
+    assert set(submission.recording_id) == set(names[840:])
     assert submission.recording_id.is_monotonic_increasing
     assert (submission.drop(columns="recording_id") == 0.5).all(axis=None)
 

@@ -8,7 +8,7 @@ from rfcx_audio.data.synthetic import Rainforest
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
-        ({"num_train": 100}, "360 recordings are needed .* raise num_train"),
+        ({"num_train": 100}, "672 recordings are needed .* raise num_train"),
         ({"tp_per_species": 0, "num_train": 20}, "at most one FP row a recording"),
         ({"num_test": -1}, "0 or more"),
         ({"duration_s": 5.0}, "takes 7.924 s; raise duration_s"),
