@@ -7,6 +7,7 @@ from typing import cast
 
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import DictConfig, build, config_text, entry_point
@@ -48,7 +49,8 @@ def train(config: DictConfig) -> pl.Trainer:
     )
     trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
     if data.has_truth:
-        trainer.test(method, data, ckpt_path="best", weights_only=True, verbose=False)
+        best = cast("ModelCheckpoint", trainer.checkpoint_callback).best_model_path
+        trainer.test(method, data, ckpt_path=best, weights_only=True, verbose=False)
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
 
