@@ -17,7 +17,7 @@ ROOTS = sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
 OPTIONS = sorted(
     path.relative_to(CONF_DIR).with_suffix("")
     for path in CONF_DIR.rglob("*.yaml")
-    if path.parent not in (CONF_DIR, CONF_DIR / "run", CONF_DIR / "paths")
+    if path.parent.name not in (CONF_DIR.name, "run", "paths", "experiment")
 )
 LEFT_TO_THE_CALLER = {"rfcx_audio.method.build_trainer", "rfcx_audio.data.synthetic.Rainforest"}
 
@@ -77,6 +77,14 @@ def test_the_first_option_of_a_group_says_the_defaults(
         for argument, parameter in inspect.signature(target(node)).parameters.items():
             if parameter.default is not parameter.empty and argument in node:
                 assert node[argument] in (parameter.default, {}), argument
+
+
+@pytest.mark.parametrize("path", sorted((CONF_DIR / "experiment").glob("*.yaml")), ids=str)
+def test_every_experiment_composes_and_is_short(path: Path, tmp_path: Path) -> None:
+    words = [f"paths.output_dir={tmp_path}", f"experiment={path.stem}"]
+    build(load_config("train", [*words, "model.encoder.pretrained=false"]).method)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith("#")]
+    assert len(lines) <= 15
 
 
 def test_training_has_at_most_six_scalars() -> None:
