@@ -35,7 +35,7 @@ def test_a_run_leaves_what_can_be_looked_at(run: Path) -> None:
         "config.yaml",
         "left_out.csv",
         "failures.csv",
-        "metrics.csv",
+        "csv/metrics.csv",
         "learning_curves.png",
         "test_metrics.csv",
         "test_scores.csv",

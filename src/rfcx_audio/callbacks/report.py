@@ -67,8 +67,9 @@ class Report(Callback):
         """Writes what training showed."""
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         write_metrics(self.folder, metrics)
-        if (self.folder / "metrics.csv").exists():
-            draw_curves(self.folder / "metrics.csv", self.folder / "learning_curves.png")
+        logged = self.folder / "csv" / "metrics.csv"
+        if logged.exists():
+            draw_curves(logged, self.folder / "learning_curves.png")
         self._draw_pictures(_data(trainer), pl_module)
 
     @rank_zero_only

@@ -149,7 +149,8 @@ class RecordingDataModule(pl.LightningDataModule):
         self.failures.update(corpus.train.failures)
         if corpus.test is not None:
             self.failures.update(corpus.test.failures)
-        _log.info("%s", self.summary())
+        if stage == "fit":
+            _log.info("%s", self.summary())
 
     def summary(self) -> str:
         """What is used and what is left out, in a few lines."""
