@@ -83,12 +83,16 @@ class CropLabels(NamedTuple):
         boxes: of the rows that touch the crop.
         truth: (batch, species) twice, what really sounds in the crop; unknown where nobody knows.
             It is for measurements on data with complete truth, and no loss may look at it.
+        rows: (batch, rows) int64, around which rows of the training table the crops were cut, for
+            losses that remember something of each: one row, or more where crops were mixed; -1
+            for background and where an example has no further row. None where nobody says.
     """
 
     clip: Labels
     frame: Labels
     boxes: Boxes
     truth: Labels
+    rows: Tensor | None = None
 
 
 class ClassBands(NamedTuple):

@@ -131,3 +131,17 @@ def test_a_box_rules_out_only_what_the_other_crop_rules_out_too(
     pair = (other, ruled_out) if swapped else (ruled_out, other)
     species = join(*pair, union, torch.tensor([True])).boxes.species.flatten().tolist()
     assert sorted(species) == ([-1, 0] if state == ABSENT else [-1, -1])
+
+
+def test_a_mixture_belongs_to_the_rows_of_both_crops(one_box: MakeLabels) -> None:
+    first, second = (
+        one_box((0.1, 0.2), batch=3)._replace(rows=torch.tensor(rows)[:, None])
+        for rows in ([1, 2, 3], [7, 8, -1])
+    )
+    which = torch.tensor([True, False, True])
+    mixed = join(first, second, union, which)
+    assert mixed.rows is not None
+    assert mixed.rows.tolist() == [[1, 7], [2, -1], [3, -1]]
+    quiet = join(first, second._replace(rows=None), union, which)
+    assert quiet.rows is not None
+    assert torch.equal(quiet.rows, first.rows)

@@ -10,16 +10,24 @@ from rfcx_audio.loss import assume_absent
 share = st.floats(0, 1, allow_subnormal=False).map(lambda x: 0.0 if x < 1e-6 else x)
 
 
-@given(target=share, known=share, unknown_weight=share, probability=st.floats(0.01, 0.99))
-def test_one_cell_costs_what_its_two_statements_cost(target, known, unknown_weight, probability):
+@given(
+    target=share,
+    known=share,
+    unknown_weight=share,
+    smoothing=share,
+    probability=st.floats(0.01, 0.99),
+)
+def test_one_cell_costs_what_its_two_statements_cost(
+    target, known, unknown_weight, smoothing, probability
+):
     p = torch.tensor(probability, dtype=torch.float64)
 
     def bce(y):
         return -(y * p.log() + (1 - y) * (1 - p).log())
 
     t, k = (torch.tensor([x], dtype=torch.float64) for x in (target, known))
-    y, w = assume_absent(t, k, unknown_weight)
-    separately = k * bce(t) + unknown_weight * (1 - k) * bce(torch.zeros_like(t))
+    y, w = assume_absent(t, k, unknown_weight, smoothing)
+    separately = k * bce(t) + unknown_weight * (1 - k) * bce(torch.full_like(t, smoothing))
     torch.testing.assert_close(w * bce(y), separately)
 
 
@@ -33,7 +41,7 @@ def test_target_and_weight_stay_in_their_range(target, known, unknown_weight):
 def test_known_labels_pass_unchanged_whatever_the_unknown_weigh():
     target, known = torch.tensor([[1.0, 0.0, 0.3]]), torch.ones(1, 3)
     for unknown_weight in (0.0, 0.2, 1.0):
-        y, w = assume_absent(target, known, unknown_weight)
+        y, w = assume_absent(target, known, unknown_weight, smoothing=0.3)
         torch.testing.assert_close(y, target)
         torch.testing.assert_close(w, known)
 

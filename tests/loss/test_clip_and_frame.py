@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from rfcx_audio.batch import CellLoss, CropLabels, Labels, Logits, unknown_labels
-from rfcx_audio.loss import ClipAndFrame, LSoft, MaskedBCE, Ramp, pool_frames
+from rfcx_audio.loss import ROLE, ClipAndFrame, LSoft, MaskedBCE, Ramp, pool_frames
 
 NAN = float("nan")
 BATCH, FRAMES, SPECIES = 3, 5, 4
@@ -152,6 +152,12 @@ def test_each_frame_reaches_the_loss_as_a_clip_without_boxes_and_without_truth()
 def test_a_schedule_inside_the_loss_is_found():
     loss = ClipAndFrame(LSoft(beta=Ramp(1.0, 0.5)))
     assert sum(isinstance(part, Ramp) for part in loss.modules()) == 1
+
+
+def test_a_loss_that_remembers_rows_is_refused_for_frames_only():
+    with pytest.raises(ValueError, match=r"ROLE remembers .*frame_weight=0"):
+        ClipAndFrame(ROLE())
+    ClipAndFrame(ROLE(), clip_weight=1.0, frame_weight=0.0)
 
 
 @pytest.mark.parametrize(("clip_weight", "frame_weight"), [(-1.0, 1.0), (1.0, -1.0), (0.0, 0.0)])

@@ -7,15 +7,20 @@ import inspect
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from rfcx_audio.batch import CellLoss, CropLabels, Labels, Logits, unknown_labels
 from rfcx_audio.config import CONF_DIR, DictConfig, build, load_config
-from rfcx_audio.loss import MaskedBCE, Reduction, reduce_cells
+from rfcx_audio.loss import ClipAndFrame, MaskedBCE, Ramp, Reduction, RowTable, reduce_cells
 
 NAMES = sorted(path.stem for path in (CONF_DIR / "loss").glob("*.yaml"))
 MASKED = ("masked_bce", "masked_focal", "clip_and_frame")  # unknown cells have no weight
+OTHERWISE = ("masked_focal", "clip_and_frame", "lsoft_b")  # known cells cost something of their own
+REMEMBERING = ("role", "em_apl", "large_loss_correct_for_good")
 BATCH, FRAMES, SPECIES = 6, 3, 24
+ROWS = 4
 NAN = float("nan")
 
 
@@ -24,8 +29,17 @@ def node(name: str) -> DictConfig:
     return load_config("train", [f"loss={name}"]).loss
 
 
-def built(name: str) -> nn.Module:
-    return build(node(name))
+def built(name: str, progress: float = 0.0) -> nn.Module:
+    """A loss at some point of the training, that remembers what it may."""
+    loss: nn.Module = build(node(name))
+    for part in loss.modules():
+        if isinstance(part, Ramp):
+            part.progress = progress
+        elif isinstance(part, RowTable):
+            part.resize(ROWS, SPECIES)
+            drawn = torch.rand(part.values.shape, generator=torch.Generator().manual_seed(1))
+            part.values = drawn if progress else part.values
+    return loss
 
 
 def partly_known(shape: tuple[int, ...], share: float, generator: torch.Generator) -> Labels:
@@ -35,9 +49,11 @@ def partly_known(shape: tuple[int, ...], share: float, generator: torch.Generato
     return Labels(torch.where(known > 0, target, NAN), known)
 
 
-def example(scale: float = 3.0, share_known: float = 0.3) -> tuple[Logits, CropLabels]:
-    """Logits that take a gradient, and labels that are partly known."""
-    generator = torch.Generator().manual_seed(0)
+def example(
+    scale: float = 3.0, share_known: float = 0.3, seed: int = 0
+) -> tuple[Logits, CropLabels]:
+    """Logits that take a gradient, and labels that are partly known, of rows, mixtures and none."""
+    generator = torch.Generator().manual_seed(seed)
     clip = (scale * torch.randn(BATCH, SPECIES, generator=generator)).requires_grad_()
     frame = (scale * torch.randn(BATCH, FRAMES, SPECIES, generator=generator)).requires_grad_()
     teacher = scale * torch.randn(BATCH, SPECIES, generator=generator)
@@ -45,15 +61,20 @@ def example(scale: float = 3.0, share_known: float = 0.3) -> tuple[Logits, CropL
         clip=partly_known((BATCH, SPECIES), share_known, generator),
         frame=partly_known((BATCH, FRAMES, SPECIES), share_known, generator),
         truth=Labels(torch.full((BATCH, SPECIES), NAN), torch.full((BATCH, SPECIES), NAN)),
+        rows=torch.tensor([[0, -1], [1, -1], [2, -1], [3, 0], [-1, -1], [1, -1]]),
     )
     return Logits(clip, frame, teacher), labels
 
 
 def gradients(
-    name: str, logits: Logits, labels: CropLabels, how: Reduction = "sum"
+    name: str,
+    logits: Logits,
+    labels: CropLabels,
+    how: Reduction = "sum",
+    progress: float = 0.0,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """The loss, and its gradient with respect to the logits of clips and of frames."""
-    value = reduce_cells(built(name)(logits, labels), labels.clip, how)
+    value = reduce_cells(built(name, progress)(logits, labels), labels.clip, how)
     value.backward()
     of_clip, of_frame = (
         torch.zeros_like(part) if part.grad is None else part.grad
@@ -78,12 +99,79 @@ def test_its_signature_is_that_of_every_loss(name):
     assert inspect.signature(type(built(name)).forward) == theirs
 
 
+@pytest.mark.parametrize("progress", [0.0, 1.0])
 @pytest.mark.parametrize("share_known", [0.0, 0.3, 1.0])
 @pytest.mark.parametrize("scale", [1.0, 1e4])
 @pytest.mark.parametrize("name", NAMES)
-def test_it_is_finite_and_so_is_its_gradient(name, scale, share_known):
-    for tensor in gradients(name, *example(scale, share_known)):
+def test_it_is_finite_and_so_is_its_gradient(name, scale, share_known, progress):
+    for tensor in gradients(name, *example(scale, share_known), progress=progress):
         assert tensor.isfinite().all()
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    seed=st.integers(0, 1000),
+    scale=st.floats(0.1, 1e4),
+    share_known=st.floats(0, 1),
+    progress=st.sampled_from([0.0, 0.5, 1.0]),
+)
+@pytest.mark.parametrize("name", NAMES)
+def test_what_is_known_is_never_overruled(name, seed, scale, share_known, progress):
+    logits, labels = example(scale, share_known, seed)
+    # Frames that agree with their clip, so that both pull the same way.
+    frame = Labels(*(part[:, None].expand(BATCH, FRAMES, SPECIES) for part in labels.clip))
+    labels = labels._replace(frame=frame)
+    _, of_clip, _ = gradients(name, logits, labels, progress=progress)
+    present, absent = (
+        (labels.clip.known == 1) & (labels.clip.target == target) for target in (1, 0)
+    )
+    assert (of_clip[present] <= 0).all()
+    assert (of_clip[absent] >= 0).all()
+    unsaturated = logits.clip.detach().abs() < 10
+    assert (of_clip[present & unsaturated] < 0).all()
+    assert (of_clip[absent & unsaturated] > 0).all()
+    if name not in OTHERWISE:
+        of_bce = logits.clip.detach().sigmoid() - labels.clip.target
+        said = present | absent
+        torch.testing.assert_close(of_clip[said], of_bce[said], rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("progress", [0.0, 1.0])
+@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("lsoft")])
+def test_its_gradient_is_that_of_finite_differences(name, progress):
+    logits, labels = example()
+    loss, frame = built(name, progress), logits.frame.detach().double()
+
+    def total(clip: Tensor) -> Tensor:
+        cells = loss(Logits(clip, frame), labels)
+        return (cells.value * cells.weight).sum()
+
+    assert torch.autograd.gradcheck(total, (logits.clip.detach().double().requires_grad_(),))
+
+
+@pytest.mark.parametrize("progress", [0.0, 1.0])
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "clip_and_frame"])
+def test_it_works_on_frames_unless_it_remembers_rows(name, progress):
+    loss = built(name, progress)
+    if name in REMEMBERING:
+        with pytest.raises(ValueError, match="remembers each row"):
+            ClipAndFrame(loss)
+        return
+    logits, labels = example()
+    cells = ClipAndFrame(loss)(logits, labels)
+    (cells.value * cells.weight).sum().backward()
+    assert cells.value.isfinite().all()
+    assert logits.frame.grad is not None
+    assert logits.frame.grad.isfinite().all()
+    assert (logits.frame.grad[labels.frame.known == 1] != 0).any()
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "lsoft_b"])
+def test_neither_schedule_nor_memory_matters_where_all_is_known(name):
+    logits, labels = example(share_known=1.0)
+    early, late = built(name, 0.0)(logits, labels), built(name, 1.0)(logits, labels)
+    torch.testing.assert_close(early.value, late.value)
+    torch.testing.assert_close(early.weight, late.weight)
 
 
 @pytest.mark.parametrize("name", NAMES)

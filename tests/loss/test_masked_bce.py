@@ -140,7 +140,26 @@ def test_the_module_is_the_function_of_the_clip():
     theirs = masked_bce(logits, target, known, 0.25)
     assert torch.equal(ours.value, theirs.value)
     assert torch.equal(ours.weight, theirs.weight)
-    assert repr(loss) == "MaskedBCE(unknown_weight=0.25)"
+    assert repr(loss) == "MaskedBCE(unknown_weight=0.25, smoothing=0)"
+
+
+def test_each_species_may_have_its_own_weight():
+    logits, target, known = cells()
+    weights = [0.0, 0.2, 0.5, 0.9, 1.0]
+    ours = masked_bce(logits, target, known, weights)
+    for species, weight in enumerate(weights):
+        alone = masked_bce(*(t[:, [species]] for t in (logits, target, known)), weight)
+        torch.testing.assert_close(ours.value[:, [species]], alone.value)
+        torch.testing.assert_close(ours.weight[:, [species]], alone.weight)
+
+
+def test_smoothed_absence_is_cross_entropy_with_the_smoothed_target():
+    logits, target, known = cells()
+    value, weight = masked_bce(logits, target, known, unknown_weight=1.0, smoothing=0.05)
+    soft = torch.where(known > 0, target, 0.05)
+    theirs = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
+    torch.testing.assert_close(value, theirs)
+    assert (weight == 1).all()
 
 
 def test_reduced_it_is_the_mean_over_known_cells():

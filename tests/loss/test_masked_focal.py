@@ -101,6 +101,14 @@ def test_the_gradient_is_finite_for_huge_logits(gamma, answer):
     assert logits.grad.isfinite().all()
 
 
+def test_each_species_may_have_its_own_weight():
+    logits, target, known = cells()
+    weight = masked_focal(
+        logits, target, 0 * known, unknown_weight=[0.0, 0.1, 0.2, 0.3, 1.0]
+    ).weight
+    assert weight[0].tolist() == [0.0, 0.1, 0.2, 0.3, 1.0]
+
+
 def test_wrong_arguments_are_refused():
     cell = torch.zeros(2, 3)
     with pytest.raises(ValueError, match="gamma"):

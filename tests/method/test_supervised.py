@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from quick import words
 from rfcx_audio.batch import (
     Labels,
     Logits,
@@ -13,8 +17,10 @@ from rfcx_audio.batch import (
     WindowBatch,
     unknown_labels,
 )
+from rfcx_audio.config import load_config
+from rfcx_audio.experiment import train_run
 from rfcx_audio.inference import SlidingWindows
-from rfcx_audio.loss import MaskedBCE
+from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
 from rfcx_audio.metric import Lwlrap, MaskedAUROC
 
@@ -95,3 +101,65 @@ def test_a_recording_that_could_not_be_read_is_passed_over(method: Supervised) -
     unread = WindowBatch("r", torch.zeros(0), torch.zeros(0), nothing, said)
     assert method.test_step(unread, 0) is None
     method.validation_step(unread, 0)
+
+
+def remembering(method: Supervised, num_rows: int = 7) -> Supervised:
+    """A method whose loss remembers rows, before training."""
+    method.loss = ROLE(expected=1.0)
+    data = SimpleNamespace(train_rows=range(num_rows), num_species=SPECIES)
+    trainer: Any = SimpleNamespace(datamodule=data)
+    method._trainer = trainer
+    method.setup("fit")
+    return method
+
+
+def test_what_a_loss_remembers_is_brought_in_once_a_step(method: Supervised) -> None:
+    remembering(method)
+    (table,) = method.row_tables.values()
+    assert table.values.shape == (7, SPECIES)
+    crops = batch(torch.zeros(4, SPECIES))
+    rows = torch.tensor([[1], [-1], [3], [3]])
+    crops = crops._replace(labels=crops.labels._replace(rows=rows))
+    loss = method.training_step(crops, 0)
+    assert loss is not None
+    loss.backward()
+    assert (table.values == 0).all()
+    method.on_after_backward()
+    assert table.values.any(1).nonzero().flatten().tolist() == [1, 3]
+
+
+def test_a_checkpoint_carries_what_a_loss_remembers_beside_the_weights(method: Supervised) -> None:
+    remembering(method)
+    (table,) = method.row_tables.values()
+    table.values.copy_(torch.randn(7, SPECIES))
+    checkpoint: dict[str, Any] = {}
+    method.on_save_checkpoint(checkpoint)
+    assert not [name for name in method.state_dict() if name.startswith("loss")]
+    kept = table.values.clone()
+    again = remembering(method)
+    again.on_load_checkpoint(checkpoint)
+    (restored,) = again.row_tables.values()
+    assert torch.equal(restored.values, kept)
+    with pytest.raises(ValueError, match="start_from"):
+        remembering(method, num_rows=8).on_load_checkpoint(checkpoint)
+
+
+# The new run keeps its own checkpoints; Lightning says that it leaves the old ones where they are.
+@pytest.mark.filterwarnings("ignore:The dirpath has changed")
+@pytest.mark.slow
+@pytest.mark.parametrize("loss", ["role", "em_apl", "large_loss_correct_for_good", "csl"])
+def test_a_resumed_run_remembers_what_an_uninterrupted_one_does(
+    loss: str, forest: Path, tmp_path: Path
+) -> None:
+    def go(folder: str, *more: str) -> dict[str, Any]:
+        more = (f"loss={loss}", "scheduler=constant", "callbacks.report.num_pictures=0", *more)
+        train_run(load_config("train", words(forest, tmp_path / folder, *more)))
+        return torch.load(tmp_path / folder / "checkpoints" / "last.ckpt", weights_only=True)
+
+    whole = go("whole")
+    go("first", "+trainer.max_steps=4")
+    second = go("second", f"resume={tmp_path}/first/checkpoints/last.ckpt")
+    for key in ("state_dict", "rfcx_audio_row_tables"):
+        for name, value in whole[key].items():
+            torch.testing.assert_close(second[key][name], value, rtol=0, atol=0, equal_nan=True)
+    assert any((t.nan_to_num(0.0) != 0).any() for t in whole["rfcx_audio_row_tables"].values())

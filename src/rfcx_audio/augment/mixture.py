@@ -68,8 +68,8 @@ def join(first: CropLabels, second: CropLabels, how: Rule, which: Tensor) -> Cro
         which: (batch,) bool, the crops into which anything was mixed.
 
     Returns:
-        The same shapes, but the boxes of both: a crop's own, then those of the other, with species
-        -1 where nothing was mixed in.
+        The same shapes, but the boxes and rows of both: a crop's own, then those of the other, with
+        species and row -1 where nothing was mixed in.
     """
 
     def cells(own: Labels, other: Labels, rule: Rule) -> Labels:
@@ -87,6 +87,7 @@ def join(first: CropLabels, second: CropLabels, how: Rule, which: Tensor) -> Cro
         frame=cells(first.frame, second.frame, how),
         boxes=with_boxes(ours, theirs),
         truth=cells(first.truth, second.truth, union),
+        rows=_rows_of_both(first.rows, second.rows, place),
     )
 
 
@@ -97,12 +98,19 @@ def reordered(labels: CropLabels, order: Tensor) -> CropLabels:
         frame=Labels(*(part[order] for part in labels.frame)),
         boxes=Boxes(*(field[order] for field in labels.boxes)),
         truth=Labels(*(part[order] for part in labels.truth)),
+        rows=None if labels.rows is None else labels.rows[order],
     )
 
 
 def with_boxes(first: Boxes, second: Boxes) -> Boxes:
     """The boxes of both, example by example."""
     return Boxes(*(torch.cat(pair, dim=1) for pair in zip(first, second, strict=True)))
+
+
+def _rows_of_both(own: Tensor | None, other: Tensor | None, place: Tensor) -> Tensor | None:
+    if own is None or other is None:
+        return own
+    return torch.cat([own, torch.where(place, other, -1)], dim=1)
 
 
 def _beside(boxes: Boxes, clip: Labels) -> Boxes:

@@ -50,7 +50,7 @@ def relabel(labels: CropLabels, start: Tensor, scale: Tensor) -> CropLabels:
         f_min=(boxes.f_min - f_start) / f_scale,
         f_max=(boxes.f_max - f_start) / f_scale,
     )
-    return CropLabels(
+    return labels._replace(
         clip=_forget(labels.clip, lost),
         frame=_forget(frame, lost[:, None]),
         boxes=moved,

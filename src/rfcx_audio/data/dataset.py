@@ -227,7 +227,8 @@ class CropDataset(Dataset[Crop | Failure]):
             samples = self.reader.read(self.paths[name], start_s, self.recipe.duration_s)
         except AudioError as error:
             return Failure(name, str(error))
-        return Crop(torch.from_numpy(samples), self._labels(name, start_s), draw.seed)
+        labels = self._labels(name, start_s)._replace(rows=torch.tensor([draw.row]))
+        return Crop(torch.from_numpy(samples), labels, draw.seed)
 
     def _labels(self, name: str, start_s: float) -> CropLabels:
         recipe, rows = self.recipe, self.by_recording[name]
@@ -288,6 +289,7 @@ def collate_crops(items: list[Crop | Failure]) -> WaveformBatch:
             frame=_stack([one.frame for one in labels]),
             boxes=stack_boxes([one.boxes for one in labels]),
             truth=_stack([one.truth for one in labels]),
+            rows=torch.stack([one.rows for one in labels if one.rows is not None]),
         ),
         seed=crops[0].seed,
         failures=failures,

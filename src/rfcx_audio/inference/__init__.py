@@ -1,6 +1,23 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
 from rfcx_audio.inference.picture import draw_recording, save_picture
+from rfcx_audio.inference.prevalence import (
+    Estimator,
+    KnownScores,
+    Prevalence,
+    believed_prevalence,
+    checked_prevalence,
+    confusion_prevalence,
+    draw_prevalence,
+    em_prevalence,
+    estimate_prevalence,
+    implied_prior,
+    known_scores,
+    mean_prevalence,
+    mixture_prevalence,
+    surety,
+    with_prior,
+)
 from rfcx_audio.inference.recogniser import (
     CONFIG_KEY,
     CheckpointError,
@@ -21,11 +38,24 @@ from rfcx_audio.inference.windows import Pool, SlidingWindows, pool_windows
 __all__ = [
     "CONFIG_KEY",
     "CheckpointError",
+    "Estimator",
+    "KnownScores",
     "Pool",
+    "Prevalence",
     "Recogniser",
     "SlidingWindows",
+    "believed_prevalence",
+    "checked_prevalence",
+    "confusion_prevalence",
+    "draw_prevalence",
     "draw_recording",
+    "em_prevalence",
+    "estimate_prevalence",
+    "implied_prior",
+    "known_scores",
     "load_recogniser",
+    "mean_prevalence",
+    "mixture_prevalence",
     "pool_table",
     "pool_windows",
     "read_checkpoint",
@@ -34,5 +64,7 @@ __all__ = [
     "score_table",
     "species_columns",
     "submission",
+    "surety",
+    "with_prior",
     "write_scores",
 ]

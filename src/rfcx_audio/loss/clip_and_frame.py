@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits
+from rfcx_audio.loss.row_table import RowTable
 
 
 def pool_frames(labels: Labels, num_frames: int) -> Labels:
@@ -67,7 +68,8 @@ class ClipAndFrame(nn.Module):
         frame_weight: at least 0.
 
     Raises:
-        ValueError: if a weight is negative, or none is positive.
+        ValueError: if a weight is negative, or none is positive, or frames are asked for and the
+            loss remembers rows of the training table, of which frames have none.
 
     Source: the two stages of training in the deck: 0.5 and 1, then 1 and 0.
     """
@@ -80,6 +82,12 @@ class ClipAndFrame(nn.Module):
             raise ValueError(
                 f"clip_weight ({clip_weight}) and frame_weight ({frame_weight}) must be at least "
                 f"0, and one of them above it"
+            )
+        tables = [part for part in loss.modules() if isinstance(part, RowTable)]
+        if frame_weight and any(table.num_rows is None for table in tables):
+            raise ValueError(
+                f"{type(loss).__name__} remembers each row of the training table, and frames "
+                "belong to none; set loss.frame_weight=0, or put another loss inside clip_and_frame"
             )
         self.loss = loss
         self.clip_weight = clip_weight

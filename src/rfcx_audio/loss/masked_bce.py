@@ -8,10 +8,15 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.assume_absent import assume_absent
+from rfcx_audio.loss.by_species import BySpecies, shown
 
 
 def masked_bce(
-    logits: Tensor, target: Tensor, known: Tensor, unknown_weight: float = 0.0
+    logits: Tensor,
+    target: Tensor,
+    known: Tensor,
+    unknown_weight: BySpecies = 0.0,
+    smoothing: BySpecies = 0.0,
 ) -> CellLoss:
     """Binary cross-entropy over the species somebody has spoken about.
 
@@ -21,18 +26,20 @@ def masked_bce(
         known: (batch, species) in [0, 1]; 0 takes a species out of that example's loss, a fraction
             lets it count that much.
         unknown_weight: in [0, 1], how much the unknown part of a cell counts as "absent": 0 is
-            the masked loss, 1 plain cross-entropy; see `assume_absent`, which is exact here.
+            the masked loss, 1 plain cross-entropy; see `assume_absent`, which is exact here. One
+            number, or one for each species.
+        smoothing: in [0, 1], the target of what is assumed absent, the same.
 
     Returns:
         (batch, species) cross-entropy of each cell, in at least float32, and its weight
         `known + unknown_weight * (1 - known)`. A cell of weight 0 has the value of an absent one.
 
     Raises:
-        ValueError: if `unknown_weight` lies outside [0, 1], or the shapes differ.
+        ValueError: if a setting lies outside [0, 1], or the shapes differ.
 
     Source: Zhong et al. (2020), doi:10.1016/j.apacoust.2020.107375.
     """
-    labels = assume_absent(target, known, unknown_weight)
+    labels = assume_absent(target, known, unknown_weight, smoothing)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     value = F.binary_cross_entropy_with_logits(
         logits, labels.target.to(logits.dtype), reduction="none"
@@ -45,14 +52,16 @@ class MaskedBCE(nn.Module):
 
     Args:
         unknown_weight: in [0, 1], see `masked_bce`.
+        smoothing: in [0, 1], see `masked_bce`.
 
     Raises:
-        ValueError: in `forward`, if `unknown_weight` lies outside [0, 1], or the shapes differ.
+        ValueError: in `forward`, if a setting lies outside [0, 1], or the shapes differ.
     """
 
-    def __init__(self, unknown_weight: float = 0.0) -> None:
+    def __init__(self, unknown_weight: BySpecies = 0.0, smoothing: BySpecies = 0.0) -> None:
         super().__init__()
         self.unknown_weight = unknown_weight
+        self.smoothing = smoothing
 
     def forward(self, logits: Logits, labels: CropLabels) -> CellLoss:
         """The cells' losses.
@@ -64,8 +73,8 @@ class MaskedBCE(nn.Module):
         Returns:
             (batch, species) values and weights.
         """
-        return masked_bce(logits.clip, *labels.clip, self.unknown_weight)
+        return masked_bce(logits.clip, *labels.clip, self.unknown_weight, self.smoothing)
 
     def extra_repr(self) -> str:
         """The settings, for `repr`."""
-        return f"unknown_weight={self.unknown_weight:g}"
+        return f"unknown_weight={shown(self.unknown_weight)}, smoothing={shown(self.smoothing)}"

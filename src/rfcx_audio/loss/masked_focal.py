@@ -8,6 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.assume_absent import assume_absent
+from rfcx_audio.loss.by_species import BySpecies, shown
 
 
 def masked_focal(
@@ -16,7 +17,7 @@ def masked_focal(
     known: Tensor,
     gamma: float = 2.0,
     alpha: float | None = None,
-    unknown_weight: float = 0.0,
+    unknown_weight: BySpecies = 0.0,
 ) -> CellLoss:
     """Focal loss over the species somebody has spoken about: easy cells count less.
 
@@ -69,7 +70,7 @@ class MaskedFocal(nn.Module):
     """
 
     def __init__(
-        self, gamma: float = 2.0, alpha: float | None = None, unknown_weight: float = 0.0
+        self, gamma: float = 2.0, alpha: float | None = None, unknown_weight: BySpecies = 0.0
     ) -> None:
         super().__init__()
         self.gamma = gamma
@@ -90,7 +91,8 @@ class MaskedFocal(nn.Module):
 
     def extra_repr(self) -> str:
         """The settings, for `repr`."""
-        return f"gamma={self.gamma:g}, alpha={self.alpha}, unknown_weight={self.unknown_weight:g}"
+        weight = shown(self.unknown_weight)
+        return f"gamma={self.gamma:g}, alpha={self.alpha}, unknown_weight={weight}"
 
 
 def _check(logits: Tensor, target: Tensor, gamma: float, alpha: float | None) -> None:

@@ -15,7 +15,9 @@ from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch
 from rfcx_audio.inference import SlidingWindows, pool_windows
-from rfcx_audio.loss import Ramp, Reduction, reduce_cells
+from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
+
+_TABLES = "rfcx_audio_row_tables"
 
 
 class Supervised(pl.LightningModule):
@@ -75,6 +77,35 @@ class Supervised(pl.LightningModule):
     def forward(self, spectrogram: Tensor) -> Logits:
         """(batch, channels, mels, frames) -> what the model says."""
         return self.model(spectrogram)
+
+    def setup(self, stage: str) -> None:
+        """Gives what the loss remembers of training rows its size."""
+        if stage == "fit" and self.row_tables:
+            data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+            for table in self.row_tables.values():
+                table.resize(len(data.train_rows), data.num_species)
+
+    @property
+    def row_tables(self) -> dict[str, RowTable]:
+        """What the loss remembers of training rows, by its name in the loss."""
+        parts = self.loss.named_modules()
+        return {name: part for name, part in parts if isinstance(part, RowTable)}
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Adds what the loss remembers, beside the weights, which others may start from."""
+        if self.row_tables:
+            tables = {name: table.values for name, table in self.row_tables.items()}
+            checkpoint[_TABLES] = tables
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Goes on with what the loss remembered."""
+        for name, table in self.row_tables.items():
+            table.restore(checkpoint[_TABLES][name])
+
+    def on_after_backward(self) -> None:
+        """Brings in what the loss has to remember of this step; all processes come by here."""
+        for table in self.row_tables.values():
+            table.commit()
 
     def on_train_batch_start(self, batch: SpectrogramBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Tells the loss's schedules how much of the training is done."""

@@ -1,0 +1,43 @@
+"""Numbers that are one for all species, or one for each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+BySpecies = float | Sequence[float]
+"""One number, or one for each species."""
+
+
+def by_species(name: str, number: BySpecies, like: Tensor) -> Tensor:
+    """A share that may differ from species to species.
+
+    Args:
+        name: of the setting, for the error.
+        number: in [0, 1].
+        like: (..., species), whose type and device the result has.
+
+    Returns:
+        A scalar, or (species,).
+
+    Raises:
+        ValueError: a number lies outside [0, 1], or there is not one for each species.
+    """
+    numbers = torch.as_tensor(number, dtype=like.dtype)
+    if not ((numbers >= 0) & (numbers <= 1)).all():
+        raise ValueError(f"{name} is {shown(number)}; it must lie in [0, 1]")
+    if numbers.ndim and numbers.shape != like.shape[-1:]:
+        raise ValueError(
+            f"{name} has {len(numbers)} numbers for {like.shape[-1]} species; give one for each, "
+            f"or one for all"
+        )
+    return numbers.to(like.device)
+
+
+def shown(number: BySpecies) -> str:
+    """The setting, for `repr` and errors."""
+    if isinstance(number, Sequence):
+        return f"[{', '.join(f'{one:g}' for one in number)}]"
+    return f"{number:g}"

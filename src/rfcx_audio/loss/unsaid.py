@@ -1,0 +1,75 @@
+"""Cells of which a part is said, and the rest is not."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
+
+from rfcx_audio.batch import CellLoss
+from rfcx_audio.loss.by_species import BySpecies, by_species
+
+
+def exact(logits: Tensor) -> Tensor:
+    """Logits in at least float32, in which losses are computed."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
+
+
+def said_and_unsaid(
+    logits: Tensor,
+    target: Tensor,
+    known: Tensor,
+    unsaid: Tensor,
+    unknown_weight: BySpecies | Tensor = 1.0,
+) -> CellLoss:
+    """What is known costs cross-entropy; what is not, whatever a loss makes of it.
+
+    A cell known to the share k weighs k + u (1 - k), u = `unknown_weight`, and of its cost the
+    share k is cross-entropy with its target, weighing 1, and the share 1 - k is `unsaid`, weighing
+    u. So a known cell cannot be overruled: where k is 1, `unsaid` has no influence at all.
+
+    Args:
+        logits: (batch, species) in at least float32, see `exact`.
+        target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
+        known: (batch, species) in [0, 1].
+        unsaid: (batch, species), what an unknown cell costs; finite.
+        unknown_weight: in [0, 1], for all species or for each, or (batch, species) at least 0.
+
+    Returns:
+        (batch, species) values and weights.
+
+    Raises:
+        ValueError: `unknown_weight` is out of range, or the shapes differ.
+    """
+    if not logits.shape == target.shape == known.shape:
+        raise ValueError(
+            f"logits, target and known must have one shape (batch, species), got "
+            f"{tuple(logits.shape)}, {tuple(target.shape)} and {tuple(known.shape)}"
+        )
+    if not isinstance(unknown_weight, Tensor):
+        unknown_weight = by_species("unknown_weight", unknown_weight, logits)
+    known = known.to(logits.dtype)
+    unknown = unknown_weight * (1 - known)
+    weight = known + unknown
+    said = F.binary_cross_entropy_with_logits(
+        logits, torch.where(known > 0, target, 0).to(logits.dtype), reduction="none"
+    )
+    value = (known * said + unknown * unsaid) / torch.where(weight > 0, weight, 1)
+    return CellLoss(value, weight)
+
+
+def largest(value: Tensor, among: Tensor, count: int) -> Tensor:
+    """The cells of largest value.
+
+    Args:
+        value: of any shape; means something only where `among`.
+        among: bool, of the same shape.
+        count: how many, at least 0.
+
+    Returns:
+        Bool of the same shape, True in at most `count` cells. Of equal ones, the first are chosen.
+    """
+    ranked = torch.where(among, value.detach(), -torch.inf).flatten()
+    chosen = torch.zeros_like(ranked, dtype=torch.bool)
+    chosen[ranked.argsort(descending=True, stable=True)[:count]] = True
+    return chosen.view_as(among) & among
