@@ -234,7 +234,7 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame, knowing_nothing: pd.DataFrame)
                 fontsize=7,
                 color="grey",
                 ha="right",
-                va="top",
+                va="bottom",
             )
         one.set_xlim(0.2 if metric == "lwlrap" else 0.45, 1.0)
         one.set_title(title)
