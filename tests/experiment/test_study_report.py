@@ -73,7 +73,7 @@ def test_the_page_has_every_entry_and_says_what_is_missing(jobs: list[Job], tmp_
     assert "**1 of 6 runs are not finished yet.**" in page
     assert "| `between` | it is between | 0.700 | 62% |" in page
     assert "**Better?** `between` against `naive`: LWLRAP +0.300" in page
-    assert "s0 +0.30. It is.\n" in page
+    assert "+0.25. It is.\n" in page
     assert "random" in page
     assert (tmp_path / "docs" / "study.png").stat().st_size > 10_000
     assert len(pd.read_csv(tmp_path / "docs" / "study.csv")) == 5
