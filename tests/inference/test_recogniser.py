@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from rfcx_audio.batch import Logits
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError, load_recogniser, read_checkpoint
+from rfcx_audio.data import AudioReader
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.inference import (
+    CONFIG_KEY,
+    CheckpointError,
+    Recogniser,
+    SlidingWindows,
+    load_recogniser,
+    read_checkpoint,
+    views,
+)
 
 
 @pytest.fixture
@@ -78,3 +92,57 @@ def test_weights_of_another_model_are_refused(checkpoint: Path) -> None:
     torch.save(content, checkpoint)
     with pytest.raises(CheckpointError, match="does not fit its own configuration"):
         load_recogniser(checkpoint)
+
+
+def test_settings_say_all_that_scores_depend_on(checkpoint: Path) -> None:
+    settings = load_recogniser(checkpoint, smooth=3, pool="top5", tta=4).settings()
+    assert json.loads(json.dumps(settings)) == settings
+    expected = {"duration_s": 6.0, "overlap": 0.5, "pool": "top5", "smooth": 3, "tta": 4}
+    assert expected.items() <= settings.items()
+    assert settings["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert "n_mels=64" in settings["frontend"]
+    assert settings["views"] == [view._asdict() for view in views(4)]
+    assert load_recogniser(checkpoint, tta=4, flip=True).settings()["views"][1]["flip"]
+
+
+class Early(nn.Module):
+    """One species is the loudness of the first half, the other of the second; a frame is a quarter
+    of the window."""
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        parts = spectrogram.mean((1, 2)).unflatten(1, (4, -1)).mean(2) / 10  # (batch, frames)
+        clip = parts.unflatten(1, (2, 2)).mean(2)
+        return Logits(clip, torch.stack([parts, -parts], dim=2))
+
+
+def early(tta: int, flip: bool = False) -> Recogniser:
+    frontend = LogMel(48_000, hop_length=1000, center=False)
+    windows = SlidingWindows((63 * 1000 + 2048) / 48_000)  # 64 frames
+    ways = views(tta, flip=flip)
+    return Recogniser(AudioReader(48_000), frontend, Early(), windows, 2, seen_as=ways).eval()
+
+
+def test_scores_are_the_mean_of_the_views_probabilities() -> None:
+    waveform = torch.randn(4 * 48_000) * torch.linspace(0.001, 1, 4 * 48_000)
+    scores, starts_s = early(5, flip=True)(waveform)
+    plain = early(1)
+    total = torch.zeros_like(scores)
+    for shift, gain_db, flip in views(5, flip=True):
+        louder = plain.frontend(waveform[None] * 10 ** (gain_db / 20))[0]
+        for row, start_s in enumerate(starts_s):
+            start = round(start_s.item() * 48)
+            window = louder[..., start : start + 64].roll(round(64 * shift), -1)
+            window = window.flip(-1) if flip else window
+            total[row] += plain.detector(window[None]).clip[0].sigmoid()
+    assert torch.allclose(scores, total / 5, atol=1e-6)
+    assert not torch.allclose(scores, plain(waveform)[0], atol=1e-3)
+
+
+def test_frames_of_views_are_put_back_in_their_place() -> None:
+    waveform = torch.zeros(64 * 1000 + 2048)
+    waveform[20_000:28_000] = 1e-2 * torch.randn(8000)  # in the second frame of the first window
+    for tta in (1, 8):
+        scores, starts_s, frame_s = early(tta, flip=True).frames(waveform)
+        assert scores.shape == (len(starts_s), 4, 2)
+        assert frame_s == pytest.approx(16 / 48)
+        assert scores[0, :, 0].argmax() == 1

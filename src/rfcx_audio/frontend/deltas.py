@@ -18,10 +18,8 @@ class DeltaLogMel(LogMel):
 
     channels = 3
 
-    def forward(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, 3, mels, frames) float32."""
-        mel = super().forward(waveform)  # (batch, 1, mels, frames)
-        if not len(mel):
-            return mel.expand(-1, 3, -1, -1)
-        first = compute_deltas(mel)
-        return torch.cat([mel, first, compute_deltas(first)], dim=1)
+    def image(self, mel: Tensor) -> Tensor:
+        """The power in mel bands (batch, mels, frames) as (batch, 3, mels, frames)."""
+        level = super().image(mel)  # (batch, 1, mels, frames)
+        first = compute_deltas(level)
+        return torch.cat([level, first, compute_deltas(first)], dim=1)

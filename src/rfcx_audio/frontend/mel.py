@@ -191,7 +191,7 @@ class LogMel(nn.Module):
         """
         num_frames = self._checked_num_frames(waveform)
         if len(waveform) == 0:  # which torch.stft refuses
-            return torch.zeros(0, 1, self.n_mels, num_frames, device=waveform.device)
+            return torch.zeros(0, self.channels, self.n_mels, num_frames, device=waveform.device)
         with torch.autocast(waveform.device.type, enabled=False):
             spectrum = torch.stft(
                 waveform.float(),
@@ -206,7 +206,11 @@ class LogMel(nn.Module):
             mel = torch.cat(
                 [self.filters[bins, mels].T @ power[:, bins] for mels, bins in self._blocks], dim=1
             )  # (batch, mels, frames)
-            return self._compressed(mel).unsqueeze(1)  # (batch, 1, mels, frames)
+            return self.image(mel)  # (batch, channels, mels, frames)
+
+    def image(self, mel: Tensor) -> Tensor:
+        """The power in mel bands (batch, mels, frames) as (batch, channels, mels, frames)."""
+        return self._compressed(mel).unsqueeze(1)
 
     def extra_repr(self) -> str:
         """The settings, for `repr`."""
