@@ -3,6 +3,8 @@ from __future__ import annotations
 import hashlib
 import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,6 +24,9 @@ from rfcx_audio.inference import (
     read_checkpoint,
     views,
 )
+from rfcx_audio.inference.artefact import save_artefact
+from rfcx_audio.inference.parts import PartError
+from rfcx_audio.inference.recogniser import read_trained
 
 
 @pytest.fixture
@@ -84,6 +89,66 @@ def test_a_pickle_payload_is_not_executed(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(CheckpointError):
             read_checkpoint(name)
     assert not Path("payload-ran").exists()
+
+
+def test_a_configuration_runs_nothing_either(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkpoint.parent)
+    content = torch.load(checkpoint, weights_only=True)
+    text = content[CONFIG_KEY]
+    for part, path in (("rfcx_audio.frontend.LogMel", "os.mkdir"), ("eps:", "x: !!python/name:os")):
+        assert part in text
+        torch.save({**content, CONFIG_KEY: text.replace(part, path)}, checkpoint)
+        with pytest.raises((PartError, CheckpointError)):
+            load_recogniser(checkpoint)
+    torch.save({**content, CONFIG_KEY: "!!python/object/apply:os.mkdir [ran]"}, checkpoint)
+    with pytest.raises(CheckpointError, match="unreadable configuration"):
+        load_recogniser(checkpoint)
+    assert not Path("ran").exists()
+
+
+def test_an_artefact_gives_the_same_scores_bit_for_bit(checkpoint: Path, tmp_path: Path) -> None:
+    save_artefact(read_trained(checkpoint), tmp_path / "model")
+    save_artefact(read_trained(tmp_path / "model"), tmp_path / "copy")
+    waveform = torch.randn(14 * 48_000)
+    changes = {"overlap": 0.25, "pool": "mean", "smooth": 3, "tta": 2}
+    expected = load_recogniser(checkpoint, **changes)  # type: ignore[arg-type]
+    for folder in ("model", "copy"):
+        shared = load_recogniser(tmp_path / folder, **changes)  # type: ignore[arg-type]
+        assert shared.settings() == expected.settings()
+        for ours, theirs in zip(shared(waveform), expected(waveform), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+WITHOUT = """
+import pickle, sys
+for name in ("hydra", "omegaconf"):
+    sys.modules[name] = None
+import torch
+from rfcx_audio.inference.recogniser import load_recogniser
+import rfcx_audio.model
+def refuse(*arguments, **settings):
+    raise AssertionError("a pickle was read")
+for name in ("load", "loads", "Unpickler"):
+    setattr(pickle, name, refuse)
+torch.load = refuse
+print(load_recogniser(sys.argv[1])(torch.zeros(300_000))[0].shape)
+"""
+
+
+def test_an_artefact_loads_without_hydra_and_without_a_pickle(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    save_artefact(read_trained(checkpoint), tmp_path / "model")
+    done = [
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT, place], capture_output=True, text=True, check=False
+        )
+        for place in (tmp_path / "model", checkpoint)
+    ]
+    assert "torch.Size([2, 24])" in done[0].stdout, done[0].stderr
+    assert "a pickle was read" in done[1].stderr  # a checkpoint is one
 
 
 def test_weights_of_another_model_are_refused(checkpoint: Path) -> None:

@@ -44,18 +44,20 @@ class DftLogMel(nn.Module):
 
     def __init__(self, frontend: LogMel) -> None:
         super().__init__()
+        self.padding = frontend.n_fft // 2 if frontend.center else 0
+        self.hop_length = frontend.hop_length
+        # Not the module, whose own window and filters an exported file would carry unused.
+        self._image = frontend.image
         heard = int(frontend.filters.sum(1).nonzero().max()) + 1  # bins up to f_max
-        self.frontend = frontend
         self.register_buffer("kernels", dft_kernels(frontend.window, heard), persistent=False)
         self.register_buffer("filters", frontend.filters[:heard].T.contiguous(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(batch, samples) -> (batch, channels, mels, frames) float32."""
         signal = waveform.unsqueeze(1)  # (batch, 1, samples)
-        if self.frontend.center:
-            half = self.frontend.n_fft // 2
-            signal = functional.pad(signal, (half, half), mode="reflect")
-        spectrum = functional.conv1d(signal, self.kernels, stride=self.frontend.hop_length)
+        if self.padding:
+            signal = functional.pad(signal, (self.padding, self.padding), mode="reflect")
+        spectrum = functional.conv1d(signal, self.kernels, stride=self.hop_length)
         real, imaginary = spectrum.chunk(2, dim=1)  # (batch, freqs up to f_max, frames)
         power = real.square() + imaginary.square()
-        return self.frontend.image(self.filters @ power)  # (batch, channels, mels, frames)
+        return self._image(self.filters @ power)  # (batch, channels, mels, frames)

@@ -210,7 +210,15 @@ class LogMel(nn.Module):
 
     def image(self, mel: Tensor) -> Tensor:
         """The power in mel bands (batch, mels, frames) as (batch, channels, mels, frames)."""
-        return self._compressed(mel).unsqueeze(1)
+        return self.level(mel).unsqueeze(1)
+
+    def level(self, mel: Tensor) -> Tensor:
+        """The logarithm of the power in mel bands, as `scaling` has it."""
+        if self.scaling == "log1p":
+            return mel.log1p()
+        if self.scaling == "db":
+            return 10 * (mel + self.eps).log10()
+        return (mel + self.eps).log()
 
     def extra_repr(self) -> str:
         """The settings, for `repr`."""
@@ -220,13 +228,6 @@ class LogMel(nn.Module):
             f"mel_scale={self.mel_scale}, norm={self.norm}, center={self.center}, "
             f"scaling={self.scaling}" + ("" if self.scaling == "log1p" else f", eps={self.eps:g}")
         )
-
-    def _compressed(self, mel: Tensor) -> Tensor:
-        if self.scaling == "log1p":
-            return mel.log1p()
-        if self.scaling == "db":
-            return 10 * (mel + self.eps).log10()
-        return (mel + self.eps).log()
 
     def _filters(self) -> Tensor:
         return mel_filterbank(

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import Tensor
+from torch import Tensor, contiguous_format
+
+from rfcx_audio.inference.calibrate import Calibration
 
 FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 1
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
@@ -26,13 +28,15 @@ class ArtefactError(ValueError):
 class Artefact(NamedTuple):
     """Everything that a trained recogniser is made of.
 
+    How it was trained stays behind: that part of a configuration names folders of the machine.
+
     Attributes:
         species: names, in the order of the outputs.
         reader: how audio is read; like the next three a description for `build_part`.
         frontend: from waveforms to spectrograms.
         model: from spectrograms to logits.
         windows: how recordings are cut, and scores pooled.
-        calibration: of the scores, in plain JSON; None where there is none.
+        calibration: of the scores, as `Calibration.to_dict` has it; None where there is none.
         checkpoint_sha256: of the checkpoint that the weights come from.
         weights: of the model, by name.
     """
@@ -81,14 +85,17 @@ def save_artefact(artefact: Artefact, folder: str | Path) -> None:
         folder: made if need be; an artefact in it is replaced.
 
     Raises:
+        ArtefactError: the calibration is none of these species.
         ValueError: the descriptions hold what JSON cannot.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     # Copies: safetensors refuses tensors that share memory.
-    weights = {name: value.detach().cpu().clone() for name, value in artefact.weights.items()}
-    contiguous = {name: value.contiguous() for name, value in weights.items()}
-    save_file(contiguous, folder / WEIGHTS_FILE)
+    weights = {
+        name: value.detach().cpu().clone(memory_format=contiguous_format)
+        for name, value in artefact.weights.items()
+    }
+    save_file(weights, folder / WEIGHTS_FILE)
     description = {
         "format": FORMAT,
         "version": FORMAT_VERSION,
@@ -96,6 +103,7 @@ def save_artefact(artefact: Artefact, folder: str | Path) -> None:
         "weights_sha256": file_hash(folder / WEIGHTS_FILE),
         "versions": {name: version(name) for name in _LIBRARIES},
     }
+    _check_content(description, folder / DESCRIPTION_FILE)
     description[_SEAL] = content_hash(description)
     text = json.dumps(description, indent=2, ensure_ascii=False, allow_nan=False)
     (folder / DESCRIPTION_FILE).write_text(text + "\n", encoding="utf-8")
@@ -128,6 +136,11 @@ def read_artefact(folder: str | Path) -> Artefact:
 
 
 def _description(path: Path) -> dict[str, Any]:
+    """What the JSON file says, if all of it is understood.
+
+    Raises:
+        ArtefactError: it is not.
+    """
     if not path.is_file():
         raise ArtefactError(
             f"{path} does not exist; an artefact is a folder with {DESCRIPTION_FILE} and "
@@ -135,6 +148,7 @@ def _description(path: Path) -> dict[str, Any]:
         )
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
+        seal = content_hash(description) if isinstance(description, dict) else ""
     except (ValueError, RecursionError) as error:
         raise ArtefactError(f"{path} is no readable JSON: {error}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
@@ -145,17 +159,27 @@ def _description(path: Path) -> dict[str, Any]:
             f"{FORMAT_VERSION}; use the rfcx_audio that wrote it, "
             f"{description.get('versions')}, or a newer one"
         )
-    expected = {"format", "version", _SEAL, *_KINDS}
-    if set(description) != expected:
-        raise ArtefactError(
-            f"{path} lacks {sorted(expected - set(description)) or 'no key'} and has "
-            f"{sorted(set(description) - expected) or 'no key'} beyond those of format version "
-            f"{FORMAT_VERSION}"
-        )
-    if description[_SEAL] != content_hash(description):
+    if description.pop(_SEAL, None) != seal:
         raise ArtefactError(
             f"{path} was changed since it was written: its content does not have the SHA-256 that "
             "it states; fetch the folder anew"
+        )
+    _check_content(description, path)
+    return description
+
+
+def _check_content(description: Mapping[str, Any], path: Path) -> None:
+    """Refuses keys and values that format version 1 does not have.
+
+    Raises:
+        ArtefactError: there are such.
+    """
+    found, expected = set(description), {"format", "version", *_KINDS}
+    if found != expected:
+        raise ArtefactError(
+            f"{path} lacks {sorted(expected - found) or 'no key'} and has "
+            f"{sorted(found - expected) or 'no key'} beyond those of format version "
+            f"{FORMAT_VERSION}"
         )
     for name, kinds in _KINDS.items():
         if not isinstance(description[name], kinds):
@@ -163,4 +187,17 @@ def _description(path: Path) -> dict[str, Any]:
                 f"{path}: {name} is a {type(description[name]).__name__}, expected "
                 f"{' or '.join(kind.__name__ for kind in kinds)}"
             )
-    return description
+    species, calibration = description["species"], description["calibration"]
+    if not all(isinstance(name, str) for name in species):
+        raise ArtefactError(f"{path}: species holds {species!r}, expected names only")
+    if calibration is None:
+        return
+    try:
+        calibrated = len(Calibration.from_dict(calibration).species)
+    except ValueError as error:
+        raise ArtefactError(f"{path}: {error}") from None
+    if calibrated != len(species):
+        raise ArtefactError(
+            f"{path}: the calibration is of {calibrated} species, the model of {len(species)}; fit "
+            "it on scores of this model"
+        )

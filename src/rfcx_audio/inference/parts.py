@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib import import_module
-from typing import Any
+from typing import Any, TypeVar
+
+Part = TypeVar("Part")
 
 # What a checkpoint or an artefact may name: all public parts of some rooms, single ones of others.
 # Nothing here runs code, fetches anything or writes a file for the arguments that pass below.
@@ -25,29 +27,24 @@ class PartError(ValueError):
     """A description that this library does not understand, or does not dare to follow."""
 
 
-def build_part(node: Any) -> Any:  # noqa: ANN401 (whatever the description describes)
+def build_part(node: object, kind: type[Part]) -> Part:
     """What a description describes, as `rfcx_audio.config.build` would make it.
 
     Args:
         node: plain JSON: mappings with `_target_`, a dotted path, and arguments; `_partial_: true`
             for what lacks an argument. `pretrained` must be false: the weights come with the file.
+        kind: of part that is expected.
 
     Raises:
-        PartError: a path names anything but a public part of this library, or the arguments are not
-            those of the part.
+        PartError: a path names anything but a public part of this library, the arguments are not
+            those of the part, or it is of another kind.
+        ValueError: the part refuses its arguments.
     """
-    if isinstance(node, Mapping):
-        arguments = {key: _harmless(key, build_part(value)) for key, value in node.items()}
-        if _TARGET not in node:
-            return arguments
-        make = allowed_part(arguments.pop(_TARGET))
-        if arguments.pop(_PARTIAL, False):
-            return partial(make, **arguments)
-        try:
-            return make(**arguments)
-        except TypeError as error:
-            raise PartError(f"{node[_TARGET]} does not take these arguments: {error}") from error
-    return [build_part(value) for value in node] if isinstance(node, list) else node
+    part = _built(node)
+    if not isinstance(part, kind):
+        found = type(part).__name__
+        raise PartError(f"a {kind.__name__} is expected here, {node!r} describes a {found}")
+    return part
 
 
 def allowed_part(path: object) -> Callable[..., Any]:
@@ -57,17 +54,32 @@ def allowed_part(path: object) -> Callable[..., Any]:
         PartError: they may not, or there is no such thing.
     """
     room, _, name = str(path).rpartition(".")
-    if room in _WHOLE_ROOMS:
-        module = import_module(room)
-        if name in module.__all__:
-            return getattr(module, name)
-    elif path in _SINGLE_PARTS:
+    if path in _SINGLE_PARTS or (
+        room in _WHOLE_ROOMS and name in vars(import_module(room))["__all__"]
+    ):
         return getattr(import_module(room), name)
     raise PartError(
         f"_target_ {path!r} is not one of the parts that a file may name: the public names of "
         f"{' and '.join(_WHOLE_ROOMS)}, {', '.join(_SINGLE_PARTS)}; a part of your own belongs "
         "into one of these rooms, and a file that names anything else is not to be trusted"
     )
+
+
+def _built(node: Any) -> Any:  # noqa: ANN401 (plain JSON in, whatever it describes out)
+    if isinstance(node, list):
+        return [_built(value) for value in node]
+    if not isinstance(node, Mapping):
+        return node
+    arguments = {key: _harmless(key, _built(value)) for key, value in node.items()}
+    if _TARGET not in arguments:
+        return arguments
+    make, lacks_some = allowed_part(arguments.pop(_TARGET)), arguments.pop(_PARTIAL, False)
+    if lacks_some:
+        return partial(make, **arguments)
+    try:
+        return make(**arguments)
+    except (TypeError, AttributeError) as error:
+        raise PartError(f"{node[_TARGET]} does not take these arguments: {error}") from error
 
 
 def _harmless(key: str, value: Any) -> Any:  # noqa: ANN401 (plain JSON)

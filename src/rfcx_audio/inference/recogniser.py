@@ -146,16 +146,16 @@ def load_recogniser(
     trained = read_trained(checkpoint)
     wanted = {"overlap": overlap, "pool": pool, "smooth": smooth}
     changes = {key: value for key, value in wanted.items() if value is not None}
-    detector = build_part(trained.model)
+    detector = build_part(trained.model, nn.Module)
     try:
         detector.load_state_dict(dict(trained.weights))
     except RuntimeError as error:
         raise CheckpointError(f"{checkpoint} does not fit its own configuration: {error}") from None
     recogniser = Recogniser(
-        reader=build_part(trained.reader),
-        frontend=build_part(trained.frontend),
+        reader=build_part(trained.reader, AudioReader),
+        frontend=build_part(trained.frontend, LogMel),
         detector=detector,
-        windows=build_part({**trained.windows, **changes}),
+        windows=build_part({**trained.windows, **changes}, SlidingWindows),
         num_species=len(trained.species),
         seen_as=views(tta, flip=flip),
         checkpoint_hash=trained.checkpoint_sha256,

@@ -112,6 +112,19 @@ class SlidingWindows:
         starts_s = torch.tensor(starts, device=waveform.device, dtype=torch.float64)
         return windows, starts_s * frontend.hop_length / frontend.sample_rate
 
+    def probabilities(self, detector: nn.Module, windows: Tensor) -> Tensor:
+        """The detector's probabilities for each window.
+
+        Args:
+            detector: (batch, channels, mels, frames) -> `Logits`.
+            windows: (windows, channels, mels, frames).
+
+        Returns:
+            (windows, species) float32 in [0, 1].
+        """
+        chunks = windows.split(_WINDOWS_AT_ONCE)
+        return torch.cat([detector(chunk).clip.float().sigmoid() for chunk in chunks])
+
     def scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
         """The detector's probabilities for each window, smoothed.
 
@@ -122,9 +135,7 @@ class SlidingWindows:
         Returns:
             (windows, species) float32 in [0, 1].
         """
-        chunks = windows.split(_WINDOWS_AT_ONCE)
-        scores = torch.cat([detector(chunk).clip.float().sigmoid() for chunk in chunks])
-        return moving_average(scores, self.smooth)
+        return moving_average(self.probabilities(detector, windows), self.smooth)
 
     def frame_scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
         """The detector's probabilities for each frame of each window, smoothed.
