@@ -70,9 +70,10 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
         weights_of(config(members, "weights=fit", f"truth={tmp_path}"))
 
 
-def test_checkpoints_and_repeated_tables_are_refused(members: list[str]) -> None:
-    with pytest.raises(EnsembleError, match=r"predict checkpoint=best\.ckpt"):
-        read_members(["best.ckpt"])
+def test_checkpoints_and_repeated_tables_are_refused(members: list[str], tmp_path: Path) -> None:
+    for place in ("best.ckpt", str(tmp_path)):
+        with pytest.raises(EnsembleError, match=f"predict checkpoint={place} recordings="):
+            read_members([place])
     with pytest.raises(EnsembleError, match="is named twice"):
         read_members([members[0], members[0]])
 
@@ -86,7 +87,7 @@ def test_the_command_writes_scores_submission_and_what_they_were_made_with(
     )
     sample.to_csv(tmp_path / "sample.csv", index=False)
     words = [f"scores=[{','.join(members)}]", "weights=[3,1]", f"paths.output_dir={tmp_path}/out"]
-    words += [f"sample_submission={tmp_path}/sample.csv", f"hydra.run.dir={tmp_path}/out"]
+    words += [f"sample_submission={tmp_path}/sample.csv", f"hydra.run.dir={tmp_path}/log"]
     command = [sys.executable, "-m", "rfcx_audio.ensemble", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

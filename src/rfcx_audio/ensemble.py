@@ -35,14 +35,14 @@ def read_members(paths: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[st
     """The tables of all members by path, and their metadata.
 
     Raises:
-        EnsembleError: a file is a checkpoint, or named twice.
+        EnsembleError: a file is a checkpoint or an artefact, or named twice.
     """
     tables, metadata = {}, {}
     for path in paths:
-        if Path(path).suffix == ".ckpt":
+        if Path(path).suffix == ".ckpt" or Path(path).is_dir():
             raise EnsembleError(
-                f"{path} is a checkpoint; run `python -m rfcx_audio.predict checkpoint={path} "
-                "recordings=…` and give its scores.parquet"
+                f"{path} is a checkpoint or an artefact; run `python -m rfcx_audio.predict "
+                f"checkpoint={path} recordings=…` and give its scores.parquet"
             )
         if path in tables:
             raise EnsembleError(f"{path} is named twice; give it a larger weight instead")
@@ -89,6 +89,7 @@ def main(config: DictConfig) -> None:
     values = combine(joined.scores, weights, config.how).to(joined.scores.dtype)
     table = joined.keys.join(pd.DataFrame(values.numpy(), columns=pd.Index(joined.species)))
     folder, shares = Path(config.paths.output_dir), weights.tolist()
+    folder.mkdir(parents=True, exist_ok=True)
     members = [
         {"scores": path, "weight": weight, "made_with": metadata[path]}
         for path, weight in zip(tables, shares, strict=True)

@@ -142,7 +142,7 @@ class Archive:
             write_atomically(
                 self.folder / name, lambda part, table=table: table.to_csv(part, index=False)
             )
-        for part in self.folder.rglob(".*.part.*"):  # of runs that were killed
+        for part in self.folder.rglob(f".{'?' * 32}.part.*"):  # of runs that were killed
             part.unlink(missing_ok=True)
         return lacking
 
