@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archives import write_checkpoint, write_recordings
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.ensemble import read_members, weights_of
+from rfcx_audio.ensemble import read_members, scored, weights_of
 from rfcx_audio.inference import EnsembleError, read_scores, score_table, write_scores
 
 SPECIES = [f"s{n}" for n in range(24)]
@@ -70,12 +71,24 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
         weights_of(config(members, "weights=fit", f"truth={tmp_path}"))
 
 
-def test_checkpoints_and_repeated_tables_are_refused(members: list[str], tmp_path: Path) -> None:
-    for place in ("best.ckpt", str(tmp_path)):
-        with pytest.raises(EnsembleError, match=f"predict checkpoint={place} recordings="):
-            read_members([place])
+def test_a_repeated_table_is_refused(members: list[str]) -> None:
     with pytest.raises(EnsembleError, match="is named twice"):
         read_members([members[0], members[0]])
+
+
+def test_models_score_recordings_first(tmp_path: Path) -> None:
+    models = [str(write_checkpoint(tmp_path, seed)) for seed in (0, 1)]
+    write_recordings(tmp_path / "audio", 3, broken=[1])
+    words = [f"recordings={tmp_path}/audio", f"paths.output_dir={tmp_path}/out"]
+    places = scored(config(models, *words))
+    tables, metadata = read_members(places)
+    assert [told["checkpoint"] for told in metadata.values()] == models
+    one, other = tables.values()
+    assert one["recording_id"].unique().tolist() == ["a/00", "a/02"]
+    assert not np.allclose(one["s0"], other["s0"])
+    assert scored(config([models[0], places[1]], *words)) == places
+    with pytest.raises(EnsembleError, match=r"seed_0.ckpt is a checkpoint .* give recordings="):
+        scored(config(models))
 
 
 @pytest.mark.slow
