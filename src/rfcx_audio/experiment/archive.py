@@ -22,7 +22,7 @@ from rfcx_audio.inference import Recogniser, pool_table, score_table, submission
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
-_CELLS_AT_ONCE = 2**22  # in memory while the tables are joined: 16 MB
+_CELLS_AT_ONCE = 2**20  # in memory while the tables are joined: 80 MB as many small tables
 
 
 class ArchiveError(ValueError):
