@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -168,15 +169,20 @@ def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: P
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
-    out = archive / "interrupted"
-    process = beside(predict, *archive_words(archive, out))
-    while outcomes(out) < 5:
-        assert process.is_alive()
-        time.sleep(0.002)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGINT)
-    process.join()
-    assert process.exitcode == 130
+    code, attempt = 0, 0
+    while code == 0:  # again, should the command have been the faster
+        attempt += 1
+        out = archive / f"interrupted_{attempt}"
+        process = beside(predict, *archive_words(archive, out, threads=1))
+        while outcomes(out) < 5 and process.is_alive():
+            time.sleep(0.002)
+        assert process.pid is not None
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+        process.join()
+        assert process.exitcode is not None
+        code = process.exitcode
+    assert code == 130
     assert 5 <= outcomes(out) < 50
     assert not (out / "scores.parquet").exists()
     told = (out / "hydra" / "predict.log").read_text()
