@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -79,6 +80,12 @@ def predict(*words: str) -> None:
     """`python -m rfcx_audio.predict`."""
     sys.argv = ["predict", *words]
     main()
+
+
+def predict_with_ctrl_c(*words: str) -> None:
+    """The same, which heeds Ctrl-C also where the tests, run in the background, do not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    predict(*words)
 
 
 def predict_with_ray(*words: str) -> None:
