@@ -19,9 +19,9 @@ import numpy as np
 import soundfile
 import torch
 
+from rfcx_audio.archive import Outcome
+from rfcx_audio.archive.local import ProcessScorer
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.experiment.archive_local import ProcessScorer
-from rfcx_audio.experiment.scoring import Outcome
 from rfcx_audio.inference import CONFIG_KEY, Recogniser, load_recogniser
 from rfcx_audio.predict import main
 
