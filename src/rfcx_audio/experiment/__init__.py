@@ -1,9 +1,12 @@
 """Whole experiments: one run, runs that build on each other, comparisons of runs."""
 
 from rfcx_audio.experiment.folds import crossval, with_spread
+from rfcx_audio.experiment.held_out import Trained, best_of, epochs_of, score_runs
+from rfcx_audio.experiment.measures import measure
 from rfcx_audio.experiment.rounds import relabel, take_back
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.experiment.scoring import Scored, score_recordings
+from rfcx_audio.experiment.selection_report import write_selection
 from rfcx_audio.experiment.study import Entry, Job, jobs_of, run_jobs
 from rfcx_audio.experiment.study_report import answer, collect, summarise, write_report
 
@@ -11,16 +14,22 @@ __all__ = [
     "Entry",
     "Job",
     "Scored",
+    "Trained",
     "answer",
+    "best_of",
     "collect",
     "crossval",
+    "epochs_of",
     "jobs_of",
+    "measure",
     "relabel",
     "run_jobs",
     "score_recordings",
+    "score_runs",
     "summarise",
     "take_back",
     "train_run",
     "with_spread",
     "write_report",
+    "write_selection",
 ]

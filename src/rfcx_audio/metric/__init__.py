@@ -16,6 +16,7 @@ from rfcx_audio.metric.masked import (
     masked_auroc,
     masked_log_loss,
 )
+from rfcx_audio.metric.partial import known_by_recording, partial_summary, unlabelled_auroc
 from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
 
 __all__ = [
@@ -28,13 +29,16 @@ __all__ = [
     "band_energy",
     "band_energy_scores",
     "compare",
+    "known_by_recording",
     "lwlrap",
     "masked_auroc",
     "masked_log_loss",
+    "partial_summary",
     "per_species",
     "prior_scores",
     "random_scores",
     "recording_summary",
     "shuffled",
+    "unlabelled_auroc",
     "window_summary",
 ]
