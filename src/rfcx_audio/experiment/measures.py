@@ -102,7 +102,7 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
         keys, species = table[KEY], [name for name in table if name not in KEY]
         labels = known_cells(keys, len(species), rows, data.crops.min_overlap, complete=False)
         pooled = pool_table(table, config.inference.pool)
-        heard[one] = pooled[species].to_numpy(dtype=float)
+        heard[one] = pooled[species].to_numpy(dtype=float, copy=True)
         names = pooled["recording_id"].to_list()
         present = torch.stack(
             [complete_labels(calls.get(n, []), len(species)).target for n in names]

@@ -19,8 +19,10 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         other: (..., n).
 
     Returns:
-        (...) in [-1, 1]; NaN where either is constant.
+        (...) in [-1, 1]; NaN where either is constant or of fewer than two values.
     """
+    if one.shape[-1] < 2:
+        return np.full(one.shape[:-1], np.nan)
     ranks = [rankdata(values, axis=-1) for values in (one, other)]
     a, b = (rank - rank.mean(-1, keepdims=True) for rank in ranks)
     product = np.sqrt((a**2).sum(-1) * (b**2).sum(-1))
@@ -54,16 +56,24 @@ def rank_correlations(
         here = ~np.isnan(column)
         rho = _resampled(column, values, here, drawn)
         lead = rho - _resampled(first, values, here, drawn)
-        ends = [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2]
         lines.append(
             {
                 "rho": float(rank_correlation(column[here], values[here])),
-                **dict(zip(("low", "high"), np.nanquantile(rho, ends), strict=True)),
+                **dict(zip(("low", "high"), _interval(rho), strict=True)),
                 "number": int(here.sum()),
-                **dict(zip(("lead_low", "lead_high"), np.nanquantile(lead, ends), strict=True)),
+                **dict(zip(("lead_low", "lead_high"), _interval(lead), strict=True)),
             }
         )
     return pd.DataFrame(lines, index=pd.Index(measures, name="measure"))
+
+
+def _interval(values: np.ndarray) -> tuple[float, float]:
+    """The ends of the middle 95 % of what is defined; NaN where nothing is."""
+    defined = values[~np.isnan(values)]
+    if not len(defined):
+        return np.nan, np.nan
+    low, high = np.quantile(defined, [(1 - _LEVEL) / 2, (1 + _LEVEL) / 2])
+    return float(low), float(high)
 
 
 def _resampled(
