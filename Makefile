@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test demo study walkthrough build clean
+.PHONY: help install lock format lint test demo study selection walkthrough build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -26,6 +26,10 @@ demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines
 
 study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (hours)
 	$(BIN)/python -m rfcx_audio.study
+
+selection: $(ENV)  ## by which measure to choose a model, over the runs of the study (an hour)
+	$(BIN)/python -m rfcx_audio.study study=epochs folder=runs/epochs docs=runs/epochs
+	$(BIN)/python -m rfcx_audio.selection
 
 walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torchmetrics import Metric
 
-from rfcx_audio.metric import Lwlrap, MacroAveragePrecision, MaskedAUROC, MaskedLogLoss
+from rfcx_audio.metric import Lwlrap, MacroAveragePrecision, MaskedAUROC, MaskedLogLoss, PooledAUROC
 
 SPECIES = 5
 
@@ -17,6 +17,7 @@ def metrics() -> dict[str, Metric]:
     return {
         "lwlrap": Lwlrap(SPECIES),
         "auroc": MaskedAUROC(SPECIES),
+        "pooled": PooledAUROC(SPECIES),
         "average_precision": MacroAveragePrecision(SPECIES),
         "log_loss": MaskedLogLoss(),
     }

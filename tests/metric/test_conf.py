@@ -19,7 +19,8 @@ NODE = OmegaConf.create(
 
 def test_both_groups_are_named_metrics_that_take_scores_target_and_known():
     groups = build(NODE)
-    assert set(groups["windows"]) == {"auc", "log_loss", "log_loss_present", "log_loss_absent"}
+    losses = {"log_loss", "log_loss_present", "log_loss_absent"}
+    assert set(groups["windows"]) == {"auc", "auc_pooled", *losses}
     assert set(groups["recordings"]) == {"lwlrap", "auc", "average_precision"}
     for group in groups.values():
         for metric in group.values():

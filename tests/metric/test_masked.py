@@ -13,9 +13,11 @@ from rfcx_audio.metric import (
     MacroAveragePrecision,
     MaskedAUROC,
     MaskedLogLoss,
+    PooledAUROC,
     average_precision,
     masked_auroc,
     masked_log_loss,
+    pooled_auroc,
 )
 
 SPECIES = 4
@@ -52,6 +54,17 @@ def test_auroc_equals_scikit_learn_on_known_cells_ties_included(seed, n, levels)
 
 @settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 40), levels=st.sampled_from([None, 1, 4]))
+def test_the_pooled_auroc_equals_scikit_learn_on_all_known_cells(seed, n, levels):
+    scores, target, known = tables(seed, n, levels)
+    truth, heard = target[known > 0].numpy(), scores[known > 0].double().numpy()
+    defined = 0 < truth.sum() < len(truth)
+    expected = roc_auc_score(truth, heard) if defined else math.nan
+    value = pooled_auroc(scores, target, known).item()
+    assert value == pytest.approx(expected, abs=1e-12, nan_ok=True)
+
+
+@settings(deadline=None, max_examples=40)
+@given(seed=st.integers(0, 10_000), n=st.integers(1, 40), levels=st.sampled_from([None, 1, 4]))
 def test_average_precision_equals_scikit_learn_on_known_cells_ties_included(seed, n, levels):
     cells = tables(seed, n, levels)
     expected = [
@@ -76,14 +89,18 @@ def test_log_loss_equals_scikit_learn_on_either_side(seed):
         assert value.item() == pytest.approx(expected[side], abs=1e-12)
 
 
-@pytest.mark.parametrize("function", [masked_auroc, average_precision, masked_log_loss])
+@pytest.mark.parametrize(
+    "function", [masked_auroc, pooled_auroc, average_precision, masked_log_loss]
+)
 def test_what_lies_in_unknown_cells_has_no_influence(function):
     scores, target, known = tables(0)
     changed = torch.where(known > 0, scores, 1.0), torch.where(known > 0, target, torch.nan)
     assert torch.equal(function(*changed, known), function(scores, target, known))
 
 
-@pytest.mark.parametrize("function", [masked_auroc, average_precision, masked_log_loss])
+@pytest.mark.parametrize(
+    "function", [masked_auroc, pooled_auroc, average_precision, masked_log_loss]
+)
 def test_without_known_everything_is_known(function):
     scores, target, _ = tables(0)
     assert torch.equal(function(scores, target), function(scores, target, torch.ones_like(target)))
@@ -91,6 +108,7 @@ def test_without_known_everything_is_known(function):
 
 METRICS = {
     "auroc": (lambda: MaskedAUROC(SPECIES), lambda *c: masked_auroc(*c).nanmean()),
+    "pooled": (lambda: PooledAUROC(SPECIES), pooled_auroc),
     "average_precision": (
         lambda: MacroAveragePrecision(SPECIES),
         lambda *c: average_precision(*c).nanmean(),
@@ -164,6 +182,14 @@ def test_constant_scores_have_an_auroc_of_one_half_and_the_prevalence_as_precisi
     constant = torch.full_like(target, 0.3)
     assert masked_auroc(constant, target).tolist() == [0.5] * SPECIES
     torch.testing.assert_close(average_precision(constant, target), target.double().mean(0))
+
+
+def test_only_the_pooled_auroc_asks_that_species_can_be_compared():
+    scores, target, known = tables(0)
+    biased = scores + torch.arange(SPECIES)
+    assert torch.equal(masked_auroc(biased, target, known), masked_auroc(scores, target, known))
+    assert pooled_auroc(target + torch.arange(SPECIES), target, known) < 1
+    assert pooled_auroc(target, target, known) == 1
 
 
 def test_perfect_scores_are_perfect():

@@ -12,9 +12,11 @@ from rfcx_audio.metric.masked import (
     MacroAveragePrecision,
     MaskedAUROC,
     MaskedLogLoss,
+    PooledAUROC,
     average_precision,
     masked_auroc,
     masked_log_loss,
+    pooled_auroc,
 )
 from rfcx_audio.metric.partial import known_by_recording, partial_summary, unlabelled_auroc
 from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
@@ -25,6 +27,7 @@ __all__ = [
     "MacroAveragePrecision",
     "MaskedAUROC",
     "MaskedLogLoss",
+    "PooledAUROC",
     "average_precision",
     "band_energy",
     "band_energy_scores",
@@ -35,6 +38,7 @@ __all__ = [
     "masked_log_loss",
     "partial_summary",
     "per_species",
+    "pooled_auroc",
     "prior_scores",
     "random_scores",
     "recording_summary",

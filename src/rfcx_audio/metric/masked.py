@@ -37,6 +37,28 @@ def masked_auroc(scores: Tensor, target: Tensor, known: Tensor | None = None) ->
     return _auroc(checked_cells(scores, target, known))
 
 
+def pooled_auroc(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
+    """How often a known presence of any species scores above a known absence of any.
+
+    Beside what `masked_auroc` asks, it asks whether the scores of different species can be
+    compared, as a ranking of the species in a recording does; and it takes every known cell, where
+    a species with few of them has an unsure area of its own.
+
+    Args:
+        scores: (n, species), of any scale; their order over all cells matters. A tie counts one
+            half.
+        target: (n, species) in [0, 1]; present from 0.5 on.
+        known: (n, species); cells at 0 are left out. None: all is known.
+
+    Returns:
+        A float64 scalar in [0, 1]; NaN without a known presence or without a known absence.
+
+    Raises:
+        ValueError: if the shapes differ or a score is NaN.
+    """
+    return _auroc(_together(checked_cells(scores, target, known)))[0]
+
+
 def average_precision(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
     """The precision at each known presence of a species, averaged.
 
@@ -150,6 +172,17 @@ class MaskedAUROC(_KeptCells):
         return _auroc(cells)
 
 
+class PooledAUROC(_KeptCells):
+    """`pooled_auroc` over any number of batches and processes, exactly.
+
+    Args:
+        num_species: number of columns.
+    """
+
+    def _values(self, cells: Cells) -> Tensor:
+        return _auroc(_together(cells))  # (1,)
+
+
 class MacroAveragePrecision(_KeptCells):
     """`average_precision`, averaged over the species with a known presence.
 
@@ -210,6 +243,11 @@ class MaskedLogLoss(Metric):
     def compute(self) -> Tensor:
         """A float64 scalar in nepers; NaN if a side that is asked for has no cell."""
         return _log_loss(self.cost_sums, self.cell_counts, self.side)
+
+
+def _together(cells: Cells) -> Cells:
+    """All cells as those of one species."""
+    return Cells(*(tensor.reshape(-1, 1) for tensor in cells))
 
 
 def _auroc(cells: Cells) -> Tensor:

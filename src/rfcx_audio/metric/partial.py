@@ -6,7 +6,12 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.metric.lwlrap import lwlrap
-from rfcx_audio.metric.masked import average_precision, masked_auroc, masked_log_loss
+from rfcx_audio.metric.masked import (
+    average_precision,
+    masked_auroc,
+    masked_log_loss,
+    pooled_auroc,
+)
 from rfcx_audio.metric.truth import checked_cells
 
 _EPS = 1e-7
@@ -41,7 +46,7 @@ def partial_summary(
     certain = pooled.double().clamp(_EPS, 1 - _EPS)
     values = {
         "auc": masked_auroc(scores, target, known).nanmean(),
-        "auc_pooled": masked_auroc(*(cell.reshape(-1, 1) for cell in (scores, target, known)))[0],
+        "auc_pooled": pooled_auroc(scores, target, known),
         "average_precision": average_precision(scores, target, known).nanmean(),
         "log_loss": (sides["present"] + sides["absent"]) / 2,
         "log_loss_present": sides["present"],
