@@ -8,7 +8,13 @@ from pathlib import Path
 import torch
 from torchmetrics import Metric
 
-from rfcx_audio.metric import Lwlrap, MacroAveragePrecision, MaskedAUROC, MaskedLogLoss, PooledAUROC
+from rfcx_audio.metric import (
+    Lwlrap,
+    MacroAveragePrecision,
+    MaskedAUROC,
+    MaskedLogLoss,
+    PooledAUROC,
+)
 
 SPECIES = 5
 

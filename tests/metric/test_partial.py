@@ -6,7 +6,7 @@ import torch
 from sklearn.metrics import label_ranking_average_precision_score, log_loss, roc_auc_score
 from torch import Tensor
 
-from rfcx_audio.metric.partial import known_by_recording, partial_summary, unlabelled_auroc
+from rfcx_audio.metric.partial import known_by_recording, partial_summary
 
 RECORDINGS, WINDOWS, SPECIES = 30, 5, 4
 
@@ -48,20 +48,6 @@ def test_measures_of_all_cells_are_those_of_scikit_learn(
             present[rows], scores[rows], sample_weight=present[rows].sum(1)
         )
     )
-
-
-def test_presences_beat_windows_of_recordings_that_nobody_knows_to_hold_them(
-    told: tuple[Tensor, Tensor, Tensor, Tensor],
-) -> None:
-    scores, target, known, recording = told
-    found = unlabelled_auroc(*told)
-    for species in range(SPECIES):
-        present = (target[:, species] > 0) & (known[:, species] > 0)
-        holding = recording[present].unique()
-        others = ~torch.isin(recording, holding)
-        truth = torch.cat([torch.ones(int(present.sum())), torch.zeros(int(others.sum()))])
-        values = torch.cat([scores[present, species], scores[others, species]])
-        assert found[species].item() == pytest.approx(roc_auc_score(truth, values))
 
 
 def test_recordings_are_known_as_far_as_their_windows_are(

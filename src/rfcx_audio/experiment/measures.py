@@ -45,6 +45,7 @@ MEASURES: dict[str, tuple[str, str, int]] = {
         UNLABELLED,
         1,
     ),
+    "auc_unlabelled_pooled": ("the same of all species together", UNLABELLED, 1),
     "lwlrap_windows": ("LWLRAP of windows with a known presence, all else absent", UNLABELLED, 1),
     "lwlrap_partial": (
         "LWLRAP of recordings, all else absent (`val/lwlrap_partial`)",

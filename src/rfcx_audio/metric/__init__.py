@@ -18,8 +18,9 @@ from rfcx_audio.metric.masked import (
     masked_log_loss,
     pooled_auroc,
 )
-from rfcx_audio.metric.partial import known_by_recording, partial_summary, unlabelled_auroc
+from rfcx_audio.metric.partial import known_by_recording, partial_summary
 from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
+from rfcx_audio.metric.unlabelled import UnlabelledAUROC, as_unlabelled
 
 __all__ = [
     "LabelPrecision",
@@ -28,6 +29,8 @@ __all__ = [
     "MaskedAUROC",
     "MaskedLogLoss",
     "PooledAUROC",
+    "UnlabelledAUROC",
+    "as_unlabelled",
     "average_precision",
     "band_energy",
     "band_energy_scores",
@@ -43,6 +46,5 @@ __all__ = [
     "random_scores",
     "recording_summary",
     "shuffled",
-    "unlabelled_auroc",
     "window_summary",
 ]

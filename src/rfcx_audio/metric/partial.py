@@ -13,6 +13,7 @@ from rfcx_audio.metric.masked import (
     pooled_auroc,
 )
 from rfcx_audio.metric.truth import checked_cells
+from rfcx_audio.metric.unlabelled import any_by, as_unlabelled
 
 _EPS = 1e-7
 
@@ -34,15 +35,16 @@ def partial_summary(
         species' cells together; `log_loss` and its sides; `brier`, `accuracy` (at 0.5), each half
         of the presences and half of the absences; `lwlrap_known`, see `known_by_recording`.
         Where what nobody speaks of counts as absent: `log_loss_unlabelled`; `auc_unlabelled`, see
-        `unlabelled_auroc`; `lwlrap_windows`, of the windows with a known presence;
-        `lwlrap_partial`, of recordings.
+        `as_unlabelled`, and `auc_unlabelled_pooled`, of all species together; `lwlrap_windows`,
+        of the windows with a known presence; `lwlrap_partial`, of recordings.
         Of scores alone: `entropy`, the mean of a recording's cells, in nepers; `mean_score`, of all
         windows; `spread`, the standard deviation of a species' log-odds over the recordings.
     """
     _, present, absent = checked_cells(scores, target, known)
     sides = {side: masked_log_loss(scores, target, known, side) for side in ("present", "absent")}
     highest, states, told = known_by_recording(scores, target, known, recording)
-    in_recording = _any_by(present, recording, len(pooled))
+    in_recording = any_by(present, recording, len(pooled))
+    unlabelled = as_unlabelled(target, known, recording)
     certain = pooled.double().clamp(_EPS, 1 - _EPS)
     values = {
         "auc": masked_auroc(scores, target, known).nanmean(),
@@ -58,7 +60,8 @@ def partial_summary(
         / 2,
         "lwlrap_known": lwlrap(highest, states, told),
         "log_loss_unlabelled": _cross_entropy(scores, present),
-        "auc_unlabelled": unlabelled_auroc(scores, target, known, recording).nanmean(),
+        "auc_unlabelled": masked_auroc(scores, *unlabelled).nanmean(),
+        "auc_unlabelled_pooled": pooled_auroc(scores, *unlabelled),
         "lwlrap_windows": lwlrap(scores, present.double()),
         "lwlrap_partial": lwlrap(pooled, in_recording.double()),
         "entropy": -(certain * certain.log() + (1 - certain) * (1 - certain).log()).mean(),
@@ -66,32 +69,6 @@ def partial_summary(
         "spread": certain.logit().std(0).mean(),
     }
     return {name: float(value) for name, value in values.items()}
-
-
-def unlabelled_auroc(scores: Tensor, target: Tensor, known: Tensor, recording: Tensor) -> Tensor:
-    """How often a known presence of a species scores above a window nobody knows it to be in.
-
-    The other windows of a recording that is known to hold the species are left out, for they
-    often hold it too. If presences are known by chance, this is 1/2 plus a fixed share of what
-    the area under the true ROC curve has above 1/2, and so orders models alike: the share is that
-    of the unlabelled windows that do not hold the species.
-
-    Args:
-        scores: (windows, species), of any scale.
-        target: (windows, species) in [0, 1].
-        known: (windows, species), 0 = unknown.
-        recording: (windows,) int64 from 0, the recording of each window.
-
-    Returns:
-        (species,) float64 in [0, 1]; NaN where a species has no known presence, or in every
-        recording one.
-
-    Source: Menon et al. (2015), "Learning from corrupted binary labels via class-probability
-    estimation": the area under the curve of positive and unlabelled data.
-    """
-    _, present, _ = checked_cells(scores, target, known)
-    beside = _any_by(present, recording, int(recording.max()) + 1)[recording]
-    return masked_auroc(scores, present.double(), (present | ~beside).double())
 
 
 def known_by_recording(
@@ -112,19 +89,13 @@ def known_by_recording(
     """
     scores, present, absent = checked_cells(scores, target, known)
     number = int(recording.max()) + 1
-    is_present, is_absent = (_any_by(cells, recording, number) for cells in (present, absent))
+    is_present, is_absent = (any_by(cells, recording, number) for cells in (present, absent))
     counts = torch.where(is_present[recording], present, absent)
     index = recording[:, None].expand_as(scores)
     nothing = scores.new_full((number, scores.shape[1]), -torch.inf)
     highest = nothing.scatter_reduce(0, index, scores.masked_fill(~counts, -torch.inf), "amax")
     told = is_present | is_absent
     return highest.masked_fill(~told, 0), is_present.double(), told.double()
-
-
-def _any_by(cells: Tensor, recording: Tensor, number: int) -> Tensor:
-    """(windows, species) -> (recordings, species) bool: whether any window's cell is true."""
-    found = torch.zeros(number, cells.shape[1], dtype=torch.long, device=cells.device)
-    return found.index_add(0, recording, cells.long()) > 0
 
 
 def _cross_entropy(scores: Tensor, present: Tensor) -> Tensor:
