@@ -12,7 +12,15 @@ from rfcx_audio.experiment import Trained, best_of, epochs_of, measure, score_ru
 from rfcx_audio.experiment.measures import MEASURES, TRUTHS, turned
 from rfcx_audio.inference import read_scores, write_scores
 
-LOGGED_TOO = ("auc", "log_loss", "log_loss_present", "log_loss_absent", "lwlrap_partial")
+LOGGED_TOO = (
+    "auc",
+    "auc_pooled",
+    "auc_unlabelled",
+    "log_loss",
+    "log_loss_present",
+    "log_loss_absent",
+    "lwlrap_partial",
+)
 
 
 @pytest.mark.slow

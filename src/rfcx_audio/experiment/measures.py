@@ -32,7 +32,11 @@ KNOWN, UNLABELLED, ALONE, OTHERS, LOGGED, COMPLETE = NEEDS = (
 )
 MEASURES: dict[str, tuple[str, str, int]] = {
     "auc": ("ROC-AUC of each species over known windows (`val/auc`)", KNOWN, 1),
-    "auc_pooled": ("ROC-AUC over the known windows of all species together", KNOWN, 1),
+    "auc_pooled": (
+        "ROC-AUC over the known windows of all species together (`val/auc_pooled`)",
+        KNOWN,
+        1,
+    ),
     "average_precision": ("average precision of each species over known windows", KNOWN, 1),
     "log_loss": ("log loss, half presences, half absences (`val/log_loss`)", KNOWN, -1),
     "log_loss_present": ("log loss of known presences (`val/log_loss_present`)", KNOWN, -1),
@@ -41,7 +45,8 @@ MEASURES: dict[str, tuple[str, str, int]] = {
     "accuracy": ("accuracy at 0.5, half presences, half absences", KNOWN, 1),
     "lwlrap_known": ("LWLRAP of recordings over their known cells", KNOWN, 1),
     "auc_unlabelled": (
-        "ROC-AUC of each species, known presences against recordings without one",
+        "ROC-AUC of each species, known presences against recordings without one "
+        "(`val/auc_unlabelled`)",
         UNLABELLED,
         1,
     ),
