@@ -90,7 +90,7 @@ def test_optuna_tries_two_at_once_with_joblib_and_keeps_what_validates_best(
     best = yaml.safe_load(told.read_text())
     runs = [json.loads(path.read_text()) for path in told.parent.glob("*/metrics.json")]
     assert len(runs) == 2
-    assert best["best_value"] == pytest.approx(max(values["val/auc"] for values in runs))
+    assert best["best_value"] == pytest.approx(max(values["val/auc_unlabelled"] for values in runs))
     assert 1e-4 <= best["best_params"]["optimizer.lr"] <= 1e-2
 
 

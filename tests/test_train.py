@@ -46,7 +46,7 @@ def test_a_run_leaves_what_can_be_looked_at(run: Path) -> None:
     assert len(list((run / "pictures").glob("*.png"))) == 4
     assert list((run / "tensorboard").glob("events*"))
     metrics = json.loads((run / "metrics.json").read_text())
-    assert {"val/auc", "val/log_loss", "val/lwlrap_partial", "test/lwlrap"} <= set(metrics)
+    assert {"val/auc_unlabelled", "val/auc", "val/log_loss", "val/lwlrap_partial", "test/lwlrap"} <= set(metrics)
     versions = json.loads((run / "versions.json").read_text())
     assert versions["weights"].startswith("random")
 

@@ -24,9 +24,9 @@ class Supervised(pl.LightningModule):
     """One network, one loss. Other methods override `training_cells`.
 
     Validation scores whole recordings with sliding windows, exactly as prediction does. Its truth
-    is partial: `val/*` are metrics over the windows that rows speak of, and
-    `val/lwlrap_partial` is the LWLRAP of recordings as if every species without a TP row were
-    absent, which is not true: it is shown because others show it, and is no basis for a choice.
+    is partial: `val/*` are metrics over the windows that rows speak of; `val/auc_unlabelled` and
+    `val/lwlrap_partial`, the LWLRAP of recordings, as if every species without a TP row were
+    absent, which is not true: they order models, but their values are lower than the true ones.
     `test/*` are metrics over recordings whose truth is complete.
 
     Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
