@@ -40,3 +40,5 @@ def test_the_command_measures_runs_and_their_epochs(forest: Path, tmp_path: Path
         "with a checkpoint after each of 2 epochs"
         in (tmp_path / "docs" / "selection.md").read_text()
     )
+    done = command(tmp_path, f"folder={study}", f"scores={tmp_path}/none", "score=false")
+    assert "none is scored" in done.stderr

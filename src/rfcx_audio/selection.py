@@ -16,14 +16,24 @@ def main(config: DictConfig) -> None:
     """The command.
 
     Raises:
-        ValueError: no run is finished.
+        ValueError: no run is finished, or scored where none is to be.
     """
     runs, epochs = best_of(Path(config.folder)), epochs_of(Path(config.epochs))
-    if not runs:
-        raise ValueError(f"no run in {config.folder} is finished; give folder= of rfcx_audio.study")
     scores = Path(config.scores)
-    scored = score_runs([*runs, *epochs], scores) + score_runs(epochs, scores, "test")
-    _log.info("%d tables of scores were made, %d runs are measured", scored, len(runs))
+    if config.score:
+        score_runs(epochs, scores, "test")
+        score_runs([*epochs, *runs], scores)
+    else:
+        runs, epochs = (
+            [one for one in several if one.scores(scores, "held_out").exists()]
+            for several in (runs, epochs)
+        )
+    if not runs:
+        raise ValueError(
+            f"no run in {config.folder} is finished, or none is scored and score=false; give the "
+            "folder= of rfcx_audio.study"
+        )
+    _log.info("%d runs and %d checkpoints of epochs are measured", len(runs), len(epochs))
     told = measure(runs, scores, config.teacher)
     by_epoch = measure(epochs, scores, config.teacher) if epochs else None
     page = write_selection(told, by_epoch, config.teacher, config.says, Path(config.docs))

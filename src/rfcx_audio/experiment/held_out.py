@@ -25,7 +25,7 @@ from rfcx_audio.method import best_precision
 
 _log = logging.getLogger(__name__)
 _NOT_EPOCHS = ("best", "last")
-_AT_ONCE = 16  # recognisers that share the reading of a recording
+_AT_ONCE = 8  # recognisers that share the reading of a recording
 
 
 class Trained(NamedTuple):
