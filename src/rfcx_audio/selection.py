@@ -18,16 +18,14 @@ def main(config: DictConfig) -> None:
     Raises:
         ValueError: no run is finished, or scored where none is to be.
     """
-    runs, epochs = best_of(Path(config.folder)), epochs_of(Path(config.epochs))
+    finished, epochs = best_of(Path(config.folder)), epochs_of(Path(config.epochs))
     scores = Path(config.scores)
     if config.score:
+        score_runs(epochs, scores)
         score_runs(epochs, scores, "test")
-        score_runs([*epochs, *runs], scores)
-    else:
-        runs, epochs = (
-            [one for one in several if one.scores(scores, "held_out").exists()]
-            for several in (runs, epochs)
-        )
+        score_runs(finished, scores)
+    runs = [one for one in finished if one.scores(scores, "held_out").exists()]
+    epochs = [one for one in epochs if one.scores(scores, "test").exists()]  # and so the others
     if not runs:
         raise ValueError(
             f"no run in {config.folder} is finished, or none is scored and score=false; give the "
@@ -36,7 +34,9 @@ def main(config: DictConfig) -> None:
     _log.info("%d runs and %d checkpoints of epochs are measured", len(runs), len(epochs))
     told = measure(runs, scores, config.teacher)
     by_epoch = measure(epochs, scores, config.teacher) if epochs else None
-    page = write_selection(told, by_epoch, config.teacher, config.says, Path(config.docs))
+    lacking = len(finished) - len(runs)
+    docs = Path(config.docs)
+    page = write_selection(told, by_epoch, config.teacher, config.says, docs, lacking)
     _log.info("the page is %s", page)
 
 

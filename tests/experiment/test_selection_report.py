@@ -91,6 +91,7 @@ def test_the_page_is_of_what_truth_did_not_supervise(
     assert (tmp_path / "selection.png").stat().st_size > 10_000
 
 
-def test_the_page_says_that_no_epochs_are_measured(runs: pd.DataFrame, tmp_path: Path) -> None:
-    page = write_selection(runs, None, "a", "", tmp_path).read_text()
+def test_the_page_says_what_is_not_measured(runs: pd.DataFrame, tmp_path: Path) -> None:
+    page = write_selection(runs, None, "a", "", tmp_path, lacking=3).read_text()
+    assert "**3 finished runs of the study are not measured yet.**" in page
     assert "Not measured: the runs of the study are validated once" in page

@@ -56,7 +56,7 @@ def between(runs: pd.DataFrame) -> pd.DataFrame:
         known of every technique.
     """
     runs = turned(runs)
-    names = [name for name in MEASURES if name in runs]
+    names = [name for name in MEASURES if name in runs and runs[name].notna().any()]
     table = runs.groupby("entry")[[*names, *TRUTHS]].mean()
     parts = []
     for truth in TRUTHS:
@@ -81,7 +81,7 @@ def within(epochs: pd.DataFrame) -> pd.DataFrame:
         the best epoch by the measure costs.
     """
     runs = turned(epochs)
-    names = [name for name in MEASURES if name in runs]
+    names = [name for name in MEASURES if name in runs and runs[name].notna().any()]
     runs = runs.assign(run=runs["entry"] + "/" + runs["seed"].astype(str))
     runs["last"] = runs.groupby("run").cumcount()
     lines = {}
@@ -98,7 +98,12 @@ def within(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def write_selection(
-    runs: pd.DataFrame, epochs: pd.DataFrame | None, teacher: str, says: str, docs: Path
+    runs: pd.DataFrame,
+    epochs: pd.DataFrame | None,
+    teacher: str,
+    says: str,
+    docs: Path,
+    lacking: int = 0,
 ) -> Path:
     """Writes `selection.md`, `selection.png` and `selection.csv`.
 
@@ -108,6 +113,7 @@ def write_selection(
         teacher: see `measure`.
         says: what follows from the tables, in Markdown.
         docs: folder.
+        lacking: how many finished runs are not measured.
     """
     docs.mkdir(parents=True, exist_ok=True)
     both = runs if epochs is None else pd.concat([runs, epochs], ignore_index=True)
@@ -125,6 +131,8 @@ def write_selection(
         auc=_at_random(counted, _AUC),
     )
     lines = [told, says.strip(), ""]
+    if lacking:
+        lines[1:1] = [f"**{lacking} finished runs of the study are not measured yet.**", ""]
     for truth, title in TRUTHS.items():
         lines += [f"## Against the true {title}", "", *_table_between(table, truth, teacher), ""]
     if bounds:
