@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import MissingConfigException
 from hydra.experimental.callback import Callback as SweepCallback
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 
@@ -19,6 +23,7 @@ __all__ = [
     "build",
     "config_text",
     "entry_point",
+    "in_multirun",
     "load_config",
     "parse_config",
     "variant",
@@ -28,6 +33,16 @@ _SHIPPED = Path(__file__).parent / "conf"
 CONF_DIR = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2] / "conf"
 """The folder of configuration groups: inside the package when installed from a wheel, otherwise
 the checkout's."""
+
+
+_EXTRAS = {
+    "hydra/launcher/joblib": "sweep",
+    "hydra/launcher/ray": "sweep-ray",
+    "hydra/launcher/submitit_local": "sweep",
+    "hydra/launcher/submitit_slurm": "sweep",
+    "hydra/sweeper/optuna": "sweep",
+}
+"""What has to be installed for choices that Hydra itself does not have."""
 
 
 def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfig:
@@ -87,6 +102,28 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        return hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(task)
+        run = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(task)
+
+        @wraps(task)
+        def command() -> None:
+            try:
+                run()
+            except SystemExit as end:
+                # Hydra has printed what it could not find, but not how to get it.
+                cause = end.__context__
+                missing = getattr(cause, "missing_cfg_file", None)
+                if isinstance(cause, MissingConfigException) and missing in _EXTRAS:
+                    raise SystemExit(
+                        f"{missing} comes with an extra that is not installed: "
+                        f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
+                    ) from None
+                raise
+
+        return command
 
     return decorate
+
+
+def in_multirun() -> bool:
+    """Whether this is one job of a multirun."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN

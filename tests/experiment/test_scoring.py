@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioReader
 from rfcx_audio.experiment import score_recordings
+from rfcx_audio.experiment.scoring import FileScorer, FileScores, Stopped
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import Recogniser, SlidingWindows
 from rfcx_audio.labelling import stitch
@@ -99,3 +100,24 @@ def test_no_readable_recording_gives_an_empty_table(
     assert list(table) == ["recording_id", "t_min", "t_max", "s0", "s1"]
     assert table.empty
     assert len(failures) == 1
+
+
+def test_a_file_scorer_says_what_becomes_of_a_file(
+    recogniser: Recogniser, paths: dict[str, Path]
+) -> None:
+    scorer = FileScorer(lambda: recogniser, "32-true", "cpu")
+    outcome = scorer(paths["first"])
+    assert isinstance(outcome, FileScores)
+    scores, starts_s = recogniser(torch.from_numpy(recogniser.reader.read(paths["first"])))
+    np.testing.assert_allclose(outcome.scores, scores, atol=1e-5)
+    np.testing.assert_array_equal(outcome.starts_s, starts_s)
+    assert isinstance(scorer(paths["broken"]), str)
+
+
+def test_a_stopped_file_scorer_ends_what_is_in_work(
+    recogniser: Recogniser, paths: dict[str, Path]
+) -> None:
+    scorer = FileScorer(lambda: recogniser, "32-true", "cpu")
+    scorer.stop()
+    with pytest.raises(Stopped):
+        scorer(paths["first"])

@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rfcx_audio.callbacks import Stamp
-from rfcx_audio.config import DictConfig, build, config_text, variant
+from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import check_shapes
@@ -29,6 +29,9 @@ def train_run(config: DictConfig) -> pl.Trainer:
 
     Returns:
         The trainer, with `callback_metrics` and the paths of its checkpoints.
+
+    Raises:
+        ValueError: a job of a multirun would start further processes.
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad one is told before anything is made
@@ -56,12 +59,26 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ],
         logger=list(build(config.logger).values()),
     )
+    _refuse_processes_in_multirun(trainer)
     trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)
         trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
+
+
+def _refuse_processes_in_multirun(trainer: pl.Trainer) -> None:
+    # Lightning gives them the command line of the whole multirun; a sweeper would then draw other
+    # settings in each.
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    starts = environment is not None and not environment.creates_processes_externally
+    if in_multirun() and starts and trainer.world_size > 1:
+        raise ValueError(
+            f"a job of a multirun cannot start the {trainer.world_size} processes that the trainer "
+            "asks for; give each job one device (trainer.devices=1) or a cluster's processes "
+            "(hydra/launcher=submitit_slurm), or run the jobs one by one, without -m"
+        )
 
 
 def _first_stage(config: DictConfig) -> str:

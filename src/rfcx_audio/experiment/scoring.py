@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -11,12 +12,12 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.progress import track
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Failure
-from rfcx_audio.data import FileDataset
+from rfcx_audio.data import AudioError, FileDataset
 from rfcx_audio.inference import Recogniser, score_table
+from rfcx_audio.inference.blocks import score_file
 from rfcx_audio.labelling import FrameScores
 from rfcx_audio.method import best_precision
 
@@ -66,7 +67,10 @@ def score_recordings(
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             scores, starts_s = recogniser(waveform.to(device))
             if with_frames:
-                frames[name] = _frame_scores(recogniser, waveform.to(device))
+                told, frame_starts_s, frame_s = recogniser.frames(waveform.to(device))
+                frames[name] = FrameScores(
+                    frame_starts_s.cpu().numpy(), frame_s, told.cpu().numpy()
+                )
         table = score_table(
             name, starts_s.cpu().numpy(), recogniser.windows.duration_s, scores.cpu().numpy()
         )
@@ -76,10 +80,58 @@ def score_recordings(
     return Scored(pd.concat(tables[1:] or tables, ignore_index=True), failures, frames)
 
 
-@torch.inference_mode()
-def _frame_scores(recogniser: Recogniser, waveform: Tensor) -> FrameScores:
-    """The scores of the frames of a recording's windows."""
-    windows, starts_s = recogniser.windows.cut(recogniser.frontend, waveform[None])
-    scores = recogniser.windows.frame_scores(recogniser.detector, windows)
-    frame_s = windows.shape[-1] * recogniser.frontend.hop_s / scores.shape[1]
-    return FrameScores(starts_s.cpu().numpy(), frame_s, scores.cpu().numpy())
+class FileScores(NamedTuple):
+    """The scores of one recording's windows.
+
+    Attributes:
+        starts_s: (windows,) float64, s.
+        scores: (windows, species) float32 in [0, 1].
+    """
+
+    starts_s: np.ndarray
+    scores: np.ndarray
+
+
+Outcome = FileScores | str
+"""What became of a recording: its scores, or the reason why it has none."""
+
+
+class Stopped(Exception):  # noqa: N818 (no error: somebody wanted it)
+    """The scoring of a recording ended before its time."""
+
+
+class FileScorer:
+    """A recogniser on its device, ready for one file after the other, and for several at once.
+
+    Args:
+        load: makes the recogniser.
+        precision: `bf16-mixed` or `32-true`.
+        device: as torch calls it.
+    """
+
+    def __init__(self, load: Callable[[], Recogniser], precision: str, device: str) -> None:
+        self.recogniser = load().to(device)
+        self.half = precision == "bf16-mixed"
+        self.device_type = torch.device(device).type
+        self._stopped = threading.Event()
+
+    def __call__(self, path: Path) -> Outcome:
+        """What becomes of a file.
+
+        Raises:
+            Stopped: `stop` was called meanwhile.
+        """
+        try:
+            with torch.autocast(self.device_type, torch.bfloat16, enabled=self.half):
+                scores, starts_s = score_file(self.recogniser, path, self._go_on)
+        except AudioError as error:
+            return str(error)
+        return FileScores(starts_s.numpy(), scores.cpu().numpy())
+
+    def stop(self) -> None:
+        """Ends what is being scored, after the block that is in work."""
+        self._stopped.set()
+
+    def _go_on(self) -> None:
+        if self._stopped.is_set():
+            raise Stopped

@@ -16,6 +16,7 @@ from torchmetrics import Metric, MetricCollection
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch
 from rfcx_audio.inference import SlidingWindows, pool_windows
 from rfcx_audio.loss import Ramp, Reduction, reduce_cells
+from rfcx_audio.method.processes import average_statistics, leave_buffers, num_processes
 
 
 class Supervised(pl.LightningModule):
@@ -26,6 +27,10 @@ class Supervised(pl.LightningModule):
     `val/lwlrap_partial` is the LWLRAP of recordings as if every species without a TP row were
     absent, which is not true: it is shown because others show it, and is no basis for a choice.
     `test/*` are metrics over recordings whose truth is complete.
+
+    Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
+    its metrics. Batch normalisation is the exception: each process normalises with the statistics
+    of its own batch, and their running ones are averaged before every validation.
 
     Args:
         model: (batch, channels, mels, frames) -> `Logits`.
@@ -65,7 +70,7 @@ class Supervised(pl.LightningModule):
             if ema_decay is None
             else AveragedModel(
                 self.model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
-            )
+            ).requires_grad_(False)
         )
         # MetricCollection wants a type of dict that torchmetrics declares invariantly.
         self.val_metrics = MetricCollection(dict(window_metrics), prefix="val/")
@@ -75,6 +80,10 @@ class Supervised(pl.LightningModule):
     def forward(self, spectrogram: Tensor) -> Logits:
         """(batch, channels, mels, frames) -> what the model says."""
         return self.model(spectrogram)
+
+    def on_fit_start(self) -> None:
+        """Lets the processes validate different numbers of recordings."""
+        leave_buffers(self.trainer.strategy.model)
 
     def on_train_batch_start(self, batch: SpectrogramBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Tells the loss's schedules how much of the training is done."""
@@ -89,12 +98,39 @@ class Supervised(pl.LightningModule):
         return min(1.0, epochs / (self.trainer.max_epochs or 1))
 
     def training_step(self, batch: SpectrogramBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
-        """The loss of a batch; None, which skips the step, when none of its crops could be read."""
+        """The loss of a batch; see `without_crops` when none of its crops could be read."""
         if not len(batch.spectrogram):
-            return None
-        value = reduce_cells(*self.training_cells(batch), self.reduction)
-        self.log("train/loss", value, batch_size=len(batch.spectrogram), prog_bar=True)
+            return self.without_crops()
+        value = self.reduced(*self.training_cells(batch))
+        self.log_loss(value, len(batch.spectrogram))
         return value
+
+    def without_crops(self, networks: int = 1) -> Tensor | None:
+        """None, which skips the step; beside other processes a part in it that changes nothing.
+
+        Args:
+            networks: how many losses a step has.
+        """
+        if num_processes() == 1:
+            return None
+        none = torch.zeros(0, 0, device=self.device)
+        values = [self.reduced(CellLoss(none, none), Labels(none, none)) for _ in range(networks)]
+        value = sum(values, start=self.nothing())
+        self.log_loss(value, 1)
+        return value
+
+    def reduced(self, cells: CellLoss, labels: Labels) -> Tensor:
+        """One number for the cells; its mean over the processes is that of all their batches."""
+        return reduce_cells(cells, labels, self.reduction, num_processes())
+
+    def log_loss(self, value: Tensor, batch_size: int) -> None:
+        """Logs `train/loss`, the same in all processes."""
+        self.log("train/loss", value, batch_size=batch_size, prog_bar=True, sync_dist=True)
+
+    def nothing(self) -> Tensor:
+        """A 0 with a gradient of 0 for every weight, which other processes wait for."""
+        weights = [weight for weight in self.parameters() if weight.requires_grad]
+        return 0 * torch.stack([weight.sum() for weight in weights]).sum()
 
     def training_cells(self, batch: SpectrogramBatch) -> tuple[CellLoss, Labels]:
         """What each cell of a batch costs, and the clip labels that a reduction may look at."""
@@ -108,6 +144,14 @@ class Supervised(pl.LightningModule):
         """Moves the teacher after the student."""
         if self.teacher is not None:
             self.teacher.update_parameters(self.model)
+
+    def on_validation_start(self) -> None:
+        """Makes one model of what the processes have trained."""
+        average_statistics(self)
+
+    def on_train_epoch_end(self) -> None:
+        """The same for checkpoints of epochs without a validation."""
+        average_statistics(self)
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Scores a recording against what rows say of its windows."""
