@@ -24,7 +24,7 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
 	$(BIN)/python -m rfcx_audio.train
 
-study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (an hour)
+study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (hours)
 	$(BIN)/python -m rfcx_audio.study
 
 walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)

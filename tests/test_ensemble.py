@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archives import write_checkpoint, write_recordings
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.ensemble import read_members, weights_of
+from rfcx_audio.ensemble import read_members, scored, weights_of
 from rfcx_audio.inference import EnsembleError, read_scores, score_table, write_scores
 
 SPECIES = [f"s{n}" for n in range(24)]
@@ -70,11 +71,24 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
         weights_of(config(members, "weights=fit", f"truth={tmp_path}"))
 
 
-def test_checkpoints_and_repeated_tables_are_refused(members: list[str]) -> None:
-    with pytest.raises(EnsembleError, match=r"predict checkpoint=best\.ckpt"):
-        read_members(["best.ckpt"])
+def test_a_repeated_table_is_refused(members: list[str]) -> None:
     with pytest.raises(EnsembleError, match="is named twice"):
         read_members([members[0], members[0]])
+
+
+def test_models_score_recordings_first(tmp_path: Path) -> None:
+    models = [str(write_checkpoint(tmp_path, seed)) for seed in (0, 1)]
+    write_recordings(tmp_path / "audio", 3, broken=[1])
+    words = [f"recordings={tmp_path}/audio", f"paths.output_dir={tmp_path}/out"]
+    places = scored(config(models, *words))
+    tables, metadata = read_members(places)
+    assert [told["checkpoint"] for told in metadata.values()] == models
+    one, other = tables.values()
+    assert one["recording_id"].unique().tolist() == ["a/00", "a/02"]
+    assert not np.allclose(one["s0"], other["s0"])
+    assert scored(config([models[0], places[1]], *words)) == places
+    with pytest.raises(EnsembleError, match=r"seed_0.ckpt is a checkpoint .* give recordings="):
+        scored(config(models))
 
 
 @pytest.mark.slow
@@ -86,7 +100,7 @@ def test_the_command_writes_scores_submission_and_what_they_were_made_with(
     )
     sample.to_csv(tmp_path / "sample.csv", index=False)
     words = [f"scores=[{','.join(members)}]", "weights=[3,1]", f"paths.output_dir={tmp_path}/out"]
-    words += [f"sample_submission={tmp_path}/sample.csv", f"hydra.run.dir={tmp_path}/out"]
+    words += [f"sample_submission={tmp_path}/sample.csv", f"hydra.run.dir={tmp_path}/log"]
     command = [sys.executable, "-m", "rfcx_audio.ensemble", *words]
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr

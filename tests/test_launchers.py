@@ -1,4 +1,4 @@
-"""Sweeps with Hydra's launchers and Optuna, two jobs each."""
+"""Sweeps with Hydra's launchers and Optuna, two jobs each; sweeps that cannot be."""
 
 from __future__ import annotations
 
@@ -15,31 +15,28 @@ import pytest
 import yaml
 
 from quick import words
+from rfcx_audio.config import load_config
+from rfcx_audio.experiment import train_run
 from rfcx_audio.inference import score_table, write_scores
 
 pytestmark = pytest.mark.slow
 
 
 def command(folder: Path, *line: str) -> subprocess.CompletedProcess[str]:
-    here = {"RAY_USAGE_STATS_ENABLED": "0"}
     return subprocess.run(
         [sys.executable, *line],
         capture_output=True,
         text=True,
         check=False,
         cwd=folder,
-        env=os.environ | here,
+        env=os.environ | {"RAY_USAGE_STATS_ENABLED": "0"},
+        timeout=900,
     )
 
 
 def plugin(name: str, extra: str) -> pytest.MarkDecorator:
     lacking = importlib.util.find_spec(f"hydra_plugins.hydra_{name}") is None
     return pytest.mark.skipif(lacking, reason=f'pip install "rfcx-audio[{extra}]"')
-
-
-def launcher(name: str, extra: str, *more: str) -> object:
-    marks = plugin(f"{name.partition('_')[0]}_launcher", extra)
-    return pytest.param([f"hydra/launcher={name}", *more], marks=marks, id=name)
 
 
 @pytest.fixture(scope="module")
@@ -57,10 +54,16 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     "choice",
     [
-        launcher("joblib", "sweep", "hydra.launcher.n_jobs=2"),
-        launcher("submitit_local", "sweep", "hydra.launcher.timeout_min=10"),
-        launcher("ray", "sweep-ray", "+hydra.launcher.ray.init.num_cpus=2"),
+        pytest.param(
+            ["hydra/launcher=submitit_local", "hydra.launcher.timeout_min=10"],
+            marks=plugin("submitit_launcher", "sweep"),
+        ),
+        pytest.param(
+            ["hydra/launcher=ray", "+hydra.launcher.ray.init.num_cpus=2"],
+            marks=plugin("ray_launcher", "sweep-ray"),
+        ),
     ],
+    ids=["submitit", "ray"],
 )
 def test_a_launcher_runs_two_jobs(choice: list[str], scored: Path, tmp_path: Path) -> None:
     jobs = [f"scores={scored}/scores.parquet", f"truth={scored}/truth.csv", "seed=1,2"]
@@ -73,10 +76,14 @@ def test_a_launcher_runs_two_jobs(choice: list[str], scored: Path, tmp_path: Pat
 
 
 @plugin("optuna_sweeper", "sweep")
-def test_optuna_keeps_what_validates_best(forest: Path, tmp_path: Path) -> None:
+@plugin("joblib_launcher", "sweep")
+def test_optuna_tries_two_at_once_with_joblib_and_keeps_what_validates_best(
+    forest: Path, tmp_path: Path
+) -> None:
     quick = [word for word in words(forest, tmp_path) if not word.startswith("paths.output_dir")]
     few = ["trainer.max_epochs=1", "hydra.sweeper.n_trials=2", "callbacks.report.num_pictures=0"]
-    study = ["-m", "hparams_search=optuna", *quick, *few]
+    both = ["hydra/launcher=joblib", "hydra.launcher.n_jobs=2", "hydra.sweeper.n_jobs=2"]
+    study = ["-m", "hparams_search=optuna", *both, *quick, *few]
     done = command(tmp_path, "-m", "rfcx_audio.train", *study)
     assert done.returncode == 0, done.stderr
     (told,) = tmp_path.rglob("optimization_results.yaml")
@@ -87,8 +94,15 @@ def test_optuna_keeps_what_validates_best(forest: Path, tmp_path: Path) -> None:
     assert 1e-4 <= best["best_params"]["optimizer.lr"] <= 1e-2
 
 
+def job(folder: Path, root: str, first: str, *more: str) -> subprocess.CompletedProcess[str]:
+    """A command that says whether it is a job of a multirun, after a line of Python."""
+    task = f"entry_point('{root}')(lambda _: print('multirun:', in_multirun()))()"
+    line = f"{first}; from rfcx_audio.config import entry_point, in_multirun; {task}"
+    return command(folder, "-W", "ignore", "-c", line, *more)
+
+
 @pytest.mark.parametrize(
-    ("module", "choice", "extra"),
+    ("plugin", "choice", "extra"),
     [
         ("joblib_launcher", "hydra/launcher=joblib", "sweep"),
         ("optuna_sweeper", "hparams_search=optuna", "sweep"),
@@ -96,19 +110,26 @@ def test_optuna_keeps_what_validates_best(forest: Path, tmp_path: Path) -> None:
     ],
 )
 def test_an_absent_plugin_is_named_with_its_extra(
-    module: str, choice: str, extra: str, tmp_path: Path
+    plugin: str, choice: str, extra: str, tmp_path: Path
 ) -> None:
-    hidden = f"import sys; sys.modules['hydra_plugins.hydra_{module}'] = None; "
-    line = "from rfcx_audio.train import main; main()"
-    done = command(tmp_path, "-W", "ignore", "-c", hidden + line, "-m", choice, "seed=0,1")
+    hidden = f"import sys; sys.modules['hydra_plugins.hydra_{plugin}'] = None"
+    done = job(tmp_path, "train", hidden, "-m", choice, "seed=0,1")
     assert done.returncode == 1
     assert done.stderr.splitlines()[-1].endswith(f'pip install "rfcx-audio[{extra}]"')
     assert "Traceback" not in done.stderr
 
 
-def test_a_job_of_a_multirun_starts_no_processes(forest: Path, tmp_path: Path) -> None:
-    quick = [word for word in words(forest, tmp_path) if not word.startswith("paths.output_dir")]
-    pair = ["-m", "seed=0,1", "trainer=ddp", "trainer.devices=2"]
-    done = command(tmp_path, "-m", "rfcx_audio.train", *pair, *quick)
-    assert done.returncode == 1
-    assert "cannot start the 2 processes" in done.stderr
+def test_a_job_of_a_multirun_knows_that_it_is_one(tmp_path: Path) -> None:
+    for line, expected in ((["-m", "seed=0,1"], "True"), ([], "False")):
+        done = job(tmp_path, "evaluate", "pass", *line)
+        told = [line for line in done.stdout.splitlines() if line.startswith("multirun: ")]
+        assert set(told) == {f"multirun: {expected}"}, done.stderr
+
+
+def test_a_job_of_a_multirun_starts_no_processes(
+    forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("rfcx_audio.experiment.run.in_multirun", lambda: True)
+    pair = ["trainer=ddp", "trainer.devices=2"]
+    with pytest.raises(ValueError, match="cannot start the 2 processes"):
+        train_run(load_config("train", words(forest, tmp_path, *pair)))

@@ -38,9 +38,9 @@ def checkpoint(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rfcx_audio.predict", f"paths.output_dir={tmp_path}/out"]
+    folders = f"paths.output_dir={tmp_path}/out", f"hydra.run.dir={tmp_path}/out"
     return subprocess.run(
-        [*command, *arguments, f"hydra.run.dir={tmp_path}/out"],
+        [sys.executable, "-m", "rfcx_audio.predict", *folders, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -81,8 +81,8 @@ def test_the_command_writes_scores_submission_and_pictures(
     assert len(list((tmp_path / "out" / "pictures").glob("*.png"))) == 3
 
 
-def test_errors_name_what_is_wrong(checkpoint: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, "checkpoint=gone.ckpt", f"recordings={tmp_path}")
+def test_errors_name_what_is_wrong(checkpoint: Path, forest: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "checkpoint=gone.ckpt", f"recordings={forest}/test")
     assert "gone.ckpt does not exist" in done.stderr
     done = run(tmp_path, f"checkpoint={checkpoint}", "recordings=nowhere")
     assert "recordings=nowhere is no audio file, no folder with any" in done.stderr
@@ -121,6 +121,7 @@ def archive_words(folder: Path, out: Path, threads: int = 2) -> list[str]:
         f"checkpoint={folder}/seed_0.ckpt",
         f"recordings={folder}/audio",
         f"engine.num_threads={threads}",
+        "tta=4",
         f"paths.output_dir={out}",
         f"hydra.run.dir={out}/hydra",
     ]
@@ -132,20 +133,32 @@ def outcomes(out: Path) -> int:
     return sum(not path.name.startswith(".") for path in found)
 
 
+def killed(archive: Path, out: Path, target: int, delay_s: float, threads: int) -> int:
+    """The exit code of a command that is killed when so much is done, and a moment has gone by."""
+    words = archive_words(archive, out, threads)
+    with subprocess.Popen(
+        [sys.executable, "-m", "rfcx_audio.predict", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while outcomes(out) < target and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        process.kill()
+    return process.returncode
+
+
 def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: Path) -> None:
     out, draw = archive / "killed", np.random.default_rng(0)
     for target in [*sorted(draw.choice(46, 9, replace=False)), 50]:
-        process = beside(predict, *archive_words(archive, out, threads=draw.integers(1, 4)))
-        while outcomes(out) < target:
-            assert process.is_alive()
-            time.sleep(0.002)
-        time.sleep(draw.uniform(0, 0.02))
-        process.kill()
-        process.join()
-        assert process.exitcode == -signal.SIGKILL
-    process = beside(predict, *archive_words(archive, out))
-    process.join()
-    assert process.exitcode == 0
+        code = 0
+        while code != -signal.SIGKILL:  # again, should it have been the faster
+            assert code == 0
+            code = killed(archive, out, target, draw.uniform(0, 0.1), draw.integers(1, 4))
+        assert outcomes(out) >= target
+    done = run(archive, *archive_words(archive, out))
+    assert done.returncode == 0, done.stderr
+    assert "50 of 50 recordings are done already" in done.stdout + done.stderr
     for name in TABLES:
         assert (out / name).read_bytes() == (archive / "whole" / name).read_bytes()
     failures = pd.read_csv(out / "failures.csv")
@@ -176,7 +189,7 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(archive: Path) -> N
         with soundfile.SoundFile(path, "w", RATE, 1) as file:
             for _ in range(minutes):
                 file.write(np.random.default_rng(0).uniform(-0.5, 0.5, 60 * RATE))
-        words = [*archive_words(archive, out), f"recordings={path}"]
+        words = [*archive_words(archive, out), f"recordings={path}", "tta=1"]
         here, there = multiprocessing.Pipe()
         process = beside(predict_and_weigh, there, *words)
         weight = here.recv()

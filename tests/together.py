@@ -1,4 +1,4 @@
-"""Runs that `test_ddp` compares: one process, or this script in as many as its command line says."""
+"""Runs that `test_ddp` compares: one process, or this script in as many as its command says."""
 
 from __future__ import annotations
 

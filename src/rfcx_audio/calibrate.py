@@ -97,6 +97,7 @@ def main(config: DictConfig) -> None:
     if config.prior is not None and config.apply is None:
         raise ValueError("prior=… corrects the scores of apply=…, which is not given")
     goal, folder = goal_of(config), Path(config.paths.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     joined, made_with = read_raw(config.scores)
     labels = known_of(joined, Path(config.truth), config.min_overlap)
     told = labels.known.amax(1) > 0  # (windows,)
@@ -116,10 +117,14 @@ def main(config: DictConfig) -> None:
     if config.apply is not None:
         write_calibrated(config, calibration, made_with, folder / "scores.parquet")
     console = Console()
-    console.print(rich_table(chosen, f"thresholds on the raw scores, {goal.kind} {goal.value:g}"))
+    shown = chosen[["species", "threshold", "low", "high", "precision", "recall"]]
+    console.print(rich_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}"))
     table = calibration_table(scores, calibrated, labels)
     title = f"{config.method}, each recording calibrated by the others, known windows only"
     console.print(rich_table(table, title))
+    without = int(chosen["threshold"].isna().sum())
+    if without:
+        _log.warning("%d species have no such threshold; thresholds.csv says why", without)
     _log.info("the calibration is in %s", folder)
 
 

@@ -40,6 +40,7 @@ def main(config: DictConfig) -> None:
         _log.warning("Raven's tables name files and their lengths: give recordings=… to have them")
     events = describe_events(found, rows, names, recordings.nyquist_hz)
     folder = Path(config.paths.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     write_events(events, recordings.paths, recordings.durations_s, folder)
     pd.DataFrame(scored.failures, columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False

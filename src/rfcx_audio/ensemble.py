@@ -1,9 +1,10 @@
-"""`python -m rfcx_audio.ensemble`: several tables of scores to one."""
+"""`python -m rfcx_audio.ensemble`: several tables of scores, or models, to one table."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,9 @@ from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.callbacks import rich_table
-from rfcx_audio.config import DictConfig, entry_point
+from rfcx_audio.config import DictConfig, build, entry_point
 from rfcx_audio.data import read_rfcx
+from rfcx_audio.experiment import list_recordings, score_archive
 from rfcx_audio.inference import (
     EnsembleError,
     combine,
@@ -22,6 +24,7 @@ from rfcx_audio.inference import (
     given_weights,
     join_scores,
     known_cells,
+    load_recogniser,
     pool_table,
     read_scores,
     submission,
@@ -31,19 +34,46 @@ from rfcx_audio.inference import (
 _log = logging.getLogger(__name__)
 
 
+def scored(config: DictConfig) -> list[str]:
+    """The tables of all members; those of models are made, or gone on with, as `predict` does.
+
+    Raises:
+        EnsembleError: a member is a model, and there are no recordings to score.
+    """
+    places = []
+    for number, member in enumerate(config.scores):
+        if not _is_model(member):
+            places.append(member)
+            continue
+        if config.recordings is None:
+            raise EnsembleError(
+                f"{member} is a checkpoint or an artefact; give recordings=… for it to score, or "
+                "its scores.parquet"
+            )
+        archive = score_archive(
+            build(config.engine),
+            partial(load_recogniser, Path(member).absolute()),
+            list_recordings(config.recordings),
+            Path(config.paths.output_dir) / f"member_{number}",
+        )
+        archive.join({"checkpoint": member, **archive.settings})
+        _log.info("%s: %d recordings could not be read", member, len(archive.failures()))
+        places.append(str(archive.folder / "scores.parquet"))
+    return places
+
+
+def _is_model(path: str) -> bool:
+    return Path(path).suffix == ".ckpt" or Path(path).is_dir()
+
+
 def read_members(paths: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
     """The tables of all members by path, and their metadata.
 
     Raises:
-        EnsembleError: a file is a checkpoint, or named twice.
+        EnsembleError: a file is named twice.
     """
     tables, metadata = {}, {}
     for path in paths:
-        if Path(path).suffix == ".ckpt":
-            raise EnsembleError(
-                f"{path} is a checkpoint; run `python -m rfcx_audio.predict checkpoint={path} "
-                "recordings=…` and give its scores.parquet"
-            )
         if path in tables:
             raise EnsembleError(f"{path} is named twice; give it a larger weight instead")
         tables[path], metadata[path] = read_scores(Path(path))
@@ -83,12 +113,13 @@ def weights_of(config: DictConfig) -> Tensor:
 @entry_point("ensemble")
 def main(config: DictConfig) -> None:
     """The command."""
-    tables, metadata = read_members(config.scores)
+    tables, metadata = read_members(scored(config))
     settings = common_settings(metadata, config.mixed_frontends)
     joined, weights = join_scores(tables), weights_of(config)
     values = combine(joined.scores, weights, config.how).to(joined.scores.dtype)
     table = joined.keys.join(pd.DataFrame(values.numpy(), columns=pd.Index(joined.species)))
     folder, shares = Path(config.paths.output_dir), weights.tolist()
+    folder.mkdir(parents=True, exist_ok=True)
     members = [
         {"scores": path, "weight": weight, "made_with": metadata[path]}
         for path, weight in zip(tables, shares, strict=True)

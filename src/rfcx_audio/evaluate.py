@@ -82,6 +82,7 @@ def main(config: DictConfig) -> None:
     """The command."""
     scores, made_with = read_scores(Path(config.scores))
     place, folder = Path(config.truth), Path(config.paths.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
         num_species = len(scores.columns) - 3  # besides recording_id, t_min, t_max
         table, species = evaluate_partial(scores, read_rfcx(place, num_species), config.min_overlap)

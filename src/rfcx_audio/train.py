@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 from rfcx_audio.config import DictConfig, entry_point
-
-if TYPE_CHECKING:
-    from pytorch_lightning.callbacks import ModelCheckpoint
 
 
 @entry_point("train")
 def main(config: DictConfig) -> float | None:
     """The command; returns the best value of what the first checkpoint monitors, for sweepers."""
-    from rfcx_audio.experiment import train_run  # here, so that --help does not wait for torch
+    # Here, so that --help does not wait for torch.
+    from pytorch_lightning.callbacks import ModelCheckpoint
 
-    kept = cast("ModelCheckpoint", train_run(config).checkpoint_callback)
-    return None if kept.best_model_score is None else kept.best_model_score.item()
+    from rfcx_audio.experiment import train_run
+
+    kept = train_run(config).checkpoint_callback
+    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
+        return None
+    return kept.best_model_score.item()
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -131,6 +132,6 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
 def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
     found = begin(tmp_path)
     fill(found)
-    (tmp_path / "recordings" / "b" / ".0123.part.parquet").write_text("half")
+    (tmp_path / "recordings" / "b" / f".{uuid4().hex}.part.parquet").write_text("half")
     found.join({})
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]

@@ -1,96 +1,78 @@
 from __future__ import annotations
 
 import re
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from archives import loader, write_checkpoint, write_recordings
-from rfcx_audio.experiment import Archive, ArchiveError, LocalEngine, score_archive
-from rfcx_audio.experiment.archive_work import progress_line, work_off
-from rfcx_audio.experiment.scoring import FileScores, Outcome, score_recordings
-
-NAMES = [f"{number:02}" for number in range(20)]
+from rfcx_audio.experiment import ArchiveError, LocalEngine, archive_work, score_archive
+from rfcx_audio.experiment.archive_work import progress_line
+from rfcx_audio.experiment.scoring import FileScorer, FileScores, Outcome, score_recordings
 
 
-class Answers:
-    """A scorer that does as it is told."""
+class Halts:
+    """An engine that is broken off after three recordings."""
 
-    def __init__(self, answer: Callable[[Path], None] = lambda path: None) -> None:
-        self.answer = answer
-        self.stopped = False
+    device_type = "cpu"
 
-    def __call__(self, path: Path) -> Outcome:
-        self.answer(path)
-        return "torn" if path.stem == "07" else FileScores(np.zeros(1), np.zeros((1, 2), "float32"))
+    def __init__(self, error: type[BaseException]) -> None:
+        self.error = error
+        self.closed = False
 
-    def stop(self) -> None:
-        self.stopped = True
-
-
-@pytest.fixture
-def archive(tmp_path: Path) -> Archive:
-    settings = {"duration_s": 1.0, "pool": "max"}
-    return Archive(tmp_path, {name: Path(f"{name}.wav") for name in NAMES}, settings, 2)
-
-
-def test_all_is_done_with_every_number_of_scorers(archive: Archive) -> None:
-    for scorers, names in ([Answers()], NAMES[:8]), ([Answers() for _ in range(30)], NAMES[8:]):
-        work_off(archive, names, scorers)
-        assert all(scorer.stopped for scorer in scorers)
-    assert archive.left() == []
-    assert archive.failures() == [("07", "torn")]
-
-
-def test_each_is_kept_as_soon_as_it_is_done(archive: Archive) -> None:
-    others_are_kept = threading.Event()
-    keep = archive.keep
-    kept: list[str] = []
-
-    def watch(name: str, outcome: Outcome) -> None:
-        keep(name, outcome)
-        kept.append(name)
-        if len(kept) == len(NAMES) - 1:
-            others_are_kept.set()
-
-    def wait(path: Path) -> None:
-        assert path.stem != "00" or others_are_kept.wait(60)
-
-    archive.keep = watch  # pyright: ignore[reportAttributeAccessIssue]
-    work_off(archive, NAMES, [Answers(wait), Answers(wait)])
-    assert kept[-1] == "00"
+    def outcomes(
+        self, make: Callable[[str, int], FileScorer], paths: Mapping[str, Path]
+    ) -> Generator[tuple[str, Outcome]]:
+        try:
+            for name in list(paths)[:3]:
+                yield name, FileScores(np.zeros(1), np.zeros((1, 24), "float32"))
+            raise self.error
+        finally:
+            self.closed = True
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 def test_what_is_done_is_kept_when_it_ends_early(
-    archive: Archive, error: type[BaseException]
+    tmp_path: Path, error: type[BaseException]
 ) -> None:
-    def fail(path: Path) -> None:
-        if path.stem == "05":
-            raise error
-
-    scorer, threads = Answers(fail), torch.get_num_threads()
+    paths = write_recordings(tmp_path / "audio", 5)
+    load = loader(write_checkpoint(tmp_path))
     with pytest.raises(error):
-        work_off(archive, NAMES, [scorer])
-    assert scorer.stopped
-    assert archive.left()[0] == "05"
-    assert torch.get_num_threads() == threads
+        score_archive(Halts(error), load, paths, tmp_path / "out")
+    kept = sorted((tmp_path / "out" / "recordings").rglob("*.parquet"))
+    assert [path.stem for path in kept] == ["00", "02", "04"]
 
 
-def test_scorers_compute_with_one_core_each(archive: Archive) -> None:
-    seen: list[int] = []
-    work_off(archive, NAMES, [Answers(lambda _: seen.append(torch.get_num_threads()))] * 3)
-    assert set(seen) == {1}
+def test_an_engine_is_closed_when_nothing_can_be_written(tmp_path: Path) -> None:
+    paths = write_recordings(tmp_path / "audio", 5)
+    engine = Halts(RuntimeError)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "recordings").touch()  # where a folder would have to be
+    with pytest.raises(NotADirectoryError):
+        score_archive(engine, loader(write_checkpoint(tmp_path)), paths, tmp_path / "out")
+    assert engine.closed
 
 
 def test_progress_tells_rate_estimate_and_failures() -> None:
     assert progress_line(0, 10, 0, 0, 0.0) == "0 of 10 recordings, 0 unreadable"
     line = progress_line(400, 100_000, 3, 100, 50.0)
     assert line == "400 of 100000 recordings, 3 unreadable, 120.0 a minute, 13:50:00 left"
+
+
+def test_without_a_terminal_progress_is_a_line_now_and_then(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with archive_work.progress(10, 4, 1) as advance:
+        advance(True)
+        assert not caplog.messages
+        monkeypatch.setattr(archive_work, "_LINE_EVERY_S", 0.0)
+        advance(False)
+    (line,) = caplog.messages
+    assert line.startswith("8 of 10 recordings, 2 unreadable, ")
+    assert line.endswith(" left")
 
 
 def test_an_archive_has_the_scores_that_one_call_gives(tmp_path: Path) -> None:

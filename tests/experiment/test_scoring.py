@@ -1,17 +1,19 @@
 from __future__ import annotations
 
+from concurrent.futures import CancelledError
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 from torch import Tensor, nn
 
 from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioReader
 from rfcx_audio.experiment import score_recordings
-from rfcx_audio.experiment.scoring import FileScorer, FileScores, Stopped
+from rfcx_audio.experiment.scoring import FileScorer, FileScores
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import Recogniser, SlidingWindows
 from rfcx_audio.labelling import stitch
@@ -114,10 +116,34 @@ def test_a_file_scorer_says_what_becomes_of_a_file(
     assert isinstance(scorer(paths["broken"]), str)
 
 
-def test_a_stopped_file_scorer_ends_what_is_in_work(
+def test_every_block_is_computed_with_one_core_whatever_the_others_may(
     recogniser: Recogniser, paths: dict[str, Path]
 ) -> None:
+    seen: list[int] = []
+    recogniser.detector.register_forward_hook(lambda *_: seen.append(torch.get_num_threads()))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        FileScorer(lambda: recogniser, "32-true", "cpu", threads=2)(paths["first"])
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_a_stopped_file_scorer_ends_what_is_in_work(
+    recogniser: Recogniser, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    waveform, rate = soundfile.read(paths["first"])
+    soundfile.write(tmp_path / "long.wav", np.tile(waveform, 20), rate)  # six blocks
     scorer = FileScorer(lambda: recogniser, "32-true", "cpu")
-    scorer.stop()
-    with pytest.raises(Stopped):
-        scorer(paths["first"])
+    calls: list[None] = []
+
+    def stop(*_: object) -> None:
+        calls.append(None)
+        scorer.stop()
+
+    recogniser.detector.register_forward_pre_hook(stop)
+    with pytest.raises(CancelledError):
+        scorer(tmp_path / "long.wav")
+    assert len(calls) == 1

@@ -68,11 +68,12 @@ def test_crops_of_teachers_and_stages_count(jobs: list[Job]) -> None:
 
 def test_the_page_has_every_entry_and_says_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:
     (jobs[-1].folder / "metrics.json").unlink()
-    questions = [{"ask": "Better?", "of": "between", "against": "naive"}]
+    questions = [{"ask": "Better?", "of": "between", "against": "naive", "because": "It is."}]
     page = write_report(jobs, questions, "All of it.", tmp_path / "docs").read_text()
     assert "**1 of 6 runs are not finished yet.**" in page
     assert "| `between` | it is between | 0.700 | 62% |" in page
     assert "**Better?** `between` against `naive`: LWLRAP +0.300" in page
+    assert "+0.25. It is.\n" in page
     assert "random" in page
     assert (tmp_path / "docs" / "study.png").stat().st_size > 10_000
     assert len(pd.read_csv(tmp_path / "docs" / "study.csv")) == 5

@@ -128,7 +128,7 @@ def test_what_is_not_understood_is_refused(
 )
 def test_broken_descriptions_are_refused(folder: Path, text: str) -> None:
     (folder / "model.json").write_bytes(text.encode("utf-8", "surrogatepass"))
-    with pytest.raises(ArtefactError, match="no readable JSON|does not call itself"):
+    with pytest.raises(ArtefactError, match=r"no readable JSON|does not call itself"):
         read_artefact(folder)
 
 

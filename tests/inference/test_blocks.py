@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.frontend import DeltaLogMel, LogMel
 from rfcx_audio.inference import Recogniser, SlidingWindows, views
-from rfcx_audio.inference.blocks import blocks, cut_block, score_file
+from rfcx_audio.inference.blocks import Block, blocks, cut_block, score_file
 
 RATE = 8_000
 FRONTENDS = [
@@ -109,16 +111,34 @@ def test_a_stream_without_a_length_is_refused(tmp_path: Path) -> None:
         score_file(make(FRONTENDS[0], SlidingWindows(6.0)), path)
 
 
-def test_what_is_called_before_a_block_can_end_it(tmp_path: Path) -> None:
-    calls: list[None] = []
+@pytest.mark.parametrize("rate", [RATE, 192_000])
+def test_no_more_is_ever_read_at_once_than_a_minute_and_its_margins(
+    tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        for _ in range(5):
+            file.write(np.zeros(60 * rate))
+    asked: list[int] = []
+    read = soundfile.read
 
-    def stop() -> None:
-        calls.append(None)
-        if len(calls) == 2:
-            raise InterruptedError
+    def watch(name: str, start: int, stop: int, **options: Any) -> tuple[np.ndarray, int]:
+        asked.append(stop - start)
+        return read(name, start=start, stop=stop, **options)
 
-    with pytest.raises(InterruptedError):
-        score_file(
-            make(FRONTENDS[0], SlidingWindows(6.0)), noise(tmp_path / "long.wav", 150.0), stop
-        )
-    assert len(calls) == 2
+    monkeypatch.setattr(soundfile, "read", watch)
+    score_file(make(FRONTENDS[0], SlidingWindows(6.0)), path)
+    assert 300 * rate < sum(asked) < 400 * rate
+    assert max(asked) < 67 * rate
+
+
+def test_blocks_may_be_scored_in_any_order(tmp_path: Path) -> None:
+    def backwards(score: Callable[[Block], Tensor], found: Iterable[Block]) -> list[Tensor]:
+        return [score(block) for block in reversed(list(found))][::-1]
+
+    recogniser = make(FRONTENDS[0], SlidingWindows(6.0, smooth=3))
+    path = noise(tmp_path / "long.wav", 200.0)
+    for one, other in zip(
+        score_file(recogniser, path), score_file(recogniser, path, backwards), strict=True
+    ):
+        assert torch.equal(one, other)

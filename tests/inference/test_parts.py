@@ -107,7 +107,7 @@ def test_what_is_not_understood_is_named() -> None:
         build_part({**FRONTEND, "loudness": 3}, LogMel)
     with pytest.raises(PartError, match="'_args_' means nothing here"):
         build_part({**FRONTEND, "_args_": [1]}, LogMel)
-    with pytest.raises(PartError, match="a LogMel is expected here, .* describes a Identity"):
+    with pytest.raises(PartError, match=r"a LogMel is expected here, .* describes a Identity"):
         build_part({"_target_": "torch.nn.Identity"}, LogMel)
     with pytest.raises(PartError, match="a LogMel is expected here, 7 describes a int"):
         build_part(7, LogMel)

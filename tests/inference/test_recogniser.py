@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.batch import Logits
+from rfcx_audio.batch import Labels, Logits
 from rfcx_audio.config import build, config_text, load_config
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
@@ -20,6 +20,7 @@ from rfcx_audio.inference import (
     CheckpointError,
     Recogniser,
     SlidingWindows,
+    fit_calibration,
     load_recogniser,
     read_checkpoint,
     views,
@@ -76,6 +77,13 @@ def test_half_a_checkpoint_is_refused(checkpoint: Path) -> None:
         read_checkpoint(checkpoint)
 
 
+@pytest.mark.parametrize("content", [b"\x80\x020.", b"\x80\x02h\x00.", b"\x80\x02Nb.", b""])
+def test_pickles_that_make_no_sense_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        read_checkpoint(tmp_path / "broken.ckpt")
+
+
 class Payload:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("payload-ran"),))  # type: ignore[return-value]
@@ -121,6 +129,24 @@ def test_an_artefact_gives_the_same_scores_bit_for_bit(checkpoint: Path, tmp_pat
             assert torch.equal(ours, theirs)
 
 
+def test_a_calibration_that_goes_along_is_applied_to_windows(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    known = torch.rand(200, 24, generator=torch.Generator().manual_seed(0))
+    calibration = fit_calibration(known, Labels((known > 0.8).float(), torch.ones_like(known)))
+    trained = read_trained(checkpoint)._replace(calibration=calibration.to_dict())
+    save_artefact(trained, tmp_path / "model")
+    plain, shared = load_recogniser(checkpoint), load_recogniser(tmp_path / "model")
+    waveform = torch.randn(14 * 48_000)
+    expected = calibration(plain(waveform)[0])
+    torch.testing.assert_close(shared(waveform)[0], expected, atol=0, rtol=0)
+    assert (expected - plain(waveform)[0]).abs().max() > 0.01
+    assert torch.equal(shared.frames(waveform)[0], plain.frames(waveform)[0])
+    told = shared.settings()
+    assert told.pop("calibration") == calibration.to_dict()
+    assert told == plain.settings()
+
+
 WITHOUT = """
 import pickle, sys
 for name in ("hydra", "omegaconf"):
@@ -157,6 +183,19 @@ def test_weights_of_another_model_are_refused(checkpoint: Path) -> None:
     torch.save(content, checkpoint)
     with pytest.raises(CheckpointError, match="does not fit its own configuration"):
         load_recogniser(checkpoint)
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_an_artefact_has_the_weights_of_its_model_and_no_others(
+    checkpoint: Path, tmp_path: Path, more: bool
+) -> None:
+    trained = read_trained(checkpoint)
+    weights = {**trained.weights, "another": torch.ones(1)}
+    if not more:
+        weights = dict(list(trained.weights.items())[1:])
+    save_artefact(trained._replace(weights=weights), tmp_path / "model")
+    with pytest.raises(CheckpointError, match="another" if more else next(iter(trained.weights))):
+        load_recogniser(tmp_path / "model")
 
 
 def test_settings_say_all_that_scores_depend_on(checkpoint: Path) -> None:

@@ -22,7 +22,7 @@ from rfcx_audio.inference import Recogniser, pool_table, score_table, submission
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
-_CELLS_AT_ONCE = 2**22  # in memory while the tables are joined: 16 MB
+_CELLS_AT_ONCE = 2**20  # in memory while the tables are joined: 80 MB as many small tables
 
 
 class ArchiveError(ValueError):
@@ -142,7 +142,7 @@ class Archive:
             write_atomically(
                 self.folder / name, lambda part, table=table: table.to_csv(part, index=False)
             )
-        for part in self.folder.rglob(".*.part.*"):  # of runs that were killed
+        for part in self.folder.rglob(f".{'?' * 32}.part.*"):  # of runs that were killed
             part.unlink(missing_ok=True)
         return lacking
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Generator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from contextlib import closing
 from functools import partial
+from itertools import islice
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any, Protocol
 
 import torch
@@ -18,6 +20,7 @@ import torch
 from rfcx_audio.experiment.scoring import FileScorer, Outcome
 
 _THREADS_AT_MOST = 8
+_AHEAD = 2  # recordings handed out for each scorer, so that none waits for the next
 
 
 class Pipe(Protocol):
@@ -31,14 +34,14 @@ class Pipe(Protocol):
 class LocalEngine:
     """Scores recordings on this machine.
 
-    Each thread reads and scores a recording of its own, with one core, so that some read while
+    Each thread reads and scores a stretch of a recording, with one core, so that some read while
     others compute, and no sum depends on the number of cores.
 
     Args:
         num_processes: None: one for each GPU, or without any GPU this process alone. Several share
             the GPUs evenly.
-        num_threads: recordings that each process works on at once; None: the cores that this
-            process may use, shared by all processes, 8 at most. Each takes memory of its own.
+        num_threads: of each process; None: the cores that this process may use, shared by all
+            processes, 8 at most. Each takes memory of its own.
     """
 
     def __init__(self, num_processes: int | None = None, num_threads: int | None = None) -> None:
@@ -53,23 +56,66 @@ class LocalEngine:
         """`cuda` or `cpu`."""
         return "cuda" if torch.cuda.is_available() else "cpu"
 
-    def scorers(self, make: Callable[[str], FileScorer]) -> list[FileScorer | ProcessScorer]:
-        """As many scorers as recordings can be worked on at once.
+    def outcomes(
+        self, make: Callable[[str, int], FileScorer], paths: Mapping[str, Path]
+    ) -> Generator[tuple[str, Outcome]]:
+        """What becomes of recordings, see `Engine`."""
+        return scored(self._scorers(make), paths)
 
-        Args:
-            make: a scorer on a device; it is called in the process that scores.
-        """
+    def _scorers(self, make: Callable[[str, int], FileScorer]) -> Sequence[Scorer]:
+        """One for each recording that is worked on at once."""
         gpus = torch.cuda.device_count() if self.device_type == "cuda" else 0
         devices = [f"cuda:{gpu}" for gpu in range(gpus)] or ["cpu"]
         processes = self.num_processes or len(devices)
-        threads = self.num_threads or min(_THREADS_AT_MOST, max(1, _cores() // processes))
+        threads = self.num_threads or min(_THREADS_AT_MOST, max(1, usable_cores() // processes))
         if processes == 1:
-            return [*[make(devices[0])] * threads]
+            return [make(devices[0], threads)] * threads
         started = [
-            ProcessScorer.start(partial(make, devices[number % len(devices)]), threads)
+            ProcessScorer.start(partial(make, devices[number % len(devices)], threads), threads)
             for number in range(processes)
         ]
         return [scorer for scorers in started for scorer in scorers]
+
+
+class Scorer(Protocol):
+    """Whoever can say what becomes of a file."""
+
+    def __call__(self, path: Path) -> Outcome: ...  # noqa: D102
+    def stop(self) -> None: ...  # noqa: D102
+
+
+def scored(scorers: Sequence[Scorer], paths: Mapping[str, Path]) -> Generator[tuple[str, Outcome]]:
+    """What becomes of recordings, each as soon as it is known.
+
+    Args:
+        scorers: as many as recordings are worked on at once; they are stopped in the end, also if
+            that comes early.
+        paths: audio files by recording id.
+    """
+    free: SimpleQueue[Scorer] = SimpleQueue()
+    for scorer in scorers:
+        free.put(scorer)
+
+    def score(name: str) -> tuple[str, Outcome]:
+        scorer = free.get()
+        try:
+            return name, scorer(paths[name])
+        finally:
+            free.put(scorer)
+
+    pool = ThreadPoolExecutor(len(scorers))
+    coming = (pool.submit(score, name) for name in paths)
+    try:
+        running = set(islice(coming, _AHEAD * len(scorers)))
+        while running:
+            done, running = wait(running, return_when=FIRST_COMPLETED)
+            running |= set(islice(coming, len(done)))
+            for future in done:
+                yield future.result()
+    finally:
+        for scorer in scorers:
+            scorer.stop()
+        pool.shutdown(cancel_futures=True)
 
 
 class ProcessScorer:
@@ -129,7 +175,6 @@ def _serve(make: Callable[[], FileScorer], connections: Sequence[Pipe]) -> None:
 
 
 def _answer(scorer: FileScorer, connection: Pipe) -> None:
-    torch.set_num_threads(1)
     with closing(connection):
         while True:
             try:
@@ -139,6 +184,7 @@ def _answer(scorer: FileScorer, connection: Pipe) -> None:
             connection.send(scorer(path))
 
 
-def _cores() -> int:
+def usable_cores() -> int:
+    """Cores that this process may use."""
     affinity = getattr(os, "sched_getaffinity", None)  # which not every system has
     return len(affinity(0)) if affinity else os.cpu_count() or 1

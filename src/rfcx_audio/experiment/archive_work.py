@@ -1,20 +1,16 @@
-"""The work on an archive: recordings to scorers, what became of them into the folder."""
+"""The work on an archive: recordings to an engine, what became of them into the folder."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from functools import partial
-from itertools import islice
 from pathlib import Path
-from queue import SimpleQueue
 from time import monotonic
 from typing import Protocol
 
-import torch
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
@@ -24,32 +20,26 @@ from rfcx_audio.inference import Recogniser
 from rfcx_audio.method import best_precision
 
 _log = logging.getLogger(__name__)
-_AHEAD = 2  # recordings handed out for each scorer, so that none waits for the next
 _LINE_EVERY_S = 60.0
 
 
-class Scorer(Protocol):
-    """Whoever can say what becomes of a file."""
-
-    def __call__(self, path: Path) -> Outcome:
-        """The scores of a file, or why it has none."""
-        ...
-
-    def stop(self) -> None:
-        """Ends what is in work, as soon as it can be ended."""
-        ...
-
-
 class Engine(Protocol):
-    """Where scorers come from."""
+    """Who scores recordings, and where."""
 
     @property
     def device_type(self) -> str:
         """`cuda` or `cpu`."""
         ...
 
-    def scorers(self, make: Callable[[str], FileScorer]) -> Sequence[Scorer]:
-        """As many as recordings can be worked on at once, made by `make(device)`."""
+    def outcomes(
+        self, make: Callable[[str, int], FileScorer], paths: Mapping[str, Path]
+    ) -> Generator[tuple[str, Outcome]]:
+        """What becomes of recordings, in any order, each as soon as it is known.
+
+        Args:
+            make: a scorer on a device, with so many threads; called where the work is done.
+            paths: audio files by recording id.
+        """
         ...
 
 
@@ -72,51 +62,19 @@ def score_archive(
     recogniser = load()
     settings = archive_settings(recogniser, device_type, precision)
     archive = Archive(folder, paths, settings, recogniser.num_species)
-    left = archive.left()
+    left = {name: paths[name] for name in archive.left()}
     if len(left) < len(paths):
         _log.info("%d of %d recordings are done already", len(paths) - len(left), len(paths))
     if left:
-        work_off(archive, left, engine.scorers(partial(FileScorer, load, precision)))
+        coming = engine.outcomes(partial(FileScorer, load, precision), left)
+        with (
+            closing(coming) as outcomes,
+            progress(len(paths), len(left), len(archive.failures())) as advance,
+        ):
+            for name, outcome in outcomes:
+                archive.keep(name, outcome)
+                advance(isinstance(outcome, str))
     return archive
-
-
-def work_off(archive: Archive, names: Sequence[str], scorers: Sequence[Scorer]) -> None:
-    """Has recordings scored, and keeps what becomes of each as soon as it is known.
-
-    Args:
-        archive: which keeps it.
-        names: of recordings.
-        scorers: which are stopped in the end, also if that comes early.
-    """
-    free: SimpleQueue[Scorer] = SimpleQueue()
-    for scorer in scorers:
-        free.put(scorer)
-
-    def score(name: str) -> tuple[str, Outcome]:
-        scorer = free.get()
-        try:
-            return name, scorer(archive.paths[name])
-        finally:
-            free.put(scorer)
-
-    coming, running = iter(names), set[Future[tuple[str, Outcome]]]()
-    threads_before = torch.get_num_threads()
-    # One core a thread: how sums are rounded must not depend on how many work beside each other.
-    pool = ThreadPoolExecutor(len(scorers), initializer=torch.set_num_threads, initargs=(1,))
-    try:
-        with progress(len(archive.paths), len(names), len(archive.failures())) as advance:
-            running |= {pool.submit(score, one) for one in islice(coming, _AHEAD * len(scorers))}
-            while running:
-                done, running = wait(running, return_when=FIRST_COMPLETED)
-                for name, outcome in (future.result() for future in done):
-                    archive.keep(name, outcome)
-                    advance(isinstance(outcome, str))
-                running |= {pool.submit(score, name) for name in islice(coming, len(done))}
-    finally:
-        for scorer in scorers:
-            scorer.stop()
-        pool.shutdown(cancel_futures=True)
-        torch.set_num_threads(threads_before)
 
 
 def progress_line(done: int, total: int, failures: int, done_now: int, seconds: float) -> str:

@@ -31,7 +31,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         The trainer, with `callback_metrics` and the paths of its checkpoints.
 
     Raises:
-        ValueError: a job of a multirun would start further processes.
+        ValueError: several processes would train what only one can.
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad one is told before anything is made
@@ -59,7 +59,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ],
         logger=list(build(config.logger).values()),
     )
-    _refuse_processes_in_multirun(trainer)
+    _check_processes(trainer, config)
     trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)
@@ -68,15 +68,21 @@ def train_run(config: DictConfig) -> pl.Trainer:
     return trainer
 
 
-def _refuse_processes_in_multirun(trainer: pl.Trainer) -> None:
-    # Lightning gives them the command line of the whole multirun; a sweeper would then draw other
-    # settings in each.
+def _check_processes(trainer: pl.Trainer, config: DictConfig) -> None:
+    if trainer.world_size == 1:
+        return
+    if "folder" in config:  # of many runs: each process would write all tables, in the same files
+        raise ValueError(
+            f"crossval and relabel train in one process, not in {trainer.world_size}; choose "
+            "trainer=default, or train each fold by itself (rfcx_audio.train, data.folds.held_out)"
+        )
+    # Lightning gives the processes that it starts the command line of the whole multirun; a sweeper
+    # would then draw other settings in each.
     environment = getattr(trainer.strategy, "cluster_environment", None)
-    starts = environment is not None and not environment.creates_processes_externally
-    if in_multirun() and starts and trainer.world_size > 1:
+    if in_multirun() and environment and not environment.creates_processes_externally:
         raise ValueError(
             f"a job of a multirun cannot start the {trainer.world_size} processes that the trainer "
-            "asks for; give each job one device (trainer.devices=1) or a cluster's processes "
+            "asks for; give each job one device (trainer=default) or a cluster's processes "
             "(hydra/launcher=submitit_slurm), or run the jobs one by one, without -m"
         )
 

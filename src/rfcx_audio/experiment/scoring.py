@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.progress import track
+from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.data import AudioError, FileDataset
 from rfcx_audio.inference import Recogniser, score_table
-from rfcx_audio.inference.blocks import score_file
+from rfcx_audio.inference.blocks import Block, score_file
 from rfcx_audio.labelling import FrameScores
 from rfcx_audio.method import best_precision
 
@@ -96,42 +97,46 @@ Outcome = FileScores | str
 """What became of a recording: its scores, or the reason why it has none."""
 
 
-class Stopped(Exception):  # noqa: N818 (no error: somebody wanted it)
-    """The scoring of a recording ended before its time."""
-
-
 class FileScorer:
-    """A recogniser on its device, ready for one file after the other, and for several at once.
+    """A recogniser on its device, ready for several files at once.
+
+    Each block of a file is computed by one thread with one core: how sums are rounded must not
+    depend on how many there are.
 
     Args:
         load: makes the recogniser.
         precision: `bf16-mixed` or `32-true`.
         device: as torch calls it.
+        threads: blocks to compute at once, of one file or of several.
     """
 
-    def __init__(self, load: Callable[[], Recogniser], precision: str, device: str) -> None:
+    def __init__(
+        self, load: Callable[[], Recogniser], precision: str, device: str, threads: int = 1
+    ) -> None:
         self.recogniser = load().to(device)
         self.half = precision == "bf16-mixed"
         self.device_type = torch.device(device).type
-        self._stopped = threading.Event()
+        self._pool = ThreadPoolExecutor(threads, "block", torch.set_num_threads, (1,))
 
     def __call__(self, path: Path) -> Outcome:
         """What becomes of a file.
 
         Raises:
-            Stopped: `stop` was called meanwhile.
+            CancelledError: `stop` was called meanwhile.
         """
         try:
-            with torch.autocast(self.device_type, torch.bfloat16, enabled=self.half):
-                scores, starts_s = score_file(self.recogniser, path, self._go_on)
+            scores, starts_s = score_file(self.recogniser, path, self._each)
         except AudioError as error:
             return str(error)
         return FileScores(starts_s.numpy(), scores.cpu().numpy())
 
     def stop(self) -> None:
-        """Ends what is being scored, after the block that is in work."""
-        self._stopped.set()
+        """Ends what is being scored, after the blocks that are in work."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _go_on(self) -> None:
-        if self._stopped.is_set():
-            raise Stopped
+    def _each(self, score: Callable[[Block], Tensor], found: Iterable[Block]) -> Iterator[Tensor]:
+        def scored(block: Block) -> Tensor:
+            with torch.autocast(self.device_type, torch.bfloat16, enabled=self.half):
+                return score(block)
+
+        return self._pool.map(scored, found)

@@ -148,7 +148,8 @@ def write_report(
 
     Args:
         jobs: of the study.
-        questions: each with `ask`, and the entries `of` and `against`.
+        questions: each with `ask`, and the entries `of` and `against`; where the answer surprises,
+            `because`, what is known of its cause.
         introduction: what the numbers are of, in Markdown.
         docs: folder.
     """
@@ -191,8 +192,9 @@ def write_report(
     lines += ["", "## Questions", ""]
     for question in questions:
         said = answer(runs, species, question["of"], question["against"])
+        pair = f"`{question['of']}` against `{question['against']}`"
         lines += [
-            f"**{question['ask']}** `{question['of']}` against `{question['against']}`: {said}",
+            f"**{question['ask']}** {pair}: {said} {question.get('because', '')}".rstrip(),
             "",
         ]
     if len(choice := chosen(jobs)):
@@ -234,7 +236,7 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame, knowing_nothing: pd.DataFrame)
                 fontsize=7,
                 color="grey",
                 ha="right",
-                va="top",
+                va="bottom",
             )
         one.set_xlim(0.2 if metric == "lwlrap" else 0.45, 1.0)
         one.set_title(title)

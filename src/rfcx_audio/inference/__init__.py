@@ -1,5 +1,6 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
+from rfcx_audio.inference.artefact import Artefact, ArtefactError, read_artefact, save_artefact
 from rfcx_audio.inference.calibrate import (
     Calibration,
     Goal,
@@ -27,6 +28,8 @@ from rfcx_audio.inference.events import (
     hysteresis,
     window_cells,
 )
+from rfcx_audio.inference.export import ExportError, export_graph, open_graph, read_windows
+from rfcx_audio.inference.parts import PartError
 from rfcx_audio.inference.picture import draw_recording, save_picture
 from rfcx_audio.inference.prior import (
     prior_correction,
@@ -39,6 +42,7 @@ from rfcx_audio.inference.recogniser import (
     Recogniser,
     load_recogniser,
     read_checkpoint,
+    read_trained,
 )
 from rfcx_audio.inference.reliability import (
     calibration_error,
@@ -67,11 +71,15 @@ from rfcx_audio.inference.windows import Pool, SlidingWindows, moving_average, p
 __all__ = [
     "CONFIG_KEY",
     "EVENT_COLUMNS",
+    "Artefact",
+    "ArtefactError",
     "Calibration",
     "CheckpointError",
     "EnsembleError",
+    "ExportError",
     "Goal",
     "JoinedScores",
+    "PartError",
     "Pool",
     "Recogniser",
     "SlidingWindows",
@@ -85,6 +93,7 @@ __all__ = [
     "describe_events",
     "draw_recording",
     "draw_reliability",
+    "export_graph",
     "find_events",
     "fit_calibration",
     "fit_weights",
@@ -96,16 +105,21 @@ __all__ = [
     "known_log_loss",
     "load_recogniser",
     "moving_average",
+    "open_graph",
     "platt_curve",
     "pool_table",
     "pool_windows",
     "prior_correction",
     "prior_metadata",
     "raven_table",
+    "read_artefact",
     "read_checkpoint",
     "read_prior",
     "read_scores",
+    "read_trained",
+    "read_windows",
     "reliability_bins",
+    "save_artefact",
     "save_picture",
     "score_table",
     "species_columns",

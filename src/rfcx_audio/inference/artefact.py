@@ -1,4 +1,4 @@
-"""The artefact to share: a folder with the weights and a JSON file, which runs no code on loading."""
+"""The artefact to share: a folder of weights and JSON, which runs no code on loading."""
 
 from __future__ import annotations
 

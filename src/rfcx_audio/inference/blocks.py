@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -85,10 +86,41 @@ def cut_block(block: Block, frontend: LogMel, waveform: Tensor) -> Tensor:
 
 
 @torch.inference_mode()
+def score_block(recogniser: Recogniser, path: Path, block: Block) -> Tensor:
+    """The scores of a block's windows, not smoothed.
+
+    Args:
+        recogniser: on any device.
+        path: of the file that the block is of.
+        block: of `blocks`.
+
+    Returns:
+        (windows, species) in [0, 1].
+
+    Raises:
+        AudioError: that stretch of the file cannot be read.
+    """
+    reader, frontend, windows = recogniser.reader, recogniser.frontend, recogniser.windows
+    rate = reader.sample_rate
+    stretch = reader.read(path, block.first / rate, block.samples / rate)
+    waveform = torch.from_numpy(stretch).to(next(recogniser.parameters()).device)
+    heard = [
+        windows.probabilities(
+            recogniser.detector,
+            seen(cut_block(block, frontend, amplified(waveform, view)), view),
+        )
+        for view in recogniser.seen_as
+    ]
+    return torch.stack(heard).mean(0)
+
+
+@torch.inference_mode()
 def score_file(
-    recogniser: Recogniser, path: Path, before_block: Callable[[], None] = lambda: None
+    recogniser: Recogniser,
+    path: Path,
+    each: Callable[[Callable[[Block], Tensor], Iterable[Block]], Iterable[Tensor]] = map,
 ) -> tuple[Tensor, Tensor]:
-    """What `recogniser` says of a file, without ever holding more of it than a block.
+    """What `recogniser` says of a file, without ever holding more of it than some blocks.
 
     The blocks of a file are always the same, and so are its scores, to the last bit on the same
     device. They are those of the whole waveform up to rounding (1e-5); where the file is resampled,
@@ -97,7 +129,7 @@ def score_file(
     Args:
         recogniser: on any device.
         path: of an audio file.
-        before_block: called before each block; what it raises ends the scoring.
+        each: applies a function to the blocks, as `map` does one after the other.
 
     Returns:
         (windows, species) in [0, 1], and (windows,) starts in s.
@@ -105,26 +137,13 @@ def score_file(
     Raises:
         AudioError: the file cannot be read.
     """
-    reader, frontend, windows = recogniser.reader, recogniser.frontend, recogniser.windows
+    frontend, rate = recogniser.frontend, recogniser.reader.sample_rate
     info = probe(path)
     if info.num_samples > _UNKNOWN_LENGTH:
         raise AudioError("its header does not tell its length; decode it and encode it anew")
-    rate = reader.sample_rate
-    device = next(recogniser.parameters()).device
-    scores: list[Tensor] = []
-    starts: list[int] = []
-    for block in blocks(windows, frontend, math.ceil(info.num_samples * rate / info.sample_rate)):
-        before_block()
-        stretch = reader.read(path, block.first / rate, block.samples / rate)
-        waveform = torch.from_numpy(stretch).to(device)
-        heard = [
-            windows.probabilities(
-                recogniser.detector,
-                seen(cut_block(block, frontend, amplified(waveform, view)), view),
-            )
-            for view in recogniser.seen_as
-        ]
-        scores.append(torch.stack(heard).mean(0))
-        starts += block.starts
+    num_samples = math.ceil(info.num_samples * rate / info.sample_rate)
+    found = list(blocks(recogniser.windows, frontend, num_samples))
+    scores = torch.cat(list(each(partial(score_block, recogniser, path), found)))
+    starts = [start for block in found for start in block.starts]
     starts_s = torch.tensor(starts, dtype=torch.float64) * frontend.hop_length / rate
-    return moving_average(torch.cat(scores), windows.smooth), starts_s
+    return moving_average(scores, recogniser.windows.smooth), starts_s

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest import mock
 
@@ -18,7 +20,8 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
-from rfcx_audio.frontend import DftLogMel, LogMel
+from rfcx_audio.data import AudioError, probe
+from rfcx_audio.frontend import DftLogMel
 from rfcx_audio.inference.recogniser import Recogniser
 from rfcx_audio.model import ClassBandDetector
 
@@ -30,6 +33,8 @@ METADATA_FILE = "rfcx_audio.json"
 
 _ONNX_PACKAGES = ("onnx", "onnxscript", "onnxruntime")
 _INPUT, _OUTPUT = "waveform", "probabilities"
+_RECORDINGS = 12  # to compare on; a window of each fills five waveforms of two windows
+_log = logging.getLogger(__name__)
 
 
 class ExportError(ValueError):
@@ -54,25 +59,98 @@ class WaveformScorer(nn.Module):
         return self.detector(self.frontend(waveform)).clip.float().sigmoid()
 
 
-def shortest_waveform(frontend: LogMel, reduction: int) -> int:
-    """The least number of samples that a graph accepts.
+def export_graph(
+    recogniser: Recogniser,
+    path: Path,
+    metadata: Mapping[str, Any],
+    audio: np.ndarray,
+    tolerance: float = 1e-4,
+) -> pd.DataFrame:
+    """Writes a recogniser as one graph, and leaves it there only if it equals the library.
+
+    It computes the network's own probabilities: no test-time augmentation, and no calibration.
 
     Args:
-        frontend: of the graph.
-        reduction: by how much the detector shrinks the frames; two columns must be left, for torch
-            makes a graph for one or for any other number of them.
+        recogniser: on the CPU.
+        path: ends in `.onnx`, or in `.pt2` for `torch.export.load`; what is there goes.
+        metadata: plain JSON, into the properties of the ONNX model, or `METADATA_FILE`.
+        audio: (samples,) float32, see `parity`.
+        tolerance: the greatest difference of probabilities that is accepted.
+
+    Returns:
+        As `parity`, for the shortest waveforms, windows, and somewhat more than two windows.
+
+    Raises:
+        ExportError: a package is missing, no graph can be made of the recogniser, or what was
+            written differs from it; then there is no file.
     """
-    frames = 2 * reduction
+    write = {".onnx": _write_onnx, ".pt2": _write_torch}[path.suffix]
+    if path.suffix == ".onnx":
+        check_packages()
+    path.unlink(missing_ok=True)
+    program = trace(recogniser)
+    window = recogniser.reader.num_samples(recogniser.windows.duration_s)
+    library = WaveformScorer(recogniser.frontend, recogniser.detector)
+    with TemporaryDirectory(dir=path.parent) as folder:
+        draft = Path(folder) / path.name
+        write(program, draft, metadata)
+        lengths = (shortest_waveform(recogniser), window, 2 * window + 1)
+        table = parity(library, open_graph(draft), audio, lengths)
+        worst = table["difference"].to_numpy().max()
+        if not worst <= tolerance:  # nor what is no number
+            raise ExportError(
+                f"{path.name} differs from the library by {worst:.2g} on this audio, more than "
+                f"tolerance={tolerance:g}, and is not kept; choose format=artefact"
+            )
+        draft.replace(path)
+    return table
+
+
+def read_windows(recogniser: Recogniser, paths: Sequence[Path]) -> np.ndarray:
+    """Some windows of real audio to compare on, of up to 12 recordings.
+
+    Args:
+        recogniser: whose windows and sample rate count.
+        paths: of recordings; 12 are chosen evenly, those that cannot be read are left out.
+
+    Returns:
+        (samples,) float32, the beginnings of the recordings, one after the other.
+
+    Raises:
+        ExportError: none can be read.
+    """
+    places = np.linspace(0, len(paths) - 1, min(len(paths), _RECORDINGS), dtype=int)
+    share_s = recogniser.windows.duration_s * _RECORDINGS / len(places)
+    heard, reason = [], "there is none"
+    for path in (paths[place] for place in places):
+        try:
+            length_s = min(share_s, probe(path).duration_s)
+            heard.append(recogniser.reader.read(path, duration_s=length_s))
+        except AudioError as error:
+            reason = f"{path}: {error}"
+            _log.warning("left out: %s", reason)
+    if not heard:
+        raise ExportError(f"no recording can be read to compare on; {reason}")
+    return np.concatenate(heard)
+
+
+def shortest_waveform(recogniser: Recogniser) -> int:
+    """The least number of samples that a graph accepts.
+
+    It leaves two columns of features: torch makes a graph for one, or for any other number.
+    """
+    frontend, reduction = recogniser.frontend, int(getattr(recogniser.detector, "reduction", 1))
+    hops = (2 * reduction - 1) * frontend.hop_length
     if frontend.center:
-        return max((frames - 1) * frontend.hop_length, frontend.n_fft // 2 + 1)
-    return (frames - 1) * frontend.hop_length + frontend.n_fft
+        return max(hops, frontend.n_fft // 2 + 1)
+    return hops + frontend.n_fft
 
 
 def trace(recogniser: Recogniser) -> ExportedProgram:
     """The graph of a recogniser, for batches and lengths of any size.
 
     Args:
-        recogniser: on the CPU; its views and its windows' overlap play no part.
+        recogniser: on the CPU.
 
     Raises:
         ExportError: its window is too short, or torch cannot make one graph of it.
@@ -84,8 +162,8 @@ def trace(recogniser: Recogniser) -> ExportedProgram:
             "as its classes have places in a waveform and pictures in a batch, which no graph for "
             "any length can hold; choose format=artefact, or export another model"
         )
-    shortest = shortest_waveform(frontend, int(getattr(detector, "reduction", 1)))
-    window = round(recogniser.windows.duration_s * frontend.sample_rate)
+    shortest = shortest_waveform(recogniser)
+    window = recogniser.reader.num_samples(recogniser.windows.duration_s)
     if window < shortest:
         raise ExportError(
             f"the windows of {recogniser.windows.duration_s:g} s are too short for a graph: this "
@@ -98,49 +176,15 @@ def trace(recogniser: Recogniser) -> ExportedProgram:
     example = torch.zeros(2, window)
     try:
         with torch.no_grad(), _sizes_left_open():
-            return torch.export.export(scorer, (example,), dynamic_shapes=shapes)
+            return torch.export.export(
+                scorer,
+                (example,),
+                dynamic_shapes=shapes,
+                # What torch cannot prove of all lengths, it asks of each: that 1 % n is 1, say.
+                prefer_deferred_runtime_asserts_over_guards=True,
+            )
     except RuntimeError as error:
         raise ExportError(f"torch.export cannot make a graph of this model: {error}") from error
-
-
-def export_torch(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
-    """Writes a graph for `torch.export.load`.
-
-    Args:
-        program: of `trace`.
-        path: ends in `.pt2`.
-        metadata: plain JSON; see `METADATA_FILE`.
-    """
-    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(dict(metadata))})
-
-
-def export_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
-    """Writes a graph for ONNX Runtime and others, in one file.
-
-    Args:
-        program: of `trace`.
-        path: ends in `.onnx`.
-        metadata: plain JSON; each value becomes a metadata property, in JSON.
-
-    Raises:
-        ExportError: the optional packages are missing, or the model holds what ONNX cannot.
-    """
-    check_packages()
-    with warnings.catch_warnings():
-        # torch copies its own objects in a way that it calls outdated.
-        warnings.filterwarnings("ignore", r".*treespec, LeafSpec", FutureWarning)
-        try:
-            graph = torch.onnx.export(
-                program, input_names=[_INPUT], output_names=[_OUTPUT], verbose=False
-            )
-        except RuntimeError as error:
-            raise ExportError(f"this model cannot be said in ONNX: {error}") from error
-    if graph is None:
-        raise ExportError("this torch gives no ONNX program; install torch 2.11 or newer")
-    graph.model.metadata_props.update(
-        {name: json.dumps(value) for name, value in metadata.items()}
-    )
-    graph.save(path, external_data=False)
 
 
 def check_packages() -> None:
@@ -193,13 +237,19 @@ def parity(
         `batch`, `samples`, `difference`: the largest of probabilities.
 
     Raises:
-        ExportError: the exported one gives other shapes, or fails.
+        ExportError: the exported one gives other shapes, or its own checks fail.
     """
     rows = []
     for samples in lengths:
         for batch in batches:
             waveform = torch.from_numpy(np.resize(audio, (batch, samples)))
-            expected, found = library(waveform), exported(waveform)
+            expected = library(waveform)
+            try:
+                found = exported(waveform)
+            except RuntimeError as error:
+                raise ExportError(
+                    f"the exported file fails on waveforms {(batch, samples)}: {error}"
+                ) from error
             if found.shape != expected.shape:
                 raise ExportError(
                     f"the exported file turns waveforms {(batch, samples)} into "
@@ -207,6 +257,31 @@ def parity(
                 )
             rows.append((batch, samples, float((found - expected).abs().max())))
     return pd.DataFrame(rows, columns=pd.Index(["batch", "samples", "difference"]))
+
+
+def _write_torch(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
+    torch.export.save(program, path, extra_files={METADATA_FILE: json.dumps(dict(metadata))})
+
+
+def _write_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, Any]) -> None:
+    """Each value of the metadata becomes a property, in JSON.
+
+    Raises:
+        ExportError: the model holds what ONNX cannot.
+    """
+    with warnings.catch_warnings():
+        # torch copies its own objects in a way that it calls outdated.
+        warnings.filterwarnings("ignore", r".*treespec, LeafSpec", FutureWarning)
+        try:
+            graph = torch.onnx.export(
+                program, input_names=[_INPUT], output_names=[_OUTPUT], verbose=False
+            )
+        except RuntimeError as error:
+            raise ExportError(f"this model cannot be said in ONNX: {error}") from error
+    if graph is None:
+        raise ExportError("this torch gives no ONNX program; install torch 2.11 or newer")
+    graph.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})
+    graph.save(path, external_data=False)
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
+from textwrap import shorten
 from typing import Any
 
 import torch
@@ -14,15 +15,27 @@ from torch import Tensor, nn
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.artefact import Artefact, file_hash, read_artefact
+from rfcx_audio.inference.calibrate import Calibration
 from rfcx_audio.inference.parts import build_part
 from rfcx_audio.inference.table import species_columns
 from rfcx_audio.inference.tta import View, amplified, seen, unseen, views
 from rfcx_audio.inference.windows import SlidingWindows
 
+# What torch meets in broken files, before it can say that they are broken.
+_BROKEN = (
+    RuntimeError,
+    UnpicklingError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
 CONFIG_KEY = "rfcx_audio_config"
 """Where a checkpoint keeps the text of the configuration it was trained with."""
 
 _MODEL_PREFIX = "model."
+_REASON_LENGTH = 600  # torch names every weight that is missing
 
 
 class CheckpointError(ValueError):
@@ -41,6 +54,8 @@ class Recogniser(nn.Module):
         seen_as: in how many ways each window is heard, see `views`; the mean of the probabilities
             counts.
         checkpoint_hash: SHA-256 of the file that the weights come from; empty if from none.
+        calibration: what the scores of windows (not of frames) go through in the end; None leaves
+            them as they are.
     """
 
     def __init__(
@@ -52,6 +67,7 @@ class Recogniser(nn.Module):
         num_species: int,
         seen_as: Sequence[View] = (View(),),
         checkpoint_hash: str = "",
+        calibration: Calibration | None = None,
     ) -> None:
         super().__init__()
         self.reader = reader
@@ -61,6 +77,7 @@ class Recogniser(nn.Module):
         self.num_species = num_species
         self.seen_as = tuple(seen_as)
         self.checkpoint_hash = checkpoint_hash
+        self.calibration = calibration
 
     @torch.inference_mode()
     def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,7 +90,8 @@ class Recogniser(nn.Module):
             (windows, species) in [0, 1], and (windows,) starts in s.
         """
         heard = [self._window_scores(waveform, view) for view in self.seen_as]
-        return torch.stack([scores for scores, _ in heard]).mean(0), heard[0][1]
+        scores = torch.stack([scores for scores, _ in heard]).mean(0)
+        return scores if self.calibration is None else self.calibration(scores), heard[0][1]
 
     @torch.inference_mode()
     def frames(self, waveform: Tensor) -> tuple[Tensor, Tensor, float]:
@@ -91,6 +109,7 @@ class Recogniser(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """Everything that scores depend on beside the recordings, as JSON can hold it."""
+        calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
         return {
             "checkpoint_sha256": self.checkpoint_hash,
             "sample_rate": self.reader.sample_rate,
@@ -99,6 +118,7 @@ class Recogniser(nn.Module):
             **vars(self.windows),
             "tta": len(self.seen_as),
             "views": [view._asdict() for view in self.seen_as],
+            **calibrated,
         }
 
     def _window_scores(self, waveform: Tensor, view: View) -> tuple[Tensor, Tensor]:
@@ -146,11 +166,15 @@ def load_recogniser(
     trained = read_trained(checkpoint)
     wanted = {"overlap": overlap, "pool": pool, "smooth": smooth}
     changes = {key: value for key, value in wanted.items() if value is not None}
+    told = trained.calibration
     detector = build_part(trained.model, nn.Module)
     try:
         detector.load_state_dict(dict(trained.weights))
     except RuntimeError as error:
-        raise CheckpointError(f"{checkpoint} does not fit its own configuration: {error}") from None
+        reason = shorten(str(error), _REASON_LENGTH, placeholder=" …")
+        raise CheckpointError(
+            f"{checkpoint} does not fit its own configuration: {reason}"
+        ) from None
     recogniser = Recogniser(
         reader=build_part(trained.reader, AudioReader),
         frontend=build_part(trained.frontend, LogMel),
@@ -159,6 +183,7 @@ def load_recogniser(
         num_species=len(trained.species),
         seen_as=views(tta, flip=flip),
         checkpoint_hash=trained.checkpoint_sha256,
+        calibration=None if told is None else Calibration.from_dict(told),
     )
     return recogniser.eval()
 
@@ -222,8 +247,12 @@ def read_checkpoint(path: str | Path) -> dict[str, Any]:
         )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
-    except (RuntimeError, UnpicklingError, EOFError, ValueError, KeyError) as error:
-        raise CheckpointError(f"{path} is no readable checkpoint: {error}") from None
+    except _BROKEN as error:
+        # torch's own words recommend to load it all the same.
+        raise CheckpointError(
+            f"{path} is no readable checkpoint ({type(error).__name__}): it is broken, or holds "
+            "more than tensors and plain values, which could run code and is not loaded"
+        ) from None
     if not isinstance(content, dict) or CONFIG_KEY not in content:
         raise CheckpointError(f"{path} carries no configuration of rfcx_audio; train it with it")
     return content

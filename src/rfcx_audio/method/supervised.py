@@ -16,7 +16,6 @@ from torchmetrics import Metric, MetricCollection
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch
 from rfcx_audio.inference import SlidingWindows, pool_windows
 from rfcx_audio.loss import Ramp, Reduction, reduce_cells
-from rfcx_audio.method.processes import average_statistics, leave_buffers, num_processes
 
 
 class Supervised(pl.LightningModule):
@@ -29,8 +28,8 @@ class Supervised(pl.LightningModule):
     `test/*` are metrics over recordings whose truth is complete.
 
     Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
-    its metrics. Batch normalisation is the exception: each process normalises with the statistics
-    of its own batch, and their running ones are averaged before every validation.
+    its metrics. Batch normalisation is the exception, unless `trainer.sync_batchnorm` is set: each
+    process normalises with the statistics of its own batch, and the first one's are kept.
 
     Args:
         model: (batch, channels, mels, frames) -> `Logits`.
@@ -81,10 +80,6 @@ class Supervised(pl.LightningModule):
         """(batch, channels, mels, frames) -> what the model says."""
         return self.model(spectrogram)
 
-    def on_fit_start(self) -> None:
-        """Lets the processes validate different numbers of recordings."""
-        leave_buffers(self.trainer.strategy.model)
-
     def on_train_batch_start(self, batch: SpectrogramBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Tells the loss's schedules how much of the training is done."""
         for part in self.loss.modules():
@@ -111,7 +106,7 @@ class Supervised(pl.LightningModule):
         Args:
             networks: how many losses a step has.
         """
-        if num_processes() == 1:
+        if _num_processes() == 1:
             return None
         none = torch.zeros(0, 0, device=self.device)
         values = [self.reduced(CellLoss(none, none), Labels(none, none)) for _ in range(networks)]
@@ -121,7 +116,7 @@ class Supervised(pl.LightningModule):
 
     def reduced(self, cells: CellLoss, labels: Labels) -> Tensor:
         """One number for the cells; its mean over the processes is that of all their batches."""
-        return reduce_cells(cells, labels, self.reduction, num_processes())
+        return reduce_cells(cells, labels, self.reduction, _num_processes())
 
     def log_loss(self, value: Tensor, batch_size: int) -> None:
         """Logs `train/loss`, the same in all processes."""
@@ -144,14 +139,6 @@ class Supervised(pl.LightningModule):
         """Moves the teacher after the student."""
         if self.teacher is not None:
             self.teacher.update_parameters(self.model)
-
-    def on_validation_start(self) -> None:
-        """Makes one model of what the processes have trained."""
-        average_statistics(self)
-
-    def on_train_epoch_end(self) -> None:
-        """The same for checkpoints of epochs without a validation."""
-        average_statistics(self)
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Scores a recording against what rows say of its windows."""
@@ -197,3 +184,9 @@ class Supervised(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def _num_processes() -> int:
+    """Processes that train together; 1 where there is only this one."""
+    group = torch.distributed
+    return group.get_world_size() if group.is_available() and group.is_initialized() else 1
