@@ -59,7 +59,7 @@ class StepTimes(pl.Callback):
         self.ends: list[float] = []
         self.batch: SpectrogramBatch | None = None
 
-    def on_train_batch_end(self, *arguments: Any, **_: Any) -> None:  # noqa: ANN401
+    def on_train_batch_end(self, *arguments: Any, **_: Any) -> None:
         """Keeps the time."""
         synchronize()
         self.ends.append(perf_counter())
