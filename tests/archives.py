@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -18,9 +19,9 @@ import numpy as np
 import soundfile
 import torch
 
+from rfcx_audio.archive import Outcome
+from rfcx_audio.archive.local import ProcessScorer
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.experiment.archive_local import ProcessScorer
-from rfcx_audio.experiment.scoring import Outcome
 from rfcx_audio.inference import CONFIG_KEY, Recogniser, load_recogniser
 from rfcx_audio.predict import main
 
@@ -79,6 +80,12 @@ def predict(*words: str) -> None:
     """`python -m rfcx_audio.predict`."""
     sys.argv = ["predict", *words]
     main()
+
+
+def predict_with_ctrl_c(*words: str) -> None:
+    """The same, which heeds Ctrl-C also where the tests, run in the background, do not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    predict(*words)
 
 
 def predict_with_ray(*words: str) -> None:

@@ -11,13 +11,16 @@ import pytest
 import torch
 from scipy.special import expit, logit
 
-from rfcx_audio.calibrate import goal_of, known_of, read_raw, write_calibrated
+from rfcx_audio.batch import Labels
+from rfcx_audio.calibrate import goal_of, read_raw, write_calibrated
 from rfcx_audio.config import load_config
 from rfcx_audio.inference import (
     Calibration,
     Goal,
+    JoinedScores,
     fit_calibration,
     prior_correction,
+    read_known,
     read_scores,
     score_table,
     write_scores,
@@ -59,13 +62,17 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def known_of(joined: JoinedScores, truth: Path) -> Labels:
+    return read_known(truth, joined.keys, len(joined.species), 0.5)
+
+
 def test_rows_and_complete_truth_label_the_windows_they_speak_of(folder: Path) -> None:
     joined, _ = read_raw(str(folder / "oof.parquet"))
-    partial = known_of(joined, folder, 0.5)
+    partial = known_of(joined, folder)
     assert partial.known.sum() == 600
     calls = pd.read_csv(folder / "train_tp.csv")
     assert partial.target.sum() == len(calls)
-    complete = known_of(joined, folder / "train_tp.csv", 0.5)
+    complete = known_of(joined, folder / "train_tp.csv")
     assert complete.known.all()
     assert torch.equal(complete.target, partial.target)
     first = calls.iloc[0]
@@ -86,7 +93,7 @@ def test_calibrated_scores_say_how_and_a_prior_is_off_by_default_and_test_inform
     folder: Path,
 ) -> None:
     joined, made_with = read_raw(str(folder / "oof.parquet"))
-    calibration = fit_calibration(joined.scores[0], known_of(joined, folder, 0.5), "isotonic")
+    calibration = fit_calibration(joined.scores[0], known_of(joined, folder), "isotonic")
     words = [f"scores={folder}/oof.parquet", f"truth={folder}", f"apply={folder}/new.parquet"]
 
     def written(*more: str) -> tuple[torch.Tensor, dict]:

@@ -16,8 +16,7 @@ import torch
 
 from quick import SECONDS, words
 from rfcx_audio.config import build, load_config
-from rfcx_audio.data import CropRecipe
-from rfcx_audio.data.dataset import CropSampler
+from rfcx_audio.data import CropRecipe, CropSampler
 from rfcx_audio.experiment import crossval
 from rfcx_audio.inference import read_checkpoint
 from together import run

@@ -14,7 +14,7 @@ from rfcx_audio.config import load_config
 from rfcx_audio.data import Recordings, TableFolder
 from rfcx_audio.detect import check_recordings, recordings_of, scores_of, species_of
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import score_table, write_scores
+from rfcx_audio.inference import read_scores, score_table, write_scores
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -93,8 +93,8 @@ def test_what_is_not_given_is_told(tmp_path: Path) -> None:
         ([], "give either scores"),
         (["scores=a", "checkpoint=b"], "give either scores"),
         (["checkpoint=b"], "needs recordings="),
-        (["scores=a", f"recordings={tmp_path}"], "holds no audio file"),
-        (["scores=a", f"recordings={tmp_path}/x.wav"], "the file does not exist"),
+        (["scores=a", f"recordings={tmp_path}"], "no folder with any"),
+        (["scores=a", f"recordings={tmp_path}/x.wav"], "is no audio file"),
     ]:
         with pytest.raises(ValueError, match=told):
             recordings_of(load_config("detect", given))
@@ -107,6 +107,18 @@ def test_scores_of_other_recordings_are_refused(scores: Path, tmp_path: Path) ->
     with pytest.raises(ValueError, match=r"1 recording.* the first is 'b'"):
         check_recordings(table, recordings)
     check_recordings(table, Recordings.scan(tmp_path / "audio"))
+
+
+def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "audio").rename(tmp_path / "site" / "day")
+    table = read_scores(scores)[0]
+    table["recording_id"] = "day/" + table["recording_id"]
+    write_scores(table, scores, {})
+    done = run(tmp_path, f"scores={scores}", f"recordings={tmp_path}/site")
+    assert done.returncode == 0, done.stderr
+    events = pd.read_csv(tmp_path / "out" / "events.csv")
+    assert set(events["recording_id"]) == {"day/a", "day/b"}
 
 
 def test_species_without_labels_are_those_of_rfcx(labels: Path) -> None:

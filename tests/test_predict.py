@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +19,7 @@ from archives import (
     beside,
     predict,
     predict_and_weigh,
+    predict_with_ctrl_c,
     write_checkpoint,
     write_recordings,
 )
@@ -168,14 +170,17 @@ def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: P
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
-    out = archive / "interrupted"
-    process = beside(predict, *archive_words(archive, out))
-    while outcomes(out) < 5:
-        assert process.is_alive()
-        time.sleep(0.002)
-    assert process.pid is not None
-    os.kill(process.pid, signal.SIGINT)
-    process.join()
+    for attempt in range(5):  # again, should the command have been the faster
+        out = archive / f"interrupted_{attempt}"
+        process = beside(predict_with_ctrl_c, *archive_words(archive, out, threads=1))
+        while outcomes(out) < 5 and process.is_alive():
+            time.sleep(0.002)
+        assert process.pid is not None
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+        process.join()
+        if process.exitcode != 0:
+            break
     assert process.exitcode == 130
     assert 5 <= outcomes(out) < 50
     assert not (out / "scores.parquet").exists()

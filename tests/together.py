@@ -95,6 +95,7 @@ def methods() -> Iterator[tuple[str, Supervised]]:
         yield reduction, Supervised(OneLayer(False), reduction=reduction, **settings)
     torch.manual_seed(0)
     yield "teacher", Supervised(OneLayer(False), ema_decay=0.5, **settings)
+    torch.manual_seed(0)
     peers = Peers(OneLayer(False), OneLayer(False))
     # With tau = 0 there is no selection, which each process would make from its own batch.
     yield "co_teaching", CoTeaching(peers, tau=0.0, **settings)

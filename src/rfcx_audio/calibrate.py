@@ -14,7 +14,6 @@ from rich.console import Console
 from rfcx_audio.batch import Labels
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import read_rfcx
 from rfcx_audio.inference import (
     Calibration,
     Goal,
@@ -25,9 +24,9 @@ from rfcx_audio.inference import (
     draw_reliability,
     fit_calibration,
     join_scores,
-    known_cells,
     prior_correction,
     prior_metadata,
+    read_known,
     read_prior,
     read_scores,
     save_picture,
@@ -48,16 +47,6 @@ def read_raw(path: str) -> tuple[JoinedScores, dict[str, Any]]:
     if "calibration" in made_with:
         raise ValueError(f"{path} is calibrated already; give the scores that it was made from")
     return join_scores({path: table}), made_with
-
-
-def known_of(joined: JoinedScores, truth: Path, min_overlap: float) -> Labels:
-    """What a folder of TP and FP rows, or a table of every call, says of the windows."""
-    num_species, complete = len(joined.species), not truth.is_dir()
-    if complete:
-        rows = pd.read_csv(truth, dtype={"recording_id": str}).assign(present=True, weight=1.0)
-    else:
-        rows = read_rfcx(truth, num_species)
-    return known_cells(joined.keys, num_species, rows, min_overlap, complete)
 
 
 def goal_of(config: DictConfig) -> Goal:
@@ -99,7 +88,7 @@ def main(config: DictConfig) -> None:
     goal, folder = goal_of(config), Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     joined, made_with = read_raw(config.scores)
-    labels = known_of(joined, Path(config.truth), config.min_overlap)
+    labels = read_known(Path(config.truth), joined.keys, len(joined.species), config.min_overlap)
     told = labels.known.amax(1) > 0  # (windows,)
     scores, labels = joined.scores[0][told], Labels(labels.target[told], labels.known[told])
     recordings = joined.keys["recording_id"][told.numpy()].tolist()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
+from rfcx_audio.archive import list_recordings
 from rfcx_audio.batch import Failure
 from rfcx_audio.config import DictConfig, entry_point
 from rfcx_audio.data import Recordings, TableFolder, inside
@@ -65,11 +66,13 @@ def recordings_of(config: DictConfig) -> Recordings:
         raise ValueError("give either scores=… or checkpoint=… recordings=…")
     if config.recordings is None:
         if config.checkpoint is not None:
-            raise ValueError("checkpoint=… needs recordings=…, a folder of audio files or one file")
+            raise ValueError(
+                "checkpoint=… needs recordings=…, a folder, pattern or list of audio files"
+            )
         return Recordings({}, {}, {})
-    recordings = Recordings.scan(Path(config.recordings))
+    recordings = Recordings.probe(list_recordings(config.recordings))
     if not recordings.infos:
-        reason = next(iter(recordings.failures.values()), "it holds no audio file")
+        reason = next(iter(recordings.failures.values()))
         raise ValueError(f"recordings={config.recordings} cannot be used: {reason}")
     return recordings
 

@@ -12,10 +12,9 @@ import pandas as pd
 from rich.console import Console
 from torch import Tensor
 
+from rfcx_audio.archive import list_recordings, score_archive
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.data import read_rfcx
-from rfcx_audio.experiment import list_recordings, score_archive
 from rfcx_audio.inference import (
     EnsembleError,
     combine,
@@ -23,9 +22,9 @@ from rfcx_audio.inference import (
     fit_weights,
     given_weights,
     join_scores,
-    known_cells,
     load_recogniser,
     pool_table,
+    read_known,
     read_scores,
     submission,
     write_scores,
@@ -99,14 +98,7 @@ def weights_of(config: DictConfig) -> Tensor:
     tables, metadata = read_members(config.out_of_fold)
     common_settings(metadata, config.mixed_frontends)
     joined = join_scores(tables)
-    place, num_species = Path(config.truth), len(joined.species)
-    if place.is_dir():
-        rows = read_rfcx(place, num_species)
-    else:
-        rows = pd.read_csv(place, dtype={"recording_id": str}).assign(present=True, weight=1.0)
-    labels = known_cells(
-        joined.keys, num_species, rows, config.min_overlap, complete=not place.is_dir()
-    )
+    labels = read_known(Path(config.truth), joined.keys, len(joined.species), config.min_overlap)
     return fit_weights(joined.scores, labels, config.how)
 
 

@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
+from rfcx_audio.archive import list_recordings
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, entry_point
 from rfcx_audio.data import read_species
-from rfcx_audio.experiment import list_recordings
 from rfcx_audio.inference import (
     Artefact,
     ExportError,

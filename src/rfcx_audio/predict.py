@@ -6,8 +6,8 @@ import logging
 from functools import partial
 from pathlib import Path
 
+from rfcx_audio.archive import Archive, list_recordings, score_archive, write_atomically
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.experiment import Archive, list_recordings, score_archive, write_atomically
 from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser, save_picture
 
 _log = logging.getLogger(__name__)

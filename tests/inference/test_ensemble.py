@@ -15,7 +15,6 @@ from rfcx_audio.inference import (
     fit_weights,
     given_weights,
     join_scores,
-    known_cells,
     score_table,
 )
 from rfcx_audio.metric import masked_log_loss
@@ -199,27 +198,6 @@ def test_what_cannot_be_fitted_is_said(told: tuple[torch.Tensor, Labels]) -> Non
         fit_weights(scores, labels, "rank")
     with pytest.raises(EnsembleError, match=r"0 present and .* fitting weights needs both"):
         fit_weights(scores, Labels(labels.target * 0, labels.known))
-
-
-def rows(*calls: tuple[str, int, bool, float, float]) -> pd.DataFrame:
-    columns = pd.Index(["recording_id", "species_id", "present", "t_min", "t_max"])
-    return pd.DataFrame(calls, columns=columns).assign(
-        weight=1.0, songtype_id=1, f_min=100.0, f_max=200.0
-    )
-
-
-def test_rows_speak_of_the_windows_that_hold_them() -> None:
-    keys = join_scores({"a": table(0)}).keys  # of each recording: 0-6, 3-9, 5.5-11.5 s
-    said = rows(("r1", 2, True, 1.0, 2.0), ("r1", 3, False, 4.0, 5.0), ("r3", 0, True, 9.5, 11.0))
-    labels = known_cells(keys, 12, said, 0.5, complete=False)
-    known = {(3, 2), (3, 3), (4, 3), (11, 0)}
-    assert {tuple(place) for place in labels.known.nonzero().tolist()} == known
-    assert {tuple(place) for place in labels.target.nonzero().tolist()} == {(3, 2), (11, 0)}
-    complete = known_cells(keys, 12, said[said["present"]], 0.5, complete=True)
-    assert complete.known.all()
-    assert torch.equal(complete.target, labels.target)
-    with pytest.raises(EnsembleError, match="t_max"):
-        known_cells(keys, 12, said.drop(columns="t_max"), 0.5, complete=False)
 
 
 def test_settings_that_tables_share_are_kept_and_others_refused() -> None:

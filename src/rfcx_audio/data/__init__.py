@@ -3,21 +3,15 @@
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, find_recordings, probe
 from rfcx_audio.data.cache import CachedReader
+from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule, known_share
-from rfcx_audio.data.dataset import (
-    CropDataset,
-    CropRecipe,
-    CropSampler,
-    Draw,
-    FileDataset,
-    RecordingDataset,
-    collate_crops,
-)
 from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
+from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
 from rfcx_audio.data.species_numbers import number_species, read_species, write_species

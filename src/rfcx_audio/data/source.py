@@ -31,8 +31,12 @@ class Recordings:
 
     @classmethod
     def scan(cls, folder: Path) -> Recordings:
-        """Reads the header of every audio file of a folder, or of one file."""
-        paths = find_recordings(folder) if folder.is_dir() else {folder.stem: folder}
+        """Reads the header of every audio file that lies in a folder, or of one file."""
+        return cls.probe(find_recordings(folder) if folder.is_dir() else {folder.stem: folder})
+
+    @classmethod
+    def probe(cls, paths: dict[str, Path]) -> Recordings:
+        """Reads the header of every audio file; those that cannot be read are `failures`."""
         infos, failures = {}, {}
         for name, path in paths.items():
             try:

@@ -1,10 +1,5 @@
 """Whole experiments: one run, runs that build on each other, comparisons of runs."""
 
-from rfcx_audio.experiment.archive import Archive, ArchiveError, write_atomically
-from rfcx_audio.experiment.archive_list import list_recordings
-from rfcx_audio.experiment.archive_local import LocalEngine
-from rfcx_audio.experiment.archive_ray import RayEngine
-from rfcx_audio.experiment.archive_work import score_archive
 from rfcx_audio.experiment.folds import crossval, with_spread
 from rfcx_audio.experiment.rounds import relabel, take_back
 from rfcx_audio.experiment.run import train_run
@@ -13,26 +8,19 @@ from rfcx_audio.experiment.study import Entry, Job, jobs_of, run_jobs
 from rfcx_audio.experiment.study_report import answer, collect, summarise, write_report
 
 __all__ = [
-    "Archive",
-    "ArchiveError",
     "Entry",
     "Job",
-    "LocalEngine",
-    "RayEngine",
     "Scored",
     "answer",
     "collect",
     "crossval",
     "jobs_of",
-    "list_recordings",
     "relabel",
     "run_jobs",
-    "score_archive",
     "score_recordings",
     "summarise",
     "take_back",
     "train_run",
     "with_spread",
-    "write_atomically",
     "write_report",
 ]

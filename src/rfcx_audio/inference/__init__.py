@@ -1,16 +1,8 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
 from rfcx_audio.inference.artefact import Artefact, ArtefactError, read_artefact, save_artefact
-from rfcx_audio.inference.calibrate import (
-    Calibration,
-    Goal,
-    best_threshold,
-    cross_fitted,
-    fit_calibration,
-    isotonic_curve,
-    platt_curve,
-    thresholds,
-)
+from rfcx_audio.inference.calibrate import Calibration, cross_fitted, fit_calibration
+from rfcx_audio.inference.curves import isotonic_curve, platt_curve
 from rfcx_audio.inference.ensemble import (
     EnsembleError,
     JoinedScores,
@@ -19,7 +11,6 @@ from rfcx_audio.inference.ensemble import (
     fit_weights,
     given_weights,
     join_scores,
-    known_cells,
 )
 from rfcx_audio.inference.events import (
     EVENT_COLUMNS,
@@ -28,7 +19,10 @@ from rfcx_audio.inference.events import (
     hysteresis,
     window_cells,
 )
-from rfcx_audio.inference.export import ExportError, export_graph, open_graph, read_windows
+from rfcx_audio.inference.export import export_graph, open_graph
+from rfcx_audio.inference.graph import ExportError
+from rfcx_audio.inference.known import known_cells, read_known
+from rfcx_audio.inference.parity import read_windows
 from rfcx_audio.inference.parts import PartError
 from rfcx_audio.inference.picture import draw_recording, save_picture
 from rfcx_audio.inference.prior import (
@@ -65,6 +59,7 @@ from rfcx_audio.inference.table import (
     submission,
     write_scores,
 )
+from rfcx_audio.inference.threshold import Goal, best_threshold, thresholds
 from rfcx_audio.inference.tta import View, views
 from rfcx_audio.inference.windows import Pool, SlidingWindows, moving_average, pool_windows
 
@@ -114,6 +109,7 @@ __all__ = [
     "raven_table",
     "read_artefact",
     "read_checkpoint",
+    "read_known",
     "read_prior",
     "read_scores",
     "read_trained",

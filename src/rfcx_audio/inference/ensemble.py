@@ -12,13 +12,9 @@ from scipy.stats import rankdata
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import label_windows, rows_of
-from rfcx_audio.data.annotations import RFCX_COLUMNS
-from rfcx_audio.data.labels import true_windows
-from rfcx_audio.inference.table import species_columns
+from rfcx_audio.inference.table import KEY, species_columns
 
 How = Literal["mean", "rank", "geometric"]
-KEY = ["recording_id", "t_min", "t_max"]
 WINDOW_SETTINGS = ("duration_s", "overlap", "pool", "smooth")
 
 _SHOWN = 3
@@ -166,46 +162,6 @@ def given_weights(weights: Sequence[float] | None, members: int) -> Tensor:
             f"weights = {weights}: expected {members} numbers of at least 0, one a table, not all 0"
         )
     return found / found.sum()
-
-
-def known_cells(
-    keys: pd.DataFrame, num_species: int, rows: pd.DataFrame, min_overlap: float, complete: bool
-) -> Labels:
-    """What rows say of windows.
-
-    Args:
-        keys: `recording_id`, `t_min`, `t_max` (s) of the windows.
-        num_species: width of the labels.
-        rows: as `read_rfcx` returns them.
-        min_overlap: see `label_windows`.
-        complete: whether the rows are all calls of these recordings, so that every other species
-            is absent.
-
-    Returns:
-        Labels, each (windows, species).
-
-    Raises:
-        EnsembleError: a column of the rows is missing.
-    """
-    lacking = [column for column in RFCX_COLUMNS if column not in rows]
-    if lacking:
-        raise EnsembleError(
-            f"the truth lacks the column(s) {', '.join(lacking)}, which tell the windows of a call"
-        )
-    label = true_windows if complete else label_windows
-    by_recording = {str(name): part for name, part in rows.groupby("recording_id")}
-    labels = Labels(*torch.zeros(2, len(keys), num_species))
-    for name, places in keys.groupby("recording_id").indices.items():
-        if str(name) not in by_recording and not complete:
-            continue
-        told = rows_of(by_recording.get(str(name), rows.iloc[:0]))
-        windows = keys.iloc[places]
-        starts_s = torch.tensor(windows["t_min"].to_numpy(copy=True))
-        duration_s = float((windows["t_max"] - windows["t_min"]).iloc[0])
-        found = label(told, starts_s, duration_s, num_species, min_overlap)
-        for whole, part in zip(labels, found, strict=True):
-            whole[torch.from_numpy(places)] = part
-    return labels
 
 
 def common_settings(

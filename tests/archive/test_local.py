@@ -19,9 +19,8 @@ from archives import (
     write_checkpoint,
     write_recordings,
 )
-from rfcx_audio.experiment import LocalEngine, score_archive
-from rfcx_audio.experiment.archive_local import ProcessScorer, scored
-from rfcx_audio.experiment.scoring import FileScores, Outcome
+from rfcx_audio.archive import FileScores, LocalEngine, Outcome, score_archive
+from rfcx_audio.archive.local import ProcessScorer, scored
 
 PATHS = {f"{number:02}": Path(f"{number:02}.wav") for number in range(20)}
 

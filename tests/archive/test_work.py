@@ -8,9 +8,17 @@ import numpy as np
 import pytest
 
 from archives import loader, write_checkpoint, write_recordings
-from rfcx_audio.experiment import ArchiveError, LocalEngine, archive_work, score_archive
-from rfcx_audio.experiment.archive_work import progress_line
-from rfcx_audio.experiment.scoring import FileScorer, FileScores, Outcome, score_recordings
+from rfcx_audio.archive import (
+    ArchiveError,
+    FileScorer,
+    FileScores,
+    LocalEngine,
+    Outcome,
+    score_archive,
+    work,
+)
+from rfcx_audio.archive.work import progress_line
+from rfcx_audio.experiment import score_recordings
 
 
 class Halts:
@@ -65,10 +73,10 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO")
-    with archive_work.progress(10, 4, 1) as advance:
+    with work.progress(10, 4, 1) as advance:
         advance(True)
         assert not caplog.messages
-        monkeypatch.setattr(archive_work, "_LINE_EVERY_S", 0.0)
+        monkeypatch.setattr(work, "_LINE_EVERY_S", 0.0)
         advance(False)
     (line,) = caplog.messages
     assert line.startswith("8 of 10 recordings, 2 unreadable, ")

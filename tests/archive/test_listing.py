@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rfcx_audio.experiment.archive_list import list_recordings
+from rfcx_audio.archive.listing import list_recordings
 
 
 @pytest.fixture(autouse=True)

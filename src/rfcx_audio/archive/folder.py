@@ -16,8 +16,8 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from rfcx_audio.archive.scorer import Outcome
 from rfcx_audio.batch import Failure
-from rfcx_audio.experiment.scoring import Outcome
 from rfcx_audio.inference import Recogniser, pool_table, score_table, submission, write_scores
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"

@@ -17,7 +17,7 @@ from typing import Any, Protocol
 
 import torch
 
-from rfcx_audio.experiment.scoring import FileScorer, Outcome
+from rfcx_audio.archive.scorer import FileScorer, Outcome
 
 _THREADS_AT_MOST = 8
 _AHEAD = 2  # recordings handed out for each scorer, so that none waits for the next

@@ -9,8 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rfcx_audio.experiment import Archive, ArchiveError, archive, write_atomically
-from rfcx_audio.experiment.scoring import FileScores
+from rfcx_audio.archive import Archive, ArchiveError, FileScores, write_atomically
 from rfcx_audio.inference import pool_table, read_scores, score_table, write_scores
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
@@ -66,7 +65,7 @@ def test_single_results_can_be_read_before_the_end(tmp_path: Path) -> None:
 def test_the_table_is_joined_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = begin(tmp_path)
     expected = fill(found)
-    monkeypatch.setattr(archive, "_CELLS_AT_ONCE", 50)
+    monkeypatch.setattr("rfcx_audio.archive.folder._CELLS_AT_ONCE", 50)
     found.join({})
     assert pq.ParquetFile(tmp_path / "scores.parquet").num_row_groups == 3
     pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.parquet")[0], expected)

@@ -14,8 +14,8 @@ from typing import Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from rfcx_audio.experiment.archive import Archive, archive_settings
-from rfcx_audio.experiment.scoring import FileScorer, Outcome
+from rfcx_audio.archive.folder import Archive, archive_settings
+from rfcx_audio.archive.scorer import FileScorer, Outcome
 from rfcx_audio.inference import Recogniser
 from rfcx_audio.method import best_precision
 

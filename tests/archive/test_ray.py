@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from archives import beside, predict, predict_with_ray, write_checkpoint, write_recordings
-from rfcx_audio.experiment import RayEngine
-from rfcx_audio.experiment.archive_ray import num_actors_for
+from rfcx_audio.archive import RayEngine
+from rfcx_audio.archive.ray import num_actors_for
 
 needs_ray = pytest.mark.skipif(
     importlib.util.find_spec("ray") is None, reason='pip install "rfcx-audio[ray]"'
