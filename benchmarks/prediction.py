@@ -12,8 +12,8 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.timing import Row, rows_of, timed_in_turn
+from rfcx_audio.archive import LocalEngine, score_archive
 from rfcx_audio.config import build, load_config
-from rfcx_audio.experiment import LocalEngine, score_archive
 from rfcx_audio.inference import Recogniser
 from rfcx_audio.method import best_precision
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from itertools import product
 from pathlib import Path
-from statistics import median
+from statistics import mean
 from time import perf_counter
 from typing import Any, cast
 
@@ -33,13 +34,14 @@ def training_rows(data_dir: Path, repeats: int, steps: int, batch_size: int) -> 
     """
     goal = 1 / 0.95 if torch.cuda.is_available() else 1 / 0.9
     rows = []
-    for model in ("densenet121", "efficientnet_b0"):
+    for model, reader in product(("densenet121", "efficientnet_b0"), ("direct", "cached")):
         config = load_config(
             "train",
             [
                 f"model={model}",
                 "model.encoder.pretrained=false",
                 "augment=deck",
+                f"data/reader={reader}",
                 f"paths.data_dir={data_dir}",
                 "paths.output_dir=.",
                 f"data.batch_size={batch_size}",
@@ -47,8 +49,9 @@ def training_rows(data_dir: Path, repeats: int, steps: int, batch_size: int) -> 
             ],
         )
         pairs = [_pair(config) for _ in range(repeats)]
-        group = f"training step, {model}, {batch_size} x 6 s"
-        rows.append(Row(group, "FLAC, augment=deck", "ready tensors", "s", pairs, goal))
+        group = f"training step, {model}, {batch_size} x 6 s, augment=deck"
+        ours = "from FLAC" if reader == "direct" else "from the decoded cache"
+        rows.append(Row(group, ours, "ready tensors", "s", pairs, goal))
     return rows
 
 
@@ -92,7 +95,7 @@ def _pair(config: DictConfig) -> tuple[float, float]:
     method.to(device)
     ready = SpectrogramBatch(batch.spectrogram, batch.labels, batch.seed)
     alone = list(_steps(method, ready, trainer.precision_plugin.forward_context, len(trained)))
-    return whole, median(alone[_WARM_UP:])
+    return whole, mean(alone[_WARM_UP:])
 
 
 def _steps(

@@ -50,4 +50,4 @@ def test_several_may_fill_one_cache_at_once(noise_file: Path, tmp_path: Path) ->
     with ThreadPoolExecutor(8) as pool:
         read = list(pool.map(lambda _: cached(tmp_path).read(noise_file), range(32)))
     assert all(np.array_equal(samples, expected) for samples in read)
-    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npy"]
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".i16"]

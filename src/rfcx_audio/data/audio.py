@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -54,6 +55,16 @@ def probe(path: Path) -> AudioInfo:
         AudioError: it is missing, no audio, or holds no samples.
     """
     try:
+        stat = path.stat()
+    except OSError as error:
+        raise AudioError(_reason(path, error)) from None
+    return _probed(path, stat.st_size, stat.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _probed(path: Path, size: int, changed_ns: int) -> AudioInfo:  # noqa: ARG001 (what it was)
+    """The header is read once for as long as the file stays what it was."""
+    try:
         info = soundfile.info(str(path))
     except (soundfile.LibsndfileError, OSError) as error:
         raise AudioError(_reason(path, error)) from None
@@ -103,7 +114,7 @@ class AudioReader:
             waveform = self._decode(path, info, start, start + wanted)
         else:
             waveform = self._decode_resampled(path, info, start, start + wanted)
-        return np.pad(waveform, (0, wanted - len(waveform)))
+        return padded_to(wanted, waveform)
 
     def _decode_resampled(self, path: Path, info: AudioInfo, start: int, stop: int) -> np.ndarray:
         # Input and output grids meet every `up` output samples; beginning there keeps the phase
@@ -129,10 +140,18 @@ class AudioReader:
                 f"it is truncated: {info.num_samples} samples promised, "
                 f"the file ends at {start + len(samples)}"
             )
-        mono = samples[:, self.channel] if isinstance(self.channel, int) else samples.mean(axis=1)
-        if not np.isfinite(mono).all():
+        if isinstance(self.channel, int) or info.num_channels == 1:
+            mono = samples[:, 0 if self.channel == "mean" else self.channel]
+        else:
+            mono = samples.mean(axis=1)
+        if len(mono) and not math.isfinite(float(mono.max()) - float(mono.min())):
             raise AudioError("it holds samples that are no finite numbers")
         return mono
+
+
+def padded_to(length: int, samples: np.ndarray) -> np.ndarray:
+    """Zeros behind the samples, if any are needed to make them that long."""
+    return np.pad(samples, (0, length - len(samples))) if len(samples) < length else samples
 
 
 def _reason(path: Path, error: Exception) -> str:
