@@ -89,8 +89,10 @@ def _network_alone(
 def _opensoundscape(files: Sequence[Path]) -> Callable[[], object]:
     """Its classifier with the same encoder and windows, with its own default preprocessing."""
     from opensoundscape import CNN  # noqa: PLC0415 (an extra)
+    from opensoundscape.ml import cnn_architectures  # noqa: PLC0415
 
-    model = CNN("densenet121", classes=[f"s{n}" for n in range(24)], sample_duration=_WINDOW_S)
+    network = cnn_architectures.densenet121(num_classes=24, weights=None)
+    model = CNN(network, [f"s{n}" for n in range(24)], _WINDOW_S, sample_rate=48_000)
     names = [str(path) for path in files]
     workers = len(os.sched_getaffinity(0))
     return lambda: model.predict(

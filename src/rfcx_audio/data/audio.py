@@ -85,6 +85,10 @@ class AudioReader:
         self.sample_rate = sample_rate
         self.channel = channel
 
+    def __str__(self) -> str:
+        """How recordings are read, for a log."""
+        return f"recordings are read at {self.sample_rate} Hz, channel: {self.channel}"
+
     def num_samples(self, duration_s: float) -> int:
         """Seconds as a number of samples."""
         return round(duration_s * self.sample_rate)
@@ -140,10 +144,10 @@ class AudioReader:
                 f"it is truncated: {info.num_samples} samples promised, "
                 f"the file ends at {start + len(samples)}"
             )
-        if isinstance(self.channel, int) or info.num_channels == 1:
-            mono = samples[:, 0 if self.channel == "mean" else self.channel]
+        if isinstance(self.channel, int):
+            mono = samples[:, self.channel]
         else:
-            mono = samples.mean(axis=1)
+            mono = samples.mean(axis=1) if info.num_channels > 1 else samples[:, 0]
         if len(mono) and not math.isfinite(float(mono.max()) - float(mono.min())):
             raise AudioError("it holds samples that are no finite numbers")
         return mono

@@ -44,6 +44,11 @@ class CachedReader(AudioReader):
         self.folder = Path(folder)
         self.max_gb = max_gb
 
+    def __str__(self) -> str:
+        """How recordings are read, for a log, and the size of the cache."""
+        size = f"{self.size_gb():.2f} of at most {self.max_gb:g} GB"
+        return f"{super().__str__()}, decoded once into {self.folder} ({size})"
+
     def read(self, path: Path, start_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
         """As `AudioReader.read`."""
         kept = self._file(path)

@@ -178,10 +178,12 @@ class RecordingDataModule(pl.LightningDataModule):
     def summary(self) -> str:
         """What is used and what is left out, in a few lines."""
         corpus = self.corpus
+        present = corpus.usable["present"]
         lines = [
+            str(self.reader),
             f"{len(corpus.usable)} of {len(corpus.rows)} rows are used, on "
             f"{corpus.usable['recording_id'].nunique()} recordings: "
-            f"{int(corpus.usable['present'].sum())} TP, {int((~corpus.usable['present']).sum())} FP"
+            f"{int(present.sum())} TP, {int((~present).sum())} FP",
         ]
         for reason, rows in corpus.left_out.groupby("reason"):
             lines.append(
