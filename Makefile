@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test demo study walkthrough build clean
+.PHONY: help install lock format lint test demo study walkthrough bench bench-gpu build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -31,14 +31,21 @@ walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
 		| PATH="$(CURDIR)/$(BIN):$$PATH" bash -eu -o pipefail
 
+bench: $(ENV)  ## speed and memory on this CPU, beside peers and limits (half an hour, of all its cores)
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
+
+bench-gpu: $(ENV)  ## the same of training, prediction and spectrograms on this GPU
+	$(BIN)/python -c "import sys, torch; sys.exit(not torch.cuda.is_available() and 'no GPU here')"
+	$(BIN)/python -m benchmarks frontend training prediction growth
+
 lint: $(ENV)  ## ruff (format, rules) and the type checker
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/basedpyright
 
 format: $(ENV)  ## let ruff mend what it can
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 
 test: $(ENV)  ## all tests
 	$(BIN)/python -m pytest

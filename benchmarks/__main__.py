@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 
 from benchmarks.frontend import frontend_rows
+from benchmarks.growth import growth_rows
 from benchmarks.prediction import prediction_rows
 from benchmarks.reading import reading_rows
 from benchmarks.report import keep, show, write_page
@@ -48,7 +49,8 @@ GROUPS: dict[str, Callable[[str], list[Row]]] = {
     "training": lambda device: training_rows(
         _DATA, 3, *((40, 64) if device == "cuda" else (8, 16))
     ),
-    "prediction": lambda device: prediction_rows(recordings()[: 100 if device == "cuda" else 8], 3),
+    "prediction": lambda device: prediction_rows(recordings()[: 100 if device == "cuda" else 4], 3),
+    "growth": lambda _: growth_rows(recordings(), 2),
     "memory": lambda _: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
 }
 

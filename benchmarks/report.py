@@ -84,7 +84,8 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
         color = "tab:blue" if line["reached"] else "tab:red"
         axes.plot([line["lowest"], line["highest"]], [place, place], color=color, alpha=0.5)
         axes.plot(line["ratio"], place, "o", color=color)
-        axes.plot(line["goal"], place, "|", color="black", markersize=12)
+        if line["goal"] is not None:
+            axes.plot(line["goal"], place, "|", color="black", markersize=12)
     axes.set_yticks(
         range(len(lines)), [f"{line['group']}: {line['ours']} / {line['other']}" for line in lines]
     )
@@ -109,6 +110,6 @@ def _cells(line: dict[str, Any]) -> tuple[str, ...]:
         f"{line['other']}: {scale * line['median_other']:.3g} {unit}",
         f"{line['ratio']:.2f}",
         f"{line['lowest']:.2f} to {line['highest']:.2f}",
-        f"at most {line['goal']:.2f}",
-        "yes" if line["reached"] else "**no**",
+        "" if line["goal"] is None else f"at most {line['goal']:.2f}",
+        "" if line["goal"] is None else "yes" if line["reached"] else "**no**",
     )

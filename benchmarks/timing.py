@@ -21,7 +21,7 @@ class Row:
         other: what it is compared with.
         unit: of the values.
         values: ours and the other's, a pair for each repeat.
-        goal: the largest ratio, ours to the other's, that is good enough.
+        goal: the largest ratio, ours to the other's, that is good enough; None: it is only told.
     """
 
     group: str
@@ -29,7 +29,7 @@ class Row:
     other: str
     unit: str
     values: Sequence[tuple[float, float]]
-    goal: float
+    goal: float | None
 
     @property
     def ratios(self) -> list[float]:
@@ -50,7 +50,7 @@ class Row:
             "ratio": self.ratio,
             "lowest": min(self.ratios),
             "highest": max(self.ratios),
-            "reached": self.ratio <= self.goal,
+            "reached": self.goal is None or self.ratio <= self.goal,
         }
 
 
