@@ -37,7 +37,7 @@ def checkpoint() -> Path:
     if not path.exists():
         words = [f"paths.data_dir={_DATA}", f"paths.output_dir={_RUN}", "trainer.max_epochs=1"]
         words += ["trainer.check_val_every_n_epoch=1", "data.crops.crops_per_epoch=32"]
-        words += ["trainer.limit_val_batches=4", "trainer.limit_test_batches=0"]
+        words += ["trainer.limit_val_batches=4", "+trainer.limit_test_batches=1"]
         train_run(load_config("train", words))
     return path
 

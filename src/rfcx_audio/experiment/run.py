@@ -60,6 +60,8 @@ def train_run(config: DictConfig) -> pl.Trainer:
         logger=list(build(config.logger).values()),
     )
     _check_processes(trainer, config)
+    if config.compile is not None:
+        cast(torch.nn.Module, method.model).compile(backend=config.compile)
     trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)

@@ -212,7 +212,7 @@ class CoTeaching(Supervised):
         self.select: Select = select
 
     @property
-    def peers(self) -> tuple[nn.Module, nn.Module]:
+    def networks(self) -> tuple[nn.Module, nn.Module]:
         """The two networks."""
         model = cast(Peers, self.model)
         return model.first, model.second
@@ -223,7 +223,7 @@ class CoTeaching(Supervised):
             return self.without_crops(networks=2)
         rate = self.rate(batch_idx)
         labels = batch.labels
-        first, second = (self.loss(network(batch.spectrogram), labels) for network in self.peers)
+        first, second = (self.loss(network(batch.spectrogram), labels) for network in self.networks)
         taught = exchange(first, second, labels.clip.known, rate, self.select)
         values = [self.reduced(cells, labels.clip) for cells in taught]
         size = len(batch.spectrogram)
@@ -240,17 +240,3 @@ class CoTeaching(Supervised):
         """R(T) of a batch; it depends on nothing else, so that a resumed run goes on with it."""
         begun = batch_idx / self.trainer.num_training_batches
         return remember_rate(self.current_epoch + begun, self.tau, self.ramp_epochs, self.exponent)
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,  # noqa: ARG002
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clips each network by its own gradient: a joint norm would let one slow the other."""
-        if not gradient_clip_val:
-            return
-        by_value = gradient_clip_algorithm == "value"
-        clip = nn.utils.clip_grad_value_ if by_value else nn.utils.clip_grad_norm_
-        for network in self.peers:
-            clip(network.parameters(), gradient_clip_val)

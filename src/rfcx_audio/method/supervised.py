@@ -175,6 +175,38 @@ class Supervised(pl.LightningModule):
         """(windows, species) -> (1, species)."""
         return pool_windows(scores, self.windows.pool)[None]
 
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Those whose gradients are clipped, each by itself."""
+        return (self.model,)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips each network by its own gradient: a joint norm would let one slow the other.
+
+        Lightning clips beside no fused optimizer, because that one unscales the gradients of fp16
+        by itself, and too late. Those of bf16 and fp32 are not scaled.
+
+        Raises:
+            ValueError: they are, and the optimizer is fused.
+        """
+        if not gradient_clip_val:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and optimizer.defaults.get("fused"):
+            raise ValueError(
+                f"trainer.precision={self.trainer.precision} scales gradients, which a fused "
+                "optimizer cannot clip; set optimizer.fused=false, or trainer.precision=bf16-mixed"
+            )
+        by_value = gradient_clip_algorithm == "value"
+        clip = nn.utils.clip_grad_value_ if by_value else nn.utils.clip_grad_norm_
+        for network in self.networks:
+            clip(network.parameters(), gradient_clip_val)
+
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own union)
         """The optimizer, and a schedule stepped once a batch."""
         optimizer = self.optimizer(self.model.parameters())
