@@ -86,7 +86,7 @@ def write_page() -> None:
 
 def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
     lines = [line for content in found for line in content["rows"]]
-    figure, axes = plt.subplots(figsize=(9, 0.3 * len(lines) + 1), layout="constrained")
+    figure, axes = plt.subplots(figsize=(12, 0.3 * len(lines) + 1), layout="constrained")
     for place, line in enumerate(lines):
         color = "tab:blue" if line["reached"] else "tab:red"
         axes.plot([line["lowest"], line["highest"]], [place, place], color=color, alpha=0.5)
@@ -98,7 +98,7 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("ratio, ours to the other's (black: the goal)")
+    axes.set_xlabel("ratio (black: the goal)")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 
