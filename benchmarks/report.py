@@ -79,7 +79,8 @@ def write_page() -> None:
         text += ["|---" * len(_COLUMNS) + "|"]
         text += [f"| {' | '.join(_cells(line))} |" for line in content["rows"]]
         text += [""]
-    text += ["![Ratios to peers and limits, and the goals](performance.png)", "", _NOTES.read_text()]
+    text += ["![Ratios to peers and limits, and the goals](performance.png)", ""]
+    text += [_NOTES.read_text()]
     PAGE.write_text("\n".join(text))
     _draw(found, PAGE.with_suffix(".png"))
 

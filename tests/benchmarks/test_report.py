@@ -34,7 +34,7 @@ def test_the_page_tells_every_row_and_which_goals_are_missed(places: Path) -> No
     cells = [
         [cell.strip() for cell in line.strip("|").split("|")]
         for line in (places / "performance.md").read_text().splitlines()
-        if line.startswith(("| a", "| b", "| c"))
+        if line.startswith(("| a |", "| b |", "| c |"))
     ]
     assert [(line[0], line[-2], line[-1]) for line in cells] == [
         ("a", "at most 1.00", "yes"),
