@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.experiment import Entry, Job, answer, collect, summarise, write_report
-from rfcx_audio.experiment.study_report import drawn_crops
+from rfcx_audio.experiment.study_report import chosen, drawn_crops
 
 SCORES = {"naive": (0.4, 0.5), "complete": (0.8, 0.9), "between": (0.7, 0.8)}
 
@@ -68,11 +68,12 @@ def test_crops_of_teachers_and_stages_count(jobs: list[Job]) -> None:
 
 def test_the_page_has_every_entry_and_says_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:
     (jobs[-1].folder / "metrics.json").unlink()
-    questions = [{"ask": "Better?", "of": "between", "against": "naive"}]
+    questions = [{"ask": "Better?", "of": "between", "against": "naive", "because": "It is."}]
     page = write_report(jobs, questions, "All of it.", tmp_path / "docs").read_text()
     assert "**1 of 6 runs are not finished yet.**" in page
     assert "| `between` | it is between | 0.700 | 62% |" in page
     assert "**Better?** `between` against `naive`: LWLRAP +0.300" in page
+    assert "+0.25. It is.\n" in page
     assert "random" in page
     assert (tmp_path / "docs" / "study.png").stat().st_size > 10_000
     assert len(pd.read_csv(tmp_path / "docs" / "study.csv")) == 5
@@ -81,3 +82,18 @@ def test_the_page_has_every_entry_and_says_what_is_missing(jobs: list[Job], tmp_
 def test_nothing_finished_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run of the study is finished"):
         write_report([Job(Entry("a", "b", ()), 0, tmp_path)], [], "", tmp_path)
+
+
+def test_the_page_tells_how_right_the_chosen_labels_were(jobs: list[Job], tmp_path: Path) -> None:
+    for job, share in zip(jobs[:2], (0.9, 0.8), strict=True):
+        file = job.folder / "metrics.json"
+        said = json.loads(file.read_text()) | {"train/purity": share, "train/purity_all": 0.7}
+        file.write_text(json.dumps(said))
+    rounds = pd.DataFrame({"round": [1, 2], "truth_precision": [0.3, 0.4]})
+    rounds.to_csv(jobs[-1].folder / "rounds.csv", index=False)
+    table = chosen(jobs)
+    assert table.loc["naive", ["share", "before"]].to_list() == pytest.approx([0.85, 0.7])
+    assert table.loc["between", "share"] == pytest.approx(0.4)
+    page = write_report(jobs, [], "All of it.", tmp_path / "docs").read_text()
+    assert "0.850 | 0.700 |" in page
+    assert "0.400 |  |" in page

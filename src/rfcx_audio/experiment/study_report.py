@@ -19,6 +19,8 @@ from rfcx_audio.inference import save_picture
 NAIVE, COMPLETE = "naive", "complete"
 _METRICS = ("lwlrap", "lwlrap_shuffled", "auc", "average_precision")
 _SPECIES_NAMED = 4
+_KEPT = "unknown labels kept, assumed absent, that are absent (last epoch)"
+_WRITTEN = "pseudo-labels written by the teachers whose species calls there"
 
 
 def collect(jobs: Sequence[Job]) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -61,6 +63,33 @@ def drawn_crops(folder: Path) -> int:
         config = parse_config(file.read_text())
         total += config.data.crops.crops_per_epoch * config.trainer.max_epochs
     return total
+
+
+def chosen(jobs: Sequence[Job]) -> pd.DataFrame:
+    """How right the labels were that a method chose by itself, over the seeds.
+
+    Args:
+        jobs: of a study.
+
+    Returns:
+        By entry that chooses: `what` was chosen, `share` of it that is right by the truth, and
+        `before`, that share where nothing is chosen (NaN for pseudo-labels).
+    """
+    found = []
+    for job in jobs:
+        if not job.finished:
+            continue
+        metrics = json.loads((job.folder / "metrics.json").read_text())
+        rounds = job.folder / "rounds.csv"
+        key = {"entry": job.entry.name}
+        if "train/purity" in metrics:
+            share, before = metrics["train/purity"], metrics["train/purity_all"]
+            found.append({**key, "what": _KEPT, "share": share, "before": before})
+        if rounds.exists():
+            share = pd.read_csv(rounds)["truth_precision"].iloc[-1]
+            found.append({**key, "what": _WRITTEN, "share": share, "before": np.nan})
+    table = pd.DataFrame(found, columns=["entry", "what", "share", "before"])
+    return table.groupby(["entry", "what"], sort=False).mean().reset_index("what")
 
 
 def summarise(runs: pd.DataFrame, entries: Mapping[str, str]) -> pd.DataFrame:
@@ -119,7 +148,8 @@ def write_report(
 
     Args:
         jobs: of the study.
-        questions: each with `ask`, and the entries `of` and `against`.
+        questions: each with `ask`, and the entries `of` and `against`; where the answer surprises,
+            `because`, what is known of its cause.
         introduction: what the numbers are of, in Markdown.
         docs: folder.
     """
@@ -162,10 +192,18 @@ def write_report(
     lines += ["", "## Questions", ""]
     for question in questions:
         said = answer(runs, species, question["of"], question["against"])
+        pair = f"`{question['of']}` against `{question['against']}`"
         lines += [
-            f"**{question['ask']}** `{question['of']}` against `{question['against']}`: {said}",
+            f"**{question['ask']}** {pair}: {said} {question.get('because', '')}".rstrip(),
             "",
         ]
+    if len(choice := chosen(jobs)):
+        lines += ["## Were the chosen labels right?", "", "| entry | of | right | unchosen |"]
+        lines.append("|---|---|---|---|")
+        for name, row in choice.iterrows():
+            before = "" if np.isnan(row["before"]) else f"{row['before']:.3f}"
+            lines.append(f"| `{name}` | {row['what']} | {row['share']:.3f} | {before} |")
+        lines.append("")
     lines += ["## Commands", ""]
     lines += [f"* `{name}`: `{said}`" for name, said in words.items()]
     page = docs / "study.md"
@@ -198,7 +236,7 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame, knowing_nothing: pd.DataFrame)
                 fontsize=7,
                 color="grey",
                 ha="right",
-                va="top",
+                va="bottom",
             )
         one.set_xlim(0.2 if metric == "lwlrap" else 0.45, 1.0)
         one.set_title(title)
