@@ -17,6 +17,7 @@ from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import check_shapes
 
 _log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
 def train_run(config: DictConfig) -> pl.Trainer:
@@ -56,7 +57,15 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ],
         logger=list(build(config.logger).values()),
     )
-    trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
+    try:
+        trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
+    except SystemExit:  # how Lightning ends where Ctrl-C did
+        if trainer.interrupted:
+            last = Path(config.paths.output_dir) / "checkpoints" / "last.ckpt"
+            way = f"to go on: resume={last}" if last.exists() else "no epoch was finished"
+            _log.warning("stopped; what is done is kept; %s", way)
+            raise SystemExit(_INTERRUPTED) from None
+        raise
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)
         trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)
