@@ -132,6 +132,8 @@ def test_ctrl_c_keeps_what_was_done(forest: Path, tmp_path: Path, tally: Tally) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        # Where the tests run in the background, children would not heed Ctrl-C.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     last = folder / "checkpoints" / "last.ckpt"
     while not last.exists() and process.poll() is None:
