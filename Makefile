@@ -4,7 +4,7 @@ BIN := .venv/bin
 ENV := .venv/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test demo study build clean
+.PHONY: help install lock format lint test demo study walkthrough build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -24,8 +24,12 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
 	$(BIN)/python -m rfcx_audio.train
 
-study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (an hour)
+study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (hours)
 	$(BIN)/python -m rfcx_audio.study
+
+walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
+	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
+		| PATH="$(CURDIR)/$(BIN):$$PATH" bash -eu -o pipefail
 
 lint: $(ENV)  ## ruff (format, rules) and the type checker
 	$(BIN)/ruff format --check src tests

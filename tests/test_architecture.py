@@ -27,6 +27,7 @@ FLOORS = {
     "inference": 2,
     "method": 3,
     "callbacks": 3,
+    "archive": 4,
     "experiment": 4,
 }
 ENTRY_POINT_FLOOR = 5

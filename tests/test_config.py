@@ -19,9 +19,10 @@ ROOTS = sorted(path.stem for path in CONF_DIR.glob("*.yaml"))
 OPTIONS = sorted(
     path.relative_to(CONF_DIR).with_suffix("")
     for path in CONF_DIR.rglob("*.yaml")
-    if path.parent.name not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "study")
+    if path.parent.name
+    not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "study", "hparams_search")
 )
-ROOT_OF = {"labelling": "relabel"}
+ROOT_OF = {"labelling": "relabel", "engine": "predict"}
 """The root that knows a group, where it is not `train`."""
 LEFT_TO_THE_CALLER = {"rfcx_audio.method.build_trainer", "rfcx_audio.data.synthetic.Rainforest"}
 

@@ -69,7 +69,7 @@ def test_partial_truth_scores_known_windows_only(scores: pd.DataFrame) -> None:
         said = first_windows.loc[told["recording_id"], f"s{species}"]
         aucs.append(roc_auc_score(told["present"], said))
     assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
-    with pytest.raises(ValueError, match="no recording has both"):
+    with pytest.raises(ValueError, match="no row speaks of any scored window"):
         evaluate_partial(scores, rows.assign(recording_id="other"), 0.5)
 
 

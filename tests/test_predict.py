@@ -1,16 +1,33 @@
 from __future__ import annotations
 
+import multiprocessing
+import os
+import signal
 import subprocess
 import sys
+import time
+from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
+from archives import (
+    RATE,
+    beside,
+    predict,
+    predict_and_weigh,
+    predict_with_ctrl_c,
+    write_checkpoint,
+    write_recordings,
+)
 from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import score_recordings, train_run
 from rfcx_audio.inference import load_recogniser, read_scores
+from rfcx_audio.inference.artefact import file_hash
 
 pytestmark = pytest.mark.slow
 
@@ -23,9 +40,9 @@ def checkpoint(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rfcx_audio.predict", f"paths.output_dir={tmp_path}/out"]
+    folders = f"paths.output_dir={tmp_path}/out", f"hydra.run.dir={tmp_path}/out"
     return subprocess.run(
-        [*command, *arguments, f"hydra.run.dir={tmp_path}/out"],
+        [sys.executable, "-m", "rfcx_audio.predict", *folders, *arguments],
         capture_output=True,
         text=True,
         check=False,
@@ -46,12 +63,15 @@ def test_the_command_writes_scores_submission_and_pictures(
         f"recordings={tmp_path}/audio",
         f"sample_submission={forest}/sample_submission.csv",
         "pictures=true",
+        "tta=2",
+        "smooth=3",
     )
     assert done.returncode == 0, done.stderr
     assert "3 recordings scored, 1 could not be read" in done.stdout + done.stderr
     scores, made_with = read_scores(tmp_path / "out" / "scores.parquet")
     assert scores["recording_id"].nunique() == 3
-    assert made_with["overlap"] == 0.5
+    assert made_with.items() >= {"overlap": 0.5, "tta": 2, "smooth": 3}.items()
+    assert made_with["checkpoint_sha256"] == file_hash(checkpoint)
     last = scores.groupby("recording_id")["t_max"].max()
     assert last.between(11.9, 12.1).all()  # the last window is flush with the end
     sample = pd.read_csv(forest / "sample_submission.csv")
@@ -63,11 +83,11 @@ def test_the_command_writes_scores_submission_and_pictures(
     assert len(list((tmp_path / "out" / "pictures").glob("*.png"))) == 3
 
 
-def test_errors_name_what_is_wrong(checkpoint: Path, tmp_path: Path) -> None:
-    done = run(tmp_path, "checkpoint=gone.ckpt", f"recordings={tmp_path}")
+def test_errors_name_what_is_wrong(checkpoint: Path, forest: Path, tmp_path: Path) -> None:
+    done = run(tmp_path, "checkpoint=gone.ckpt", f"recordings={forest}/test")
     assert "gone.ckpt does not exist" in done.stderr
     done = run(tmp_path, f"checkpoint={checkpoint}", "recordings=nowhere")
-    assert "recordings=nowhere is neither an audio file nor a folder" in done.stderr
+    assert "recordings=nowhere is no audio file, no folder with any" in done.stderr
 
 
 def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest: Path) -> None:
@@ -79,3 +99,107 @@ def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest:
     tested = pd.read_csv(checkpoint.parents[1] / "test_scores.csv").set_index("recording_id")
     pooled = one.groupby("recording_id")[list(tested)].max().loc[tested.index]
     assert abs(pooled - tested).to_numpy().max() < 0.02  # bf16 against float32 at most
+
+
+TABLES = "scores.parquet", "submission.csv", "failures.csv"
+BROKEN = (3, 11, 12, 30, 49)
+
+
+@pytest.fixture(scope="module")
+def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny checkpoint, 50 recordings, five of them broken, and their tables, made in one go."""
+    folder = tmp_path_factory.mktemp("archive")
+    write_checkpoint(folder)
+    write_recordings(folder / "audio", 50, BROKEN)
+    process = beside(predict, *archive_words(folder, folder / "whole"))
+    process.join()
+    assert process.exitcode == 0
+    return folder
+
+
+def archive_words(folder: Path, out: Path, threads: int = 2) -> list[str]:
+    """What is said to score the archive into a folder."""
+    return [
+        f"checkpoint={folder}/seed_0.ckpt",
+        f"recordings={folder}/audio",
+        f"engine.num_threads={threads}",
+        "tta=4",
+        f"paths.output_dir={out}",
+        f"hydra.run.dir={out}/hydra",
+    ]
+
+
+def outcomes(out: Path) -> int:
+    """Recordings that something has become of."""
+    found = [*(out / "recordings").rglob("*.parquet"), *(out / "unreadable").rglob("*.txt")]
+    return sum(not path.name.startswith(".") for path in found)
+
+
+def killed(archive: Path, out: Path, target: int, delay_s: float, threads: int) -> int:
+    """The exit code of a command that is killed when so much is done, and a moment has gone by."""
+    words = archive_words(archive, out, threads)
+    with subprocess.Popen(
+        [sys.executable, "-m", "rfcx_audio.predict", *words],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    ) as process:
+        while outcomes(out) < target and process.poll() is None:
+            time.sleep(0.01)
+        time.sleep(delay_s)
+        process.kill()
+    return process.returncode
+
+
+def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: Path) -> None:
+    out, draw = archive / "killed", np.random.default_rng(0)
+    for target in [*sorted(draw.choice(46, 9, replace=False)), 50]:
+        code = 0
+        while code != -signal.SIGKILL:  # again, should it have been the faster
+            assert code == 0
+            code = killed(archive, out, target, draw.uniform(0, 0.1), draw.integers(1, 4))
+        assert outcomes(out) >= target
+    done = run(archive, *archive_words(archive, out))
+    assert done.returncode == 0, done.stderr
+    assert "50 of 50 recordings are done already" in done.stdout + done.stderr
+    for name in TABLES:
+        assert (out / name).read_bytes() == (archive / "whole" / name).read_bytes()
+    failures = pd.read_csv(out / "failures.csv")
+    assert failures["recording_id"].to_list() == sorted(f"{'ab'[i % 2]}/{i:02}" for i in BROKEN)
+    assert failures["reason"].str.len().min() > 5
+    assert read_scores(out / "scores.parquet")[0]["recording_id"].nunique() == 45
+
+
+def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
+    for attempt in range(5):  # again, should the command have been the faster
+        out = archive / f"interrupted_{attempt}"
+        process = beside(predict_with_ctrl_c, *archive_words(archive, out, threads=1))
+        while outcomes(out) < 5 and process.is_alive():
+            time.sleep(0.002)
+        assert process.pid is not None
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGINT)
+        process.join()
+        if process.exitcode != 0:
+            break
+    assert process.exitcode == 130
+    assert 5 <= outcomes(out) < 50
+    assert not (out / "scores.parquet").exists()
+    told = (out / "hydra" / "predict.log").read_text()
+    assert f"the same command with paths.output_dir={out}" in told
+
+
+def test_memory_does_not_grow_with_the_length_of_a_recording(archive: Path) -> None:
+    def peak_mb(minutes: int) -> float:
+        path, out = archive / f"{minutes}.wav", archive / f"out_{minutes}"
+        with soundfile.SoundFile(path, "w", RATE, 1) as file:
+            for _ in range(minutes):
+                file.write(np.random.default_rng(0).uniform(-0.5, 0.5, 60 * RATE))
+        words = [*archive_words(archive, out), f"recordings={path}", "tta=1"]
+        here, there = multiprocessing.Pipe()
+        process = beside(predict_and_weigh, there, *words)
+        weight = here.recv()
+        process.join()
+        return weight
+
+    # As a whole, forty minutes at this rate are 154 MB, and their spectrogram is more.
+    assert peak_mb(40) < peak_mb(2) + 40

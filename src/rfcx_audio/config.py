@@ -5,13 +5,16 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
+from functools import wraps
 from pathlib import Path
 from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
-from hydra.errors import HydraException
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback as SweepCallback
+from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -24,6 +27,7 @@ __all__ = [
     "build",
     "config_text",
     "entry_point",
+    "in_multirun",
     "load_config",
     "parse_config",
     "suggestions",
@@ -38,6 +42,16 @@ the checkout's."""
 
 class ConfigError(ValueError):
     """Words that fit no configuration; the message names the nearest ones that would."""
+
+
+_EXTRAS = {
+    "hydra/launcher/joblib": "sweep",
+    "hydra/launcher/ray": "sweep-ray",
+    "hydra/launcher/submitit_local": "sweep",
+    "hydra/launcher/submitit_slurm": "sweep",
+    "hydra/sweeper/optuna": "sweep",
+}
+"""What has to be installed for choices that Hydra itself does not have."""
 
 
 def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfig:
@@ -136,10 +150,19 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
         run = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(task)
 
+        @wraps(task)
         def command() -> None:
             try:
                 run()
             except SystemExit as end:
+                # Hydra has printed what it did not find; not how to get it, nor what is near.
+                cause = end.__context__
+                missing = getattr(cause, "missing_cfg_file", None)
+                if isinstance(cause, MissingConfigException) and missing in _EXTRAS:
+                    raise SystemExit(
+                        f"{missing} comes with an extra that is not installed: "
+                        f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
+                    ) from None
                 if end.code:
                     sys.stderr.writelines(f"{line}\n" for line in suggestions(name, sys.argv[1:]))
                 raise
@@ -147,6 +170,11 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
         return command
 
     return decorate
+
+
+def in_multirun() -> bool:
+    """Whether this is one job of a multirun."""
+    return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
 def _composed(name: str, overrides: Sequence[str]) -> DictConfig:

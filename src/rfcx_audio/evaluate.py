@@ -9,11 +9,11 @@ import pandas as pd
 import torch
 from rich.console import Console
 
-from rfcx_audio.batch import Labels
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import complete_labels, label_windows, read_rfcx, rows_of
-from rfcx_audio.inference import pool_table, read_scores
+from rfcx_audio.data import complete_labels, read_rfcx
+from rfcx_audio.inference import known_cells, pool_table, read_scores
+from rfcx_audio.inference.table import KEY
 from rfcx_audio.metric import compare, per_species, window_summary
 
 _log = logging.getLogger(__name__)
@@ -59,22 +59,13 @@ def evaluate_partial(
     Raises:
         ValueError: no row speaks of any scored window.
     """
-    columns = [name for name in scores if name not in ("recording_id", "t_min", "t_max")]
-    by_recording = dict(iter(rows.groupby("recording_id")))
-    values, labels = [], []
-    for name, windows in scores.groupby("recording_id"):
-        if name not in by_recording:
-            continue
-        starts_s = torch.from_numpy(windows["t_min"].to_numpy(copy=True))
-        duration_s = float((windows["t_max"] - windows["t_min"]).iloc[0])
-        told = rows_of(by_recording[name])
-        labels.append(label_windows(told, starts_s, duration_s, len(columns), min_overlap))
-        values.append(torch.from_numpy(windows[columns].to_numpy(copy=True)))
-    if not values:
-        raise ValueError("no recording has both scores and rows; check the recording ids")
-    stacked = Labels(*(torch.cat(part) for part in zip(*labels, strict=True)))
-    summary = pd.DataFrame([window_summary(torch.cat(values), *stacked)])
-    return summary, per_species(torch.cat(values), *stacked)
+    keys, values = scores[KEY], scores.drop(columns=KEY)
+    labels = known_cells(keys, values.shape[1], rows, min_overlap, complete=False)
+    if not labels.known.any():
+        raise ValueError("no row speaks of any scored window; check the recording ids")
+    found = torch.from_numpy(values.to_numpy(copy=True))
+    summary = pd.DataFrame([window_summary(found, *labels)])
+    return summary, per_species(found, *labels)
 
 
 @entry_point("evaluate")
@@ -82,6 +73,7 @@ def main(config: DictConfig) -> None:
     """The command."""
     scores, made_with = read_scores(Path(config.scores))
     place, folder = Path(config.truth), Path(config.paths.output_dir)
+    folder.mkdir(parents=True, exist_ok=True)
     if place.is_dir():
         num_species = len(scores.columns) - 3  # besides recording_id, t_min, t_max
         table, species = evaluate_partial(scores, read_rfcx(place, num_species), config.min_overlap)

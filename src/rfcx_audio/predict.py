@@ -3,75 +3,60 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
-import torch
-
-from rfcx_audio.batch import Failure
-from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import find_recordings
-from rfcx_audio.experiment import score_recordings
-from rfcx_audio.inference import (
-    draw_recording,
-    load_recogniser,
-    pool_table,
-    save_picture,
-    submission,
-    write_scores,
-)
+from rfcx_audio.archive import Archive, list_recordings, score_archive, write_atomically
+from rfcx_audio.config import DictConfig, build, entry_point
+from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser, save_picture
 
 _log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
 @entry_point("predict")
 def main(config: DictConfig) -> None:
     """The command."""
-    recogniser = load_recogniser(config.checkpoint, config.overlap, config.pool)
-    recogniser.to("cuda" if torch.cuda.is_available() else "cpu")
-    folder = Path(config.paths.output_dir)
+    try:
+        predict(config)
+    except KeyboardInterrupt:
+        _log.warning(
+            "stopped; what is done is kept. To go on, give the same command with "
+            "paths.output_dir=%s",
+            config.paths.output_dir,
+        )
+        raise SystemExit(_INTERRUPTED) from None
 
-    def draw(name: str, waveform: np.ndarray, scores: pd.DataFrame) -> None:
-        figure = draw_recording(recogniser.frontend, waveform, name, scores=scores)
-        save_picture(figure, folder / "pictures" / f"{name}.png")
 
-    table, failures, _ = score_recordings(
-        recogniser,
-        _recordings(config.recordings),
-        on_recording=draw if config.pictures else None,
-    )
-    windows = recogniser.windows
-    made_with = {"checkpoint": str(config.checkpoint), "duration_s": windows.duration_s}
-    made_with |= {"overlap": windows.overlap, "pool": windows.pool}
-    write_scores(table, folder / "scores.parquet", made_with)
+def predict(config: DictConfig) -> None:
+    """Scores what is left of the recordings, and writes the tables of all."""
+    changes = {name: config[name] for name in ("overlap", "pool", "smooth", "tta", "flip")}
+    load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
+    paths = list_recordings(config.recordings)
+    archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
     sample = None if config.sample_submission is None else Path(config.sample_submission)
-    submitted, lacking = submission(pool_table(table, windows.pool), sample)
-    submitted.to_csv(folder / "submission.csv", index=False)
-    pd.DataFrame(failures, columns=pd.Index(Failure._fields)).to_csv(
-        folder / "failures.csv", index=False
-    )
+    lacking = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
     if lacking:
         _log.warning("%d recordings of the sample have no scores and get 0", len(lacking))
+    if config.pictures:
+        draw_missing(load(), archive)
+    failures = len(archive.failures())
     _log.info(
         "%d recordings scored, %d could not be read; the tables are in %s",
-        table["recording_id"].nunique(),
-        len(failures),
-        folder,
+        len(paths) - failures,
+        failures,
+        archive.folder,
     )
 
 
-def _recordings(place: str) -> dict[str, Path]:
-    """The audio files of a folder, or one file.
-
-    Raises:
-        ValueError: there is no such file or folder, or no audio in it.
-    """
-    path = Path(place)
-    found = find_recordings(path) if path.is_dir() else {path.stem: path}
-    if not path.exists() or not found:
-        raise ValueError(f"recordings={place} is neither an audio file nor a folder with any")
-    return found
+def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
+    """A picture of each scored recording that has none; whole recordings are read for it."""
+    for name, table in archive.tables():
+        path = archive.folder / "pictures" / f"{name}.png"
+        if not path.exists():
+            waveform = recogniser.reader.read(archive.paths[name])
+            figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())
+            write_atomically(path, partial(save_picture, figure))
 
 
 if __name__ == "__main__":

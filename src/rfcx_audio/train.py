@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from pytorch_lightning.callbacks import ModelCheckpoint
+
 from rfcx_audio.config import DictConfig, entry_point
 from rfcx_audio.experiment import train_run
 
 
 @entry_point("train")
-def main(config: DictConfig) -> None:
-    """The command."""
-    train_run(config)
+def main(config: DictConfig) -> float | None:
+    """The command; returns the best value of what the first checkpoint monitors, for sweepers."""
+    kept = train_run(config).checkpoint_callback
+    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
+        return None
+    return kept.best_model_score.item()
 
 
 if __name__ == "__main__":

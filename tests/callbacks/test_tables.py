@@ -24,8 +24,8 @@ def test_runs_are_compared_in_the_order_of_their_numbers(tmp_path: Path) -> None
 
 
 def test_a_table_for_the_terminal_shows_every_cell() -> None:
-    console = Console(width=80)
+    console, table = Console(width=80), pd.DataFrame({"count": [3], "value": [0.25]})
     with console.capture() as captured:
-        console.print(rich_table(pd.DataFrame({"name": ["a"], "value": [0.25]}), "title"))
-    assert "0.2500" in captured.get()
+        console.print(rich_table(table, "title"))
+    assert "│     3 │ 0.2500 │" in captured.get()
     assert "title" in captured.get()

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rfcx_audio.data import AnnotationError, match_audio, read_rfcx, read_rows
+from rfcx_audio.data import AnnotationError, Recordings, match_audio, read_rfcx, read_rows
 
 HEADER = "recording_id,species_id,songtype_id,t_min,f_min,t_max,f_max"
 GOOD = "abc,3,1,1.5,1000,2.5,2000"
@@ -136,3 +136,12 @@ def test_the_real_tables_read_whole(real_data: Path) -> None:
     assert (~rows["present"]).sum() == 7781
     assert rows["recording_id"].nunique() == 4727
     assert rows.groupby(["species_id", "songtype_id"]).ngroups == 26
+
+
+@pytest.mark.data
+def test_real_rows_without_audio_are_left_out_and_counted(real_data: Path) -> None:
+    rows = read_rfcx(real_data, 24)
+    train = Recordings.scan(real_data / "train")
+    usable, left_out = match_audio(rows, train.durations_s, "leave_out", train.failures)
+    assert (len(usable), len(left_out)) == (26, 8971)
+    assert usable["recording_id"].nunique() == 14

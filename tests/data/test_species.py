@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import species_classes
+from rfcx_audio.data import species_bands, species_classes
 
 
 def test_a_class_is_the_union_of_its_templates_with_padding() -> None:
@@ -31,3 +31,15 @@ def test_the_tables_have_26_classes_of_24_species() -> None:
     two_songs = [one.species_id for one in classes if one.songtype_id == 4]
     assert two_songs == [16, 17, 23]
     assert max(one.duration_s for one in classes) == pytest.approx(7.924 + 0.3)
+
+
+def test_a_species_band_is_the_union_of_its_boxes() -> None:
+    rows = pd.DataFrame(
+        {
+            "species_id": [2, 0, 2, 2],
+            "songtype_id": [1, 1, 4, 4],
+            "f_min": [100.0, 50.0, 300.0, 300.0],
+            "f_max": [200.0, 60.0, 400.0, 350.0],
+        }
+    )
+    assert species_bands(rows).to_numpy().tolist() == [[0, 1, 50, 60], [2, 4, 100, 400]]

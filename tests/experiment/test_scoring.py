@@ -3,7 +3,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -72,23 +71,6 @@ def test_frames_belong_to_the_same_windows_and_cover_the_recording(
         np.testing.assert_allclose(1 / (1 + np.exp(-logits)), rows[["s0", "s1"]], atol=0.02)
         assert abs(3 * frame_s - 3.0) < 0.05
         assert abs(len(stitch(frames[str(name)])) * frame_s - 12.0) < frame_s
-
-
-def test_each_recording_is_shown_with_its_scores(
-    recogniser: Recogniser, paths: dict[str, Path]
-) -> None:
-    seen: dict[str, tuple[int, pd.DataFrame]] = {}
-
-    def look(name: str, waveform: np.ndarray, scores: pd.DataFrame) -> None:
-        seen[name] = (len(waveform), scores)
-
-    table = score_recordings(recogniser, paths, workers=0, on_recording=look).table
-    assert {name: length for name, (length, _) in seen.items()} == {
-        "first": 12 * 48_000,
-        "last": 12 * 48_000,
-    }
-    together = pd.concat([scores for _, scores in seen.values()], ignore_index=True)
-    pd.testing.assert_frame_equal(table, together)
 
 
 def test_no_readable_recording_gives_an_empty_table(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import librosa
 import numpy as np
+import pytest
 import torch
+from torchaudio.functional import compute_deltas
 
 from rfcx_audio.frontend import DeltaLogMel, LogMel
+from rfcx_audio.frontend.deltas import slopes
 
 
 def test_the_channels_are_the_log_mel_and_its_slopes() -> None:
@@ -20,3 +23,9 @@ def test_the_channels_are_the_log_mel_and_its_slopes() -> None:
 
 def test_an_empty_batch_stays_empty_and_has_three_channels() -> None:
     assert DeltaLogMel(24_000, f_max=12_000, n_mels=64)(torch.zeros(0, 24_000)).shape[:2] == (0, 3)
+
+
+@pytest.mark.parametrize("frames", [1, 2, 9])
+def test_slopes_are_those_of_torchaudio(frames: int) -> None:
+    level = torch.randn(2, 3, frames, generator=torch.Generator().manual_seed(0))
+    torch.testing.assert_close(slopes(level), compute_deltas(level))

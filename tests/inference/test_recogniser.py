@@ -1,13 +1,33 @@
 from __future__ import annotations
 
+import hashlib
+import json
 import pickle
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch import Tensor, nn
 
+from rfcx_audio.batch import Labels, Logits
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError, load_recogniser, read_checkpoint
+from rfcx_audio.data import AudioReader
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.inference import (
+    CONFIG_KEY,
+    CheckpointError,
+    Recogniser,
+    SlidingWindows,
+    fit_calibration,
+    load_recogniser,
+    read_checkpoint,
+    views,
+)
+from rfcx_audio.inference.artefact import save_artefact
+from rfcx_audio.inference.parts import PartError
+from rfcx_audio.inference.recogniser import read_trained
 
 
 @pytest.fixture
@@ -57,6 +77,13 @@ def test_half_a_checkpoint_is_refused(checkpoint: Path) -> None:
         read_checkpoint(checkpoint)
 
 
+@pytest.mark.parametrize("content", [b"\x80\x020.", b"\x80\x02h\x00.", b"\x80\x02Nb.", b""])
+def test_pickles_that_make_no_sense_are_refused(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "broken.ckpt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        read_checkpoint(tmp_path / "broken.ckpt")
+
+
 class Payload:
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (Path.touch, (Path("payload-ran"),))  # type: ignore[return-value]
@@ -72,9 +99,154 @@ def test_a_pickle_payload_is_not_executed(tmp_path: Path, monkeypatch: pytest.Mo
     assert not Path("payload-ran").exists()
 
 
+def test_a_configuration_runs_nothing_either(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(checkpoint.parent)
+    content = torch.load(checkpoint, weights_only=True)
+    text = content[CONFIG_KEY]
+    for part, path in (("rfcx_audio.frontend.LogMel", "os.mkdir"), ("eps:", "x: !!python/name:os")):
+        assert part in text
+        torch.save({**content, CONFIG_KEY: text.replace(part, path)}, checkpoint)
+        with pytest.raises((PartError, CheckpointError)):
+            load_recogniser(checkpoint)
+    torch.save({**content, CONFIG_KEY: "!!python/object/apply:os.mkdir [ran]"}, checkpoint)
+    with pytest.raises(CheckpointError, match="unreadable configuration"):
+        load_recogniser(checkpoint)
+    assert not Path("ran").exists()
+
+
+def test_an_artefact_gives_the_same_scores_bit_for_bit(checkpoint: Path, tmp_path: Path) -> None:
+    save_artefact(read_trained(checkpoint), tmp_path / "model")
+    save_artefact(read_trained(tmp_path / "model"), tmp_path / "copy")
+    waveform = torch.randn(14 * 48_000)
+    changes = {"overlap": 0.25, "pool": "mean", "smooth": 3, "tta": 2}
+    expected = load_recogniser(checkpoint, **changes)  # type: ignore[arg-type]
+    for folder in ("model", "copy"):
+        shared = load_recogniser(tmp_path / folder, **changes)  # type: ignore[arg-type]
+        assert shared.settings() == expected.settings()
+        for ours, theirs in zip(shared(waveform), expected(waveform), strict=True):
+            assert torch.equal(ours, theirs)
+
+
+def test_a_calibration_that_goes_along_is_applied_to_windows(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    known = torch.rand(200, 24, generator=torch.Generator().manual_seed(0))
+    calibration = fit_calibration(known, Labels((known > 0.8).float(), torch.ones_like(known)))
+    trained = read_trained(checkpoint)._replace(calibration=calibration.to_dict())
+    save_artefact(trained, tmp_path / "model")
+    plain, shared = load_recogniser(checkpoint), load_recogniser(tmp_path / "model")
+    waveform = torch.randn(14 * 48_000)
+    expected = calibration(plain(waveform)[0])
+    torch.testing.assert_close(shared(waveform)[0], expected, atol=0, rtol=0)
+    assert (expected - plain(waveform)[0]).abs().max() > 0.01
+    assert torch.equal(shared.frames(waveform)[0], plain.frames(waveform)[0])
+    told = shared.settings()
+    assert told.pop("calibration") == calibration.to_dict()
+    assert told == plain.settings()
+
+
+WITHOUT = """
+import pickle, sys
+for name in ("hydra", "omegaconf"):
+    sys.modules[name] = None
+import torch
+from rfcx_audio.inference.recogniser import load_recogniser
+import rfcx_audio.model
+def refuse(*arguments, **settings):
+    raise AssertionError("a pickle was read")
+for name in ("load", "loads", "Unpickler"):
+    setattr(pickle, name, refuse)
+torch.load = refuse
+print(load_recogniser(sys.argv[1])(torch.zeros(300_000))[0].shape)
+"""
+
+
+def test_an_artefact_loads_without_hydra_and_without_a_pickle(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    save_artefact(read_trained(checkpoint), tmp_path / "model")
+    done = [
+        subprocess.run(
+            [sys.executable, "-c", WITHOUT, place], capture_output=True, text=True, check=False
+        )
+        for place in (tmp_path / "model", checkpoint)
+    ]
+    assert "torch.Size([2, 24])" in done[0].stdout, done[0].stderr
+    assert "a pickle was read" in done[1].stderr  # a checkpoint is one
+
+
 def test_weights_of_another_model_are_refused(checkpoint: Path) -> None:
     content = torch.load(checkpoint, weights_only=True)
     content["state_dict"].popitem()
     torch.save(content, checkpoint)
     with pytest.raises(CheckpointError, match="does not fit its own configuration"):
         load_recogniser(checkpoint)
+
+
+@pytest.mark.parametrize("more", [True, False])
+def test_an_artefact_has_the_weights_of_its_model_and_no_others(
+    checkpoint: Path, tmp_path: Path, more: bool
+) -> None:
+    trained = read_trained(checkpoint)
+    weights = {**trained.weights, "another": torch.ones(1)}
+    if not more:
+        weights = dict(list(trained.weights.items())[1:])
+    save_artefact(trained._replace(weights=weights), tmp_path / "model")
+    with pytest.raises(CheckpointError, match="another" if more else next(iter(trained.weights))):
+        load_recogniser(tmp_path / "model")
+
+
+def test_settings_say_all_that_scores_depend_on(checkpoint: Path) -> None:
+    settings = load_recogniser(checkpoint, smooth=3, pool="top5", tta=4).settings()
+    assert json.loads(json.dumps(settings)) == settings
+    expected = {"duration_s": 6.0, "overlap": 0.5, "pool": "top5", "smooth": 3, "tta": 4}
+    assert expected.items() <= settings.items()
+    assert settings["checkpoint_sha256"] == hashlib.sha256(checkpoint.read_bytes()).hexdigest()
+    assert "n_mels=64" in settings["frontend"]
+    assert settings["views"] == [view._asdict() for view in views(4)]
+    assert load_recogniser(checkpoint, tta=4, flip=True).settings()["views"][1]["flip"]
+
+
+class Early(nn.Module):
+    """One species is the loudness of the first half, the other of the second; a frame is a quarter
+    of the window."""
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        parts = spectrogram.mean((1, 2)).unflatten(1, (4, -1)).mean(2) / 10  # (batch, frames)
+        clip = parts.unflatten(1, (2, 2)).mean(2)
+        return Logits(clip, torch.stack([parts, -parts], dim=2))
+
+
+def early(tta: int, flip: bool = False) -> Recogniser:
+    frontend = LogMel(48_000, hop_length=1000, center=False)
+    windows = SlidingWindows((63 * 1000 + 2048) / 48_000)  # 64 frames
+    ways = views(tta, flip=flip)
+    return Recogniser(AudioReader(48_000), frontend, Early(), windows, 2, seen_as=ways).eval()
+
+
+def test_scores_are_the_mean_of_the_views_probabilities() -> None:
+    waveform = torch.randn(4 * 48_000) * torch.linspace(0.001, 1, 4 * 48_000)
+    scores, starts_s = early(5, flip=True)(waveform)
+    plain = early(1)
+    total = torch.zeros_like(scores)
+    for shift, gain_db, flip in views(5, flip=True):
+        louder = plain.frontend(waveform[None] * 10 ** (gain_db / 20))[0]
+        for row, start_s in enumerate(starts_s):
+            start = round(start_s.item() * 48)
+            window = louder[..., start : start + 64].roll(round(64 * shift), -1)
+            window = window.flip(-1) if flip else window
+            total[row] += plain.detector(window[None]).clip[0].sigmoid()
+    assert torch.allclose(scores, total / 5, atol=1e-6)
+    assert not torch.allclose(scores, plain(waveform)[0], atol=1e-3)
+
+
+def test_frames_of_views_are_put_back_in_their_place() -> None:
+    waveform = torch.zeros(64 * 1000 + 2048)
+    waveform[20_000:28_000] = 1e-2 * torch.randn(8000)  # in the second frame of the first window
+    for tta in (1, 8):
+        scores, starts_s, frame_s = early(tta, flip=True).frames(waveform)
+        assert scores.shape == (len(starts_s), 4, 2)
+        assert frame_s == pytest.approx(16 / 48)
+        assert scores[0, :, 0].argmax() == 1

@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import Logits
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows, pool_windows
+from rfcx_audio.inference import SlidingWindows, moving_average, pool_windows
 
 RATE = 48_000
 
@@ -53,15 +53,41 @@ def test_pooling_by_hand() -> None:
     assert torch.allclose(pool_windows(scores, "max"), torch.tensor([0.5, 0.9]))
     assert torch.allclose(pool_windows(scores, "mean"), torch.tensor([0.3, 0.4]))
     assert torch.allclose(pool_windows(scores, "top3"), torch.tensor([1.1 / 3, 0.5]))
+    assert torch.allclose(pool_windows(scores, "top2"), torch.tensor([0.45, 0.65]))
     assert torch.allclose(pool_windows(scores[:1], "top3"), scores[0])
 
 
-def test_scores_are_probabilities_of_every_window_in_order() -> None:
-    class FirstPixel(nn.Module):
-        def forward(self, spectrogram: Tensor) -> Logits:
-            clip = spectrogram[:, 0, 0, :2]
-            return Logits(clip, clip[:, None])
+@pytest.mark.parametrize("pool", ["median", "top", "top0", "top3x"])
+def test_an_unknown_pool_is_refused_by_windows_and_by_pooling(pool: str) -> None:
+    with pytest.raises(ValueError, match="choose max, mean, or top3"):
+        SlidingWindows(6.0, pool=pool)
+    with pytest.raises(ValueError, match="choose max, mean, or top3"):
+        pool_windows(torch.rand(2, 3), pool)
 
+
+@pytest.mark.parametrize("shape", [(7, 3), (2, 5, 3), (1, 3)])
+@pytest.mark.parametrize("width", [1, 3, 5])
+def test_a_moving_average_is_the_mean_of_the_neighbours_that_exist(
+    shape: tuple[int, ...], width: int
+) -> None:
+    scores = torch.rand(shape)
+    average = moving_average(scores, width)
+    for t in range(shape[-2]):
+        near = scores[..., max(0, t - width // 2) : t + width // 2 + 1, :]
+        assert torch.allclose(average[..., t, :], near.mean(-2))
+    if width == 1:
+        assert torch.equal(average, scores)
+
+
+class FirstPixel(nn.Module):
+    """The first two pixels speak for the clip, the first two rows for its frames."""
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        clip = spectrogram[:, 0, 0, :2]
+        return Logits(clip, spectrogram[:, 0, :2].transpose(1, 2))
+
+
+def test_scores_are_probabilities_of_every_window_in_order() -> None:
     windows = torch.randn(70, 1, 3, 4)  # more than fit in one batch
     scores = SlidingWindows(6.0).scores(FirstPixel(), windows)
     assert torch.equal(scores, windows[:, 0, 0, :2].sigmoid())
@@ -70,3 +96,20 @@ def test_scores_are_probabilities_of_every_window_in_order() -> None:
 def test_an_overlap_out_of_range_is_refused() -> None:
     with pytest.raises(ValueError, match=r"overlap = 1\.0"):
         SlidingWindows(6.0, overlap=1.0)
+
+
+def test_windows_and_frames_are_smoothed_each_by_its_own_width() -> None:
+    windows = torch.randn(70, 1, 3, 4)  # more than fit in one batch
+    sliding = SlidingWindows(6.0, smooth=3, smooth_frames=5)
+    plain = windows[:, 0, 0, :2].sigmoid()
+    assert torch.allclose(sliding.scores(FirstPixel(), windows)[32], plain[31:34].mean(0))
+    frames = windows[:, 0, :2].transpose(1, 2).sigmoid()  # (windows, frames, species)
+    smoothed = sliding.frame_scores(FirstPixel(), windows)
+    assert torch.allclose(smoothed[:, 0], frames[:, :3].mean(1))
+
+
+@pytest.mark.parametrize("name", ["smooth", "smooth_frames"])
+@pytest.mark.parametrize("width", [0, 2])
+def test_a_moving_average_without_a_middle_is_refused(name: str, width: int) -> None:
+    with pytest.raises(ValueError, match=f"{name} = {width} has no middle"):
+        SlidingWindows(6.0, **{name: width})

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.labelling import FOUND_COLUMNS, Events, FrameScores, event_rows, stitch
+from rfcx_audio.labelling import FOUND_COLUMNS, Events, FrameScores, event_rows
 
 
 def table(name: str, starts_s: np.ndarray, clip: np.ndarray) -> pd.DataFrame:
@@ -25,20 +25,6 @@ def one_window(frames: list[float], clip: float = 0.9) -> tuple[pd.DataFrame, di
 
 def spans(rows: pd.DataFrame) -> list[tuple[float, float]]:
     return list(zip(rows["t_min"], rows["t_max"], strict=True))
-
-
-@pytest.mark.parametrize("how", ["mean", "max"])
-def test_stitched_frames_are_those_of_the_windows_that_cover_them(how: str) -> None:
-    rng = np.random.default_rng(0)
-    starts = np.array([0.0, 1.0, 2.0, 2.6])  # the last one is flush with the end
-    frames = FrameScores(starts, 0.2, rng.random((4, 10, 3)))
-    covering: dict[int, list[np.ndarray]] = {}
-    for window, start in enumerate(starts):
-        for frame in range(10):
-            place = round((start + 0.2 * frame) / 0.2)
-            covering.setdefault(place, []).append(frames.scores[window, frame])
-    expected = np.array([getattr(np, how)(covering[n], axis=0) for n in range(23)])
-    np.testing.assert_allclose(stitch(frames, how), expected)  # type: ignore[arg-type]
 
 
 def test_runs_of_frames_become_rows() -> None:

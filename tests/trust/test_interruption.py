@@ -133,7 +133,7 @@ def test_ctrl_c_keeps_what_was_done(forest: Path, tmp_path: Path, tally: Tally) 
         stderr=subprocess.STDOUT,
         text=True,
         # Where the tests run in the background, children would not heed Ctrl-C.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads yet)
     )
     last = folder / "checkpoints" / "last.ckpt"
     while not last.exists() and process.poll() is None:

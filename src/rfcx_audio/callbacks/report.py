@@ -62,9 +62,17 @@ class Report(Callback):
         )
         _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
 
-    @rank_zero_only
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes what training showed."""
+        gather_failures(_data(trainer))
+        self._write(trainer, pl_module)
+
+    def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Hears from all processes what could not be read."""
+        gather_failures(_data(trainer))
+
+    @rank_zero_only
+    def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
         write_metrics(self.folder, metrics)
         logged = self.folder / "csv" / "metrics.csv"
@@ -109,6 +117,21 @@ class Report(Callback):
                 table,
             )
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
+
+
+def gather_failures(data: RecordingDataModule) -> None:
+    """Tells every process of the recordings that the others could not read."""
+    for name, reason in gathered(list(data.failures.items())):
+        data.failures.setdefault(name, reason)
+
+
+def gathered(rows: list[Any]) -> list[Any]:
+    """The rows of all processes; every one of them has to call it."""
+    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
+        return rows
+    parts: list[Any] = [None] * torch.distributed.get_world_size()
+    torch.distributed.all_gather_object(parts, rows)
+    return [row for part in parts for row in part]
 
 
 def write_metrics(folder: Path, metrics: dict[str, float]) -> None:

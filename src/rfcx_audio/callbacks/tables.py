@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from rfcx_audio.batch import WindowBatch
-from rfcx_audio.callbacks.report import write_metrics
+from rfcx_audio.callbacks.report import gathered, write_metrics
 from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
@@ -63,7 +63,7 @@ class TestTable(Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Compares, writes, prints."""
-        rows = _gathered(self.rows)
+        rows = gathered(self.rows)
         self.rows = []
         if not trainer.is_global_zero or not rows:
             return
@@ -125,7 +125,7 @@ def rich_table(table: pd.DataFrame, title: str) -> Table:
     shown = Table(title=title)
     for column in table:
         shown.add_column(str(column), justify="left" if table[column].dtype == object else "right")
-    for line in table.to_numpy():
+    for line in table.itertuples(index=False, name=None):
         shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in line))
     return shown
 
@@ -149,11 +149,3 @@ def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
     frames = (by_species["duration_s"].mean() / frontend.hop_s).round().astype(int).to_numpy()
     spectrogram = torch.cat(list(windows[:, 0]), dim=-1).cpu()  # (mels, frames)
     return band_energy_scores(spectrogram, bands, torch.tensor(frames))
-
-
-def _gathered(rows: list[Any]) -> list[Any]:
-    if not torch.distributed.is_available() or not torch.distributed.is_initialized():
-        return rows
-    parts: list[Any] = [None] * torch.distributed.get_world_size()
-    torch.distributed.all_gather_object(parts, rows)
-    return [row for part in parts for row in part]

@@ -3,25 +3,23 @@
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, find_recordings, probe
 from rfcx_audio.data.cache import CachedReader
+from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule, known_share
-from rfcx_audio.data.dataset import (
-    CropDataset,
-    CropRecipe,
-    CropSampler,
-    Draw,
-    FileDataset,
-    RecordingDataset,
-    collate_crops,
-)
 from rfcx_audio.data.folds import Folds, assign_folds
+from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
-from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder
-from rfcx_audio.data.species import SpeciesClass, species_classes
+from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
+from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
+from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
+from rfcx_audio.data.species_numbers import number_species, read_species, write_species
+from rfcx_audio.data.tables import RAVEN_COLUMNS, read_annotations, read_tables
 
 __all__ = [
     "PSEUDO_COLUMNS",
+    "RAVEN_COLUMNS",
     "AnnotationError",
     "AudioError",
     "AudioInfo",
@@ -34,12 +32,14 @@ __all__ = [
     "Draw",
     "FileDataset",
     "Folds",
+    "FrameScores",
     "RecordingDataModule",
     "RecordingDataset",
     "Recordings",
     "RfcxFolder",
     "SpeciesClass",
     "SyntheticFolder",
+    "TableFolder",
     "add_pseudo_rows",
     "assign_folds",
     "background_start",
@@ -47,15 +47,24 @@ __all__ = [
     "complete_labels",
     "crop_start",
     "find_recordings",
+    "inside",
     "known_share",
     "label_recording",
     "label_windows",
     "match_audio",
+    "number_species",
     "probe",
+    "read_annotations",
     "read_pseudo",
     "read_rfcx",
     "read_rows",
+    "read_species",
+    "read_tables",
     "rows_of",
+    "spans",
+    "species_bands",
     "species_classes",
+    "stitch",
     "window_starts",
+    "write_species",
 ]

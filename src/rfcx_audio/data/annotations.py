@@ -56,7 +56,9 @@ def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
     rows = text.loc[:, list(RFCX_COLUMNS)].copy()
     for column in _NUMBERS:
         rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
-    _refuse(path, lines, list(_faults(rows, text, num_species)))
+    faults = row_faults(path, lines, rows, text, num_species)
+    if faults:
+        raise AnnotationError(listing(faults))
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
     return rows.assign(present=present, weight=1.0, source=path.name, line=lines)
 
@@ -96,7 +98,7 @@ def match_audio(
     unknown = left_out[~left_out["recording_id"].isin(list(failures))]
     if missing_audio == "error" and len(unknown):
         raise AnnotationError(
-            _listing(
+            listing(
                 [
                     f"{row.source} line {row.line}: unknown recording {row.recording_id!r}: there "
                     "is no audio file of that name"
@@ -109,7 +111,7 @@ def match_audio(
     late = kept[kept["t_max"] > ends + _TIME_TOLERANCE_S]
     if len(late):
         raise AnnotationError(
-            _listing(
+            listing(
                 [
                     f"{row.source} line {row.line}: t_max = {row.t_max:g} s lies beyond the end of "
                     f"recording {row.recording_id!r} ({durations_s[str(row.recording_id)]:g} s)"
@@ -118,6 +120,31 @@ def match_audio(
             )
         )
     return kept.reset_index(drop=True), left_out.reset_index(drop=True)
+
+
+def row_faults(
+    path: Path, lines: np.ndarray, rows: pd.DataFrame, text: pd.DataFrame, num_species: int
+) -> list[str]:
+    """What is wrong with the rows of a file, one message a row.
+
+    Args:
+        path: of the file.
+        lines: (rows,) in the file.
+        rows: the columns of `RFCX_COLUMNS`, numbers where they are any, else NaN.
+        text: the same as they stand in the file.
+        num_species: species are numbered from 0 to `num_species - 1`.
+    """
+    reasons: dict[int, list[str]] = {}
+    for wrong, words in _faults(rows, text, num_species):
+        for index in np.flatnonzero(wrong):
+            reasons.setdefault(int(index), []).append(words[index])
+    return [f"{path} line {lines[index]}: {'; '.join(reasons[index])}" for index in sorted(reasons)]
+
+
+def listing(messages: list[str]) -> str:
+    """Messages as the lines of one error, the first of them if there are many."""
+    more = len(messages) - _ERRORS_SHOWN
+    return "\n".join(messages[:_ERRORS_SHOWN] + ([f"… and {more} more"] if more > 0 else []))
 
 
 def _read_text(path: Path) -> pd.DataFrame:
@@ -172,24 +199,3 @@ def _faults(
 
 def _told(wrong: pd.Series | np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
     return np.asarray(wrong, dtype=bool), words
-
-
-def _refuse(path: Path, lines: np.ndarray, faults: list[tuple[np.ndarray, list[str]]]) -> None:
-    reasons: dict[int, list[str]] = {}
-    for wrong, words in faults:
-        for index in np.flatnonzero(wrong):
-            reasons.setdefault(int(index), []).append(words[index])
-    if reasons:
-        raise AnnotationError(
-            _listing(
-                [
-                    f"{path} line {lines[index]}: {'; '.join(reasons[index])}"
-                    for index in sorted(reasons)
-                ]
-            )
-        )
-
-
-def _listing(messages: list[str]) -> str:
-    more = len(messages) - _ERRORS_SHOWN
-    return "\n".join(messages[:_ERRORS_SHOWN] + ([f"… and {more} more"] if more > 0 else []))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -65,7 +66,7 @@ class Folds:
         if not self.file.exists():
             folds = assign_folds(rows, self.num_folds, self.seed)
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self.file.with_suffix(".part")
+            unfinished = self.file.with_suffix(f".{uuid4().hex}.part")  # processes may meet here
             folds.to_csv(unfinished, index=False)
             unfinished.replace(self.file)
             return folds

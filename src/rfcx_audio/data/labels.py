@@ -29,6 +29,11 @@ def rows_of(table: pd.DataFrame) -> Rows:
     )
 
 
+def rows_by_recording(rows: pd.DataFrame) -> dict[str, Rows]:
+    """`rows_of` each recording, by its id."""
+    return {str(name): rows_of(group) for name, group in rows.groupby("recording_id", sort=True)}
+
+
 def label_windows(
     rows: Rows, starts_s: Tensor, duration_s: float, num_species: int, min_overlap: float
 ) -> Labels:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -11,7 +12,14 @@ import pandas as pd
 
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
+from rfcx_audio.data.species_numbers import (
+    check_species,
+    number_species,
+    read_species,
+    write_species,
+)
 from rfcx_audio.data.synthetic import Rainforest, box_templates, write_rainforest
+from rfcx_audio.data.tables import read_annotations, read_tables
 
 MissingAudio = Literal["error", "leave_out"]
 _TRUTH_COLUMNS = ("split", "recording_id", "species_id")
@@ -27,8 +35,13 @@ class Recordings:
 
     @classmethod
     def scan(cls, folder: Path) -> Recordings:
-        """Reads the header of every audio file of a folder."""
-        paths, infos, failures = find_recordings(folder), {}, {}
+        """Reads the header of every audio file that lies in a folder, or of one file."""
+        return cls.probe(find_recordings(folder) if folder.is_dir() else {folder.stem: folder})
+
+    @classmethod
+    def probe(cls, paths: dict[str, Path]) -> Recordings:
+        """Reads the header of every audio file; those that cannot be read are `failures`."""
+        infos, failures = {}, {}
         for name, path in paths.items():
             try:
                 infos[name] = probe(path)
@@ -40,6 +53,11 @@ class Recordings:
     def durations_s(self) -> dict[str, float]:
         """Length in seconds by recording."""
         return {name: info.duration_s for name, info in self.infos.items()}
+
+    @property
+    def nyquist_hz(self) -> float:
+        """The highest frequency that any of them holds; 24 000 without any."""
+        return max((info.sample_rate / 2 for info in self.infos.values()), default=24_000.0)
 
 
 @dataclass(frozen=True)
@@ -190,3 +208,78 @@ class SyntheticFolder(RfcxFolder):
             ValueError: the folder holds a rainforest of another recipe.
         """
         write_rainforest(self.root, self.recipe, self.workers)
+
+
+class TableFolder(RfcxFolder):
+    """A folder of a user's own tables (Raven, Audacity, CSV), and of audio.
+
+    Args:
+        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, see `read_tables`.
+        num_species: of the tables.
+        audio: the folder of the recordings.
+        species: a CSV of `species` (name) and `species_id` (from 0). Where it is missing, the names
+            in the tables are numbered in their order, and it is written.
+        columns: of the tables by field, see `read_tables`.
+        missing_audio: see `RfcxFolder`.
+    """
+
+    def __init__(
+        self,
+        root: str,
+        num_species: int,
+        audio: str,
+        species: str,
+        columns: Mapping[str, str | None] | None = None,
+        missing_audio: Literal["error", "leave_out"] = "error",
+    ) -> None:
+        super().__init__(root, num_species, missing_audio)
+        self.audio = Path(audio)
+        self.species = Path(species)
+        self.columns = columns
+
+    def prepare(self) -> None:
+        """Writes the numbers of the species if they are not there yet."""
+        if not self.species.exists():
+            write_species(self.numbers(self.tables()), self.species)
+
+    def tables(self) -> pd.DataFrame:
+        """The rows of all tables as text."""
+        return read_tables(self.root, self.columns, (self.species,))
+
+    def numbers(self, tables: pd.DataFrame) -> dict[str, int]:
+        """Number of each species by name, from the file or newly given.
+
+        Raises:
+            AnnotationError: they are not those from 0 to `num_species - 1`.
+        """
+        if self.species.exists():
+            return read_species(self.species, self.num_species)
+        species = number_species(tables["species"])
+        check_species(species, self.num_species, str(self.root))
+        return species
+
+    def rows(self, f_max: float = 24_000.0) -> tuple[pd.DataFrame, dict[str, int]]:
+        """The rows of all tables, see `read_annotations`, and the numbers of the species."""
+        tables = self.tables()
+        numbers = self.numbers(tables)
+        return read_annotations(tables, numbers, self.num_species, f_max), numbers
+
+    def load(self) -> Corpus:
+        """Reads the tables and the headers of the audio files.
+
+        Rows that tell no frequencies reach up to the highest that the recordings hold.
+
+        Raises:
+            AnnotationError: a table breaks a rule, or no row has audio.
+        """
+        if not self.audio.is_dir():
+            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
+        train = Recordings.scan(self.audio)
+        rows, _ = self.rows(train.nyquist_hz)
+        usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
+        if usable.empty:
+            raise AnnotationError(
+                f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
+                "data.source.audio to the folder of the recordings"
+            )
+        return Corpus(rows, usable, left_out, train, None, None, None, None)

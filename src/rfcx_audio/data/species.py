@@ -58,3 +58,24 @@ def species_classes(
         )
         for species, songtype, low, high, duration_s in widest.to_numpy()
     ]
+
+
+def species_bands(rows: pd.DataFrame) -> pd.DataFrame:
+    """One band a species, the union of its boxes, and its commonest song.
+
+    Args:
+        rows: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz); as `read_rfcx` or `box_templates`
+            return them.
+
+    Returns:
+        `species_id`, `songtype_id`, `f_min`, `f_max`, of the species that have rows.
+    """
+    by_species = rows.groupby("species_id")
+    bands = pd.DataFrame(
+        {
+            "songtype_id": by_species["songtype_id"].agg(lambda songs: songs.mode().iloc[0]),
+            "f_min": by_species["f_min"].min(),
+            "f_max": by_species["f_max"].max(),
+        }
+    )
+    return bands.reset_index()

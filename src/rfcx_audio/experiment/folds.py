@@ -14,12 +14,7 @@ from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.experiment.scoring import Scored, score_recordings
-from rfcx_audio.inference import (
-    SlidingWindows,
-    load_recogniser,
-    read_scores,
-    write_scores,
-)
+from rfcx_audio.inference import load_recogniser, read_scores, write_scores
 
 _log = logging.getLogger(__name__)
 OUT_OF_FOLD = "oof_scores.parquet"
@@ -42,8 +37,12 @@ def crossval(config: DictConfig) -> Path:
     keep_settings(config, folder)
     data = load_data(config)
     places = [folder / f"fold_{fold}" for fold in range(data.folds.num_folds)]
-    windows = cast(SlidingWindows, build(config.inference))
-    made_with = {"overlap": windows.overlap, "pool": windows.pool, "duration_s": windows.duration_s}
+    made_with = {
+        "sample_rate": config.data.sample_rate,
+        "channel": config.data.reader.channel,
+        "frontend": repr(build(config.frontend)),
+        **vars(build(config.inference)),
+    }
     for fold, place in enumerate(places):
         if is_finished(place):
             _log.info("fold %d is finished", fold)

@@ -8,20 +8,21 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, cast
 
-import numpy as np
 import pandas as pd
 
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import (
     PSEUDO_COLUMNS,
+    FrameScores,
     RecordingDataModule,
     add_pseudo_rows,
+    inside,
     read_pseudo,
 )
 from rfcx_audio.experiment.folds import continued, load_data, out_of_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
-from rfcx_audio.labelling import FrameScores, against_truth, with_bands
+from rfcx_audio.labelling import against_truth, with_bands
 
 _log = logging.getLogger(__name__)
 ROUNDS = "rounds.csv"
@@ -129,7 +130,7 @@ def _label_round(
                 config, data, file.parent, fold, changes, with_frames=labelling.needs_frames
             )
             found = labelling(scored.table, scored.frames)
-            rows = with_bands(_inside(found, data.corpus.train.durations_s), data.corpus.rows)
+            rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
             rows = rows.assign(round=number, teacher=teacher)
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
             mark_finished(file.parent)
@@ -159,13 +160,6 @@ def _teacher_changes(config: DictConfig) -> dict[str, Any]:
             epochs, config.trainer.check_val_every_n_epoch
         )
     return changes
-
-
-def _inside(found: pd.DataFrame, durations_s: dict[str, float]) -> pd.DataFrame:
-    """Rows cut at the ends of their recordings: the last window may hold padding."""
-    ends = found["recording_id"].map(durations_s).astype(float)
-    cut = found.assign(t_max=np.minimum(found["t_max"].astype(float), ends))
-    return cut[cut["t_max"] > cut["t_min"]]
 
 
 def _summary(folder: Path, number: int, data: RecordingDataModule) -> dict[str, Any]:

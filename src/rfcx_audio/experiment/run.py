@@ -11,7 +11,7 @@ import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rfcx_audio.callbacks import Stamp
-from rfcx_audio.config import DictConfig, build, config_text, variant
+from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import check_shapes
@@ -30,6 +30,9 @@ def train_run(config: DictConfig) -> pl.Trainer:
 
     Returns:
         The trainer, with `callback_metrics` and the paths of its checkpoints.
+
+    Raises:
+        ValueError: several processes would train what only one can.
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad one is told before anything is made
@@ -57,6 +60,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ],
         logger=list(build(config.logger).values()),
     )
+    _check_processes(trainer, config)
     try:
         trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
     except SystemExit:  # how Lightning ends where Ctrl-C did
@@ -71,6 +75,25 @@ def train_run(config: DictConfig) -> pl.Trainer:
         trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
+
+
+def _check_processes(trainer: pl.Trainer, config: DictConfig) -> None:
+    if trainer.world_size == 1:
+        return
+    if "folder" in config:  # of many runs: each process would write all tables, in the same files
+        raise ValueError(
+            f"crossval and relabel train in one process, not in {trainer.world_size}; choose "
+            "trainer=default, or train each fold by itself (rfcx_audio.train, data.folds.held_out)"
+        )
+    # Lightning gives the processes that it starts the command line of the whole multirun; a sweeper
+    # would then draw other settings in each.
+    environment = getattr(trainer.strategy, "cluster_environment", None)
+    if in_multirun() and environment and not environment.creates_processes_externally:
+        raise ValueError(
+            f"a job of a multirun cannot start the {trainer.world_size} processes that the trainer "
+            "asks for; give each job one device (trainer=default) or a cluster's processes "
+            "(hydra/launcher=submitit_slurm), or run the jobs one by one, without -m"
+        )
 
 
 def _first_stage(config: DictConfig) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -11,7 +10,6 @@ import numpy as np
 import pandas as pd
 import torch
 from rich.progress import track
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Failure
@@ -42,7 +40,6 @@ def score_recordings(
     paths: dict[str, Path],
     workers: int = 2,
     with_frames: bool = False,
-    on_recording: Callable[[str, np.ndarray, pd.DataFrame], None] | None = None,
 ) -> Scored:
     """The scores of every window of every recording; one that cannot be read is passed over.
 
@@ -51,7 +48,6 @@ def score_recordings(
         paths: audio files by recording id.
         workers: processes that read audio.
         with_frames: whether to keep the scores of frames too, for which the detector runs twice.
-        on_recording: called with the name, the (samples,) and the scores of each recording.
     """
     device = next(recogniser.parameters()).device
     loader = DataLoader(FileDataset(paths, recogniser.reader), batch_size=None, num_workers=workers)
@@ -66,20 +62,10 @@ def score_recordings(
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             scores, starts_s = recogniser(waveform.to(device))
             if with_frames:
-                frames[name] = _frame_scores(recogniser, waveform.to(device))
-        table = score_table(
-            name, starts_s.cpu().numpy(), recogniser.windows.duration_s, scores.cpu().numpy()
-        )
-        tables.append(table)
-        if on_recording is not None:
-            on_recording(name, waveform.numpy(), table)
+                told, frame_starts_s, frame_s = recogniser.frames(waveform.to(device))
+                frames[name] = FrameScores(
+                    frame_starts_s.cpu().numpy(), frame_s, told.cpu().numpy()
+                )
+        duration_s = recogniser.windows.duration_s
+        tables.append(score_table(name, starts_s.cpu().numpy(), duration_s, scores.cpu().numpy()))
     return Scored(pd.concat(tables[1:] or tables, ignore_index=True), failures, frames)
-
-
-@torch.inference_mode()
-def _frame_scores(recogniser: Recogniser, waveform: Tensor) -> FrameScores:
-    """The scores of the frames of a recording's windows."""
-    windows, starts_s = recogniser.windows.cut(recogniser.frontend, waveform[None])
-    scores = recogniser.windows.frame_scores(recogniser.detector, windows)
-    frame_s = windows.shape[-1] * recogniser.frontend.hop_s / scores.shape[1]
-    return FrameScores(starts_s.cpu().numpy(), frame_s, scores.cpu().numpy())

@@ -191,7 +191,7 @@ class LogMel(nn.Module):
         """
         num_frames = self._checked_num_frames(waveform)
         if len(waveform) == 0:  # which torch.stft refuses
-            return torch.zeros(0, 1, self.n_mels, num_frames, device=waveform.device)
+            return torch.zeros(0, self.channels, self.n_mels, num_frames, device=waveform.device)
         with torch.autocast(waveform.device.type, enabled=False):
             spectrum = torch.stft(
                 waveform.float(),
@@ -206,7 +206,19 @@ class LogMel(nn.Module):
             mel = torch.cat(
                 [self.filters[bins, mels].T @ power[:, bins] for mels, bins in self._blocks], dim=1
             )  # (batch, mels, frames)
-            return self._compressed(mel).unsqueeze(1)  # (batch, 1, mels, frames)
+            return self.image(mel)  # (batch, channels, mels, frames)
+
+    def image(self, mel: Tensor) -> Tensor:
+        """The power in mel bands (batch, mels, frames) as (batch, channels, mels, frames)."""
+        return self.level(mel).unsqueeze(1)
+
+    def level(self, mel: Tensor) -> Tensor:
+        """The logarithm of the power in mel bands, as `scaling` has it."""
+        if self.scaling == "log1p":
+            return mel.log1p()
+        if self.scaling == "db":
+            return 10 * (mel + self.eps).log10()
+        return (mel + self.eps).log()
 
     def extra_repr(self) -> str:
         """The settings, for `repr`."""
@@ -216,13 +228,6 @@ class LogMel(nn.Module):
             f"mel_scale={self.mel_scale}, norm={self.norm}, center={self.center}, "
             f"scaling={self.scaling}" + ("" if self.scaling == "log1p" else f", eps={self.eps:g}")
         )
-
-    def _compressed(self, mel: Tensor) -> Tensor:
-        if self.scaling == "log1p":
-            return mel.log1p()
-        if self.scaling == "db":
-            return 10 * (mel + self.eps).log10()
-        return (mel + self.eps).log()
 
     def _filters(self) -> Tensor:
         return mel_filterbank(

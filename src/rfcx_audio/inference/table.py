@@ -14,6 +14,9 @@ import torch
 
 from rfcx_audio.inference.windows import Pool, pool_windows
 
+KEY = ["recording_id", "t_min", "t_max"]
+"""The columns that tell which window a row is of."""
+
 _METADATA_KEY = b"rfcx_audio"
 
 

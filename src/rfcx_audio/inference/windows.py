@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
 
 import torch
 from torch import Tensor, nn
@@ -11,7 +11,9 @@ from torch.nn import functional
 from rfcx_audio.data import window_starts
 from rfcx_audio.frontend import LogMel
 
-Pool = Literal["max", "mean", "top3"]
+Pool = str
+"""`max`, `mean`, or `top<k>`, as `top3`: the mean of the k highest."""
+
 _WINDOWS_AT_ONCE = 32
 
 
@@ -20,16 +22,33 @@ def pool_windows(scores: Tensor, pool: Pool) -> Tensor:
 
     Args:
         scores: (windows, species).
-        pool: the maximum, the mean, or the mean of the three highest.
+        pool: the maximum, the mean, or the mean of the k highest: `max`, `mean`, `top<k>`. Where
+            there are fewer windows than k, their mean.
 
     Returns:
         (species,)
+
+    Raises:
+        ValueError: there is no such pool.
     """
-    if pool == "max":
-        return scores.amax(0)
     if pool == "mean":
         return scores.mean(0)
-    return scores.topk(min(3, len(scores)), dim=0).values.mean(0)
+    return scores.topk(min(_highest(pool), len(scores)), dim=0).values.mean(0)
+
+
+def moving_average(scores: Tensor, width: int) -> Tensor:
+    """The mean of each score and its neighbours in time; at the ends, of those that there are.
+
+    Args:
+        scores: (..., time, species).
+        width: an odd number of scores; 1 changes nothing.
+
+    Returns:
+        Of the same shape.
+    """
+    over_time = scores.transpose(-2, -1)  # (..., species, time)
+    mean = functional.avg_pool1d(over_time, width, 1, width // 2, count_include_pad=False)
+    return mean.transpose(-2, -1)
 
 
 class SlidingWindows:
@@ -41,15 +60,37 @@ class SlidingWindows:
     Args:
         duration_s: of a window.
         overlap: share of a window that the next one repeats, in [0, 1).
-        pool: how the windows' scores become the recording's.
+        pool: how the windows' scores become the recording's, see `pool_windows`.
+        smooth: windows in the moving average that the scores of windows go through, in their order
+            in time; odd, 1 for none.
+        smooth_frames: frames in that of the scores of frames, within their window.
+
+    Raises:
+        ValueError: a setting is out of its range.
     """
 
-    def __init__(self, duration_s: float, overlap: float = 0.5, pool: Pool = "max") -> None:
+    def __init__(
+        self,
+        duration_s: float,
+        overlap: float = 0.5,
+        pool: Pool = "max",
+        smooth: int = 1,
+        smooth_frames: int = 1,
+    ) -> None:
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap = {overlap} lies outside [0, 1[")
+        if pool != "mean":
+            _highest(pool)
+        for name, width in (("smooth", smooth), ("smooth_frames", smooth_frames)):
+            if width < 1 or width % 2 == 0:
+                raise ValueError(
+                    f"{name} = {width} has no middle; choose an odd number, 1 for no smoothing"
+                )
         self.duration_s = duration_s
         self.overlap = overlap
         self.pool: Pool = pool
+        self.smooth = smooth
+        self.smooth_frames = smooth_frames
 
     def cut(self, frontend: LogMel, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """The windows of one recording.
@@ -71,7 +112,7 @@ class SlidingWindows:
         starts_s = torch.tensor(starts, device=waveform.device, dtype=torch.float64)
         return windows, starts_s * frontend.hop_length / frontend.sample_rate
 
-    def scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
+    def probabilities(self, detector: nn.Module, windows: Tensor) -> Tensor:
         """The detector's probabilities for each window.
 
         Args:
@@ -84,8 +125,20 @@ class SlidingWindows:
         chunks = windows.split(_WINDOWS_AT_ONCE)
         return torch.cat([detector(chunk).clip.float().sigmoid() for chunk in chunks])
 
+    def scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
+        """The detector's probabilities for each window, smoothed.
+
+        Args:
+            detector: (batch, channels, mels, frames) -> `Logits`.
+            windows: (windows, channels, mels, frames), all of one recording, in their order.
+
+        Returns:
+            (windows, species) float32 in [0, 1].
+        """
+        return moving_average(self.probabilities(detector, windows), self.smooth)
+
     def frame_scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
-        """The detector's probabilities for each frame of each window.
+        """The detector's probabilities for each frame of each window, smoothed.
 
         Args:
             detector: (batch, channels, mels, frames) -> `Logits`.
@@ -95,4 +148,19 @@ class SlidingWindows:
             (windows, the detector's frames, species) float32 in [0, 1].
         """
         chunks = windows.split(_WINDOWS_AT_ONCE)
-        return torch.cat([detector(chunk).frame.float().sigmoid() for chunk in chunks])
+        scores = torch.cat([detector(chunk).frame.float().sigmoid() for chunk in chunks])
+        return moving_average(scores, self.smooth_frames)
+
+
+def _highest(pool: Pool) -> int:
+    """How many scores a pool other than the mean looks at.
+
+    Raises:
+        ValueError: there is no such pool.
+    """
+    if pool == "max":
+        return 1
+    found = re.fullmatch(r"top([1-9]\d*)", pool)
+    if found is None:
+        raise ValueError(f"pool = {pool!r} is unknown; choose max, mean, or top3, top5 and so on")
+    return int(found[1])

@@ -4,49 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar
 
-import numpy as np
 import pandas as pd
 
+from rfcx_audio.data import FrameScores, spans, stitch
 from rfcx_audio.labelling.found import FOUND_COLUMNS, in_order, species_scores
-
-_ROUNDING = 1e-6
-
-
-class FrameScores(NamedTuple):
-    """What a detector says of the frames of one recording's windows.
-
-    Attributes:
-        starts_s: (windows,) of the windows, s.
-        frame_s: of a frame.
-        scores: (windows, frames, species) in [0, 1].
-    """
-
-    starts_s: np.ndarray
-    frame_s: float
-    scores: np.ndarray
-
-
-def stitch(frames: FrameScores, how: Literal["mean", "max"] = "mean") -> np.ndarray:
-    """The frames of overlapping windows as those of the recording.
-
-    Args:
-        frames: of one recording; windows are moved by at most half a frame.
-        how: what becomes of frames of several windows.
-
-    Returns:
-        (frames, species) from time 0.
-    """
-    num_frames, num_species = frames.scores.shape[1:]
-    first = np.rint(frames.starts_s / frames.frame_s).astype(int)
-    place = first[:, None] + np.arange(num_frames)  # (windows, frames)
-    whole = np.zeros((place.max() + 1, num_species))
-    if how == "max":
-        np.maximum.at(whole, place, frames.scores)
-        return whole
-    np.add.at(whole, place, frames.scores)
-    return whole / np.maximum(1, np.bincount(place.ravel()))[:, None]
 
 
 def event_rows(
@@ -92,28 +55,12 @@ def event_rows(
                 f"recording {name!r} has {len(windows)} windows with clip scores and {told} with "
                 "frame scores; make both with one detector"
             )
-        frame_s = of_frames.frame_s
         clip = species_scores(windows)[:, None].repeat(of_frames.scores.shape[1], axis=1)
         probability = stitch(of_frames)  # (frames, species)
         active = stitch(of_frames._replace(scores=clip), "max") > threshold_clip
         active &= probability > threshold_frame
-        first, last, species = _runs(active, merge_gap_s / frame_s + _ROUNDING)
-        long = (last - first) * frame_s >= min_duration_s - _ROUNDING
-        first, last, species = first[long], last[long], species[long]
-        best = [probability[a:b, s].max() for a, b, s in zip(first, last, species, strict=True)]
-        found.append(
-            pd.DataFrame(
-                {
-                    "recording_id": name,
-                    "species_id": species,
-                    "t_min": first * frame_s,
-                    "t_max": last * frame_s,
-                    "present": True,
-                    "weight": weight,
-                    "score": np.array(best, dtype=float),
-                }
-            )
-        )
+        events = spans(active, probability, of_frames.edges_s, merge_gap_s, min_duration_s)
+        found.append(events.assign(recording_id=name, present=True, weight=weight))
     return in_order(pd.concat(found[1:] or found))
 
 
@@ -162,14 +109,3 @@ class Events:
             self.min_duration_s,
             self.weight,
         )
-
-
-def _runs(active: np.ndarray, gap: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """First frame, frame after the last, and species of each run in (frames, species)."""
-    edges = np.diff(np.pad(active.astype(np.int8), ((1, 1), (0, 0))), axis=0).T
-    species, first = np.nonzero(edges == 1)  # by species, then by time
-    last = np.nonzero(edges == -1)[1]
-    begins = np.ones(len(first), dtype=bool)
-    begins[1:] = (species[1:] != species[:-1]) | (first[1:] - last[:-1] > gap)
-    ends = np.append(begins[1:], True)[: len(last)]
-    return first[begins], last[ends], species[begins]

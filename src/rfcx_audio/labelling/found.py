@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rfcx_audio.data import species_bands
+
 FOUND_COLUMNS = ("recording_id", "species_id", "t_min", "t_max", "present", "weight", "score")
 _KEY = ["recording_id", "species_id"]
 
@@ -32,15 +34,7 @@ def with_bands(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
         rows: as `read_rfcx` returns them; a species that has none has no band and loses what was
             found of it.
     """
-    by_species = rows.groupby("species_id")
-    bands = pd.DataFrame(
-        {
-            "songtype_id": by_species["songtype_id"].agg(lambda songs: songs.mode().iloc[0]),
-            "f_min": by_species["f_min"].min(),
-            "f_max": by_species["f_max"].max(),
-        }
-    )
-    return found.merge(bands.reset_index(), on="species_id")
+    return found.merge(species_bands(rows), on="species_id")
 
 
 def against_truth(found: pd.DataFrame, calls: pd.DataFrame) -> dict[str, float]:

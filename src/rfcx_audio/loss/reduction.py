@@ -13,7 +13,9 @@ from rfcx_audio.batch import CellLoss, Labels
 Reduction = Literal["known", "example", "class_balanced", "all", "sum"]
 
 
-def reduce_cells(cells: CellLoss, labels: Labels, how: Reduction = "known") -> Tensor:
+def reduce_cells(
+    cells: CellLoss, labels: Labels, how: Reduction = "known", num_processes: int = 1
+) -> Tensor:
     """One number for a batch; exactly 0, with a gradient of 0, where every weight is 0.
 
     With v the values and w the weights of the cells:
@@ -30,10 +32,16 @@ def reduce_cells(cells: CellLoss, labels: Labels, how: Reduction = "known") -> T
       shrinks with their density.
     * `sum`: sum(w v), which grows with the batch.
 
+    Of several processes, each gives its own cells, and divides by what all of them have together: a
+    mean of their means would give few known cells as much weight as many. The mean of what the
+    processes return, over which gradients are averaged, is then the number for all their batches
+    as one. Each must call it equally often.
+
     Args:
         cells: (batch, species) values, finite, and weights, at least 0.
         labels: (batch, species) twice, from which `class_balanced` takes the sides.
         how: which of the five.
+        num_processes: of torch's process group, which are asked only where it is above 1.
 
     Returns:
         A scalar.
@@ -50,40 +58,49 @@ def reduce_cells(cells: CellLoss, labels: Labels, how: Reduction = "known") -> T
         raise ValueError(
             f"values, weights, target and known must have one shape (batch, species), got {shapes}"
         )
-    return _REDUCTIONS[how](cells, labels)
+    total, divisor = _REDUCTIONS[how](cells, labels)  # (terms,) each
+    if num_processes > 1:
+        total, divisor = total * num_processes, divisor.detach().clone()
+        torch.distributed.all_reduce(divisor)
+    if how == "known":
+        divisor = divisor.clamp(min=1)
+    return (total / torch.where(divisor > 0, divisor, 1)).mean()
 
 
-def _weighted_mean(value: Tensor, weight: Tensor) -> Tensor:
-    """Over the last dimension; 0 where the weights sum to 0."""
-    total = weight.sum(-1)
-    return (weight * value).sum(-1) / torch.where(total > 0, total, 1)
+def _known(cells: CellLoss, _: Labels) -> tuple[Tensor, Tensor]:
+    return _terms((cells.weight * cells.value, cells.weight))
 
 
-def _known(cells: CellLoss, _: Labels) -> Tensor:
-    return _sum(cells, _) / cells.weight.sum().clamp(min=1)
+def _example(cells: CellLoss, _: Labels) -> tuple[Tensor, Tensor]:
+    weight = cells.weight.sum(-1)  # (batch,)
+    mean = (cells.weight * cells.value).sum(-1) / torch.where(weight > 0, weight, 1)
+    return _terms((mean, weight > 0))
 
 
-def _example(cells: CellLoss, _: Labels) -> Tensor:
-    has_weight = (cells.weight.sum(-1) > 0).to(cells.value.dtype)  # (batch,)
-    return _weighted_mean(_weighted_mean(*cells), has_weight)
+def _class_balanced(cells: CellLoss, labels: Labels) -> tuple[Tensor, Tensor]:
+    present = torch.where(labels.known > 0, labels.target, 0).to(cells.value.dtype)
+    sides = (cells.weight * present, cells.weight * (1 - present))
+    return _terms(*((side * cells.value, side) for side in sides))
 
 
-def _class_balanced(cells: CellLoss, labels: Labels) -> Tensor:
-    value, weight = cells.value.flatten(), cells.weight.flatten()
-    present = torch.where(labels.known > 0, labels.target, 0).flatten().to(value.dtype)
-    sides = (weight * present, weight * (1 - present))
-    return 0.5 * sum((_weighted_mean(value, side) for side in sides), start=value.new_zeros(()))
+def _all(cells: CellLoss, _: Labels) -> tuple[Tensor, Tensor]:
+    return _terms((cells.weight * cells.value, torch.ones_like(cells.weight)))
 
 
-def _all(cells: CellLoss, _: Labels) -> Tensor:
-    return _sum(cells, _) / max(1, cells.value.numel())
+def _sum(cells: CellLoss, _: Labels) -> tuple[Tensor, Tensor]:
+    return _terms((cells.weight * cells.value, torch.zeros_like(cells.weight)))
 
 
-def _sum(cells: CellLoss, _: Labels) -> Tensor:
-    return (cells.weight * cells.value).sum()
+def _terms(*pairs: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor]:
+    """Sums of values, and of what they are divided by, where that is above 0: (terms,) twice."""
+    totals, divisors = zip(*pairs, strict=True)
+    return (
+        torch.stack([total.sum() for total in totals]),
+        torch.stack([divisor.sum().to(totals[0].dtype) for divisor in divisors]),
+    )
 
 
-_REDUCTIONS: dict[str, Callable[[CellLoss, Labels], Tensor]] = {
+_REDUCTIONS: dict[str, Callable[[CellLoss, Labels], tuple[Tensor, Tensor]]] = {
     "known": _known,
     "example": _example,
     "class_balanced": _class_balanced,

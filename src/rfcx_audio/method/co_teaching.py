@@ -13,7 +13,7 @@ from torchmetrics import Metric
 
 from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
 from rfcx_audio.inference import SlidingWindows
-from rfcx_audio.loss import Reduction, reduce_cells
+from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.model import Peers
 
@@ -218,16 +218,16 @@ class CoTeaching(Supervised):
         return model.first, model.second
 
     def training_step(self, batch: SpectrogramBatch, batch_idx: int) -> Tensor | None:
-        """The losses' sum; None, which skips the step, when no crop could be read."""
+        """The losses' sum; see `without_crops` when no crop could be read."""
         if not len(batch.spectrogram):
-            return None
+            return self.without_crops(networks=2)
         rate = self.rate(batch_idx)
         labels = batch.labels
         first, second = (self.loss(network(batch.spectrogram), labels) for network in self.peers)
         taught = exchange(first, second, labels.clip.known, rate, self.select)
-        values = [reduce_cells(cells, labels.clip, self.reduction) for cells in taught]
+        values = [self.reduced(cells, labels.clip) for cells in taught]
         size = len(batch.spectrogram)
-        self.log("train/loss", sum(values) / 2, batch_size=size, prog_bar=True)
+        self.log_loss((values[0] + values[1]) / 2, size)
         self.log("train/remember_rate", rate, batch_size=size)
         for name, pair in (("purity", taught), ("purity_all", (first, second))):
             assumed = torch.stack([(c.weight > 0) & (labels.clip.known == 0) for c in pair])

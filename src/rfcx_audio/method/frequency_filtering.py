@@ -87,7 +87,8 @@ class FrequencyFiltering(Supervised):
         usable = _borne_out(said) & (model.class_of(said.boxes.species, said.boxes.songtype) >= 0)
         box = chosen_boxes(said.boxes, usable, generator)[:, None]
         if not usable.shape[1]:
-            return self._cells(said, spectrogram.new_zeros(len(box)), box * 0, box * 0.0, box > 0)
+            nothing = self.nothing().expand(len(box))
+            return self._cells(said, nothing, box * 0, box * 0.0, box > 0)
         row = Boxes(*(field.gather(1, box)[:, 0] for field in said.boxes))
         classes = model.class_of(row.species, row.songtype).clamp(min=0)
         frames, width = model.frames[classes], spectrogram.shape[3]

@@ -27,6 +27,10 @@ class Supervised(pl.LightningModule):
     absent, which is not true: it is shown because others show it, and is no basis for a choice.
     `test/*` are metrics over recordings whose truth is complete.
 
+    Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
+    its metrics. Batch normalisation is the exception, unless `trainer.sync_batchnorm` is set: each
+    process normalises with the statistics of its own batch, and the first one's are kept.
+
     Args:
         model: (batch, channels, mels, frames) -> `Logits`.
         loss: (`Logits`, `CropLabels`) -> `CellLoss`.
@@ -65,7 +69,7 @@ class Supervised(pl.LightningModule):
             if ema_decay is None
             else AveragedModel(
                 self.model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
-            )
+            ).requires_grad_(False)
         )
         # MetricCollection wants a type of dict that torchmetrics declares invariantly.
         self.val_metrics = MetricCollection(dict(window_metrics), prefix="val/")
@@ -89,12 +93,39 @@ class Supervised(pl.LightningModule):
         return min(1.0, epochs / (self.trainer.max_epochs or 1))
 
     def training_step(self, batch: SpectrogramBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
-        """The loss of a batch; None, which skips the step, when none of its crops could be read."""
+        """The loss of a batch; see `without_crops` when none of its crops could be read."""
         if not len(batch.spectrogram):
-            return None
-        value = reduce_cells(*self.training_cells(batch), self.reduction)
-        self.log("train/loss", value, batch_size=len(batch.spectrogram), prog_bar=True)
+            return self.without_crops()
+        value = self.reduced(*self.training_cells(batch))
+        self.log_loss(value, len(batch.spectrogram))
         return value
+
+    def without_crops(self, networks: int = 1) -> Tensor | None:
+        """None, which skips the step; beside other processes a part in it that changes nothing.
+
+        Args:
+            networks: how many losses a step has.
+        """
+        if _num_processes() == 1:
+            return None
+        none = torch.zeros(0, 0, device=self.device)
+        values = [self.reduced(CellLoss(none, none), Labels(none, none)) for _ in range(networks)]
+        value = sum(values, start=self.nothing())
+        self.log_loss(value, 1)
+        return value
+
+    def reduced(self, cells: CellLoss, labels: Labels) -> Tensor:
+        """One number for the cells; its mean over the processes is that of all their batches."""
+        return reduce_cells(cells, labels, self.reduction, _num_processes())
+
+    def log_loss(self, value: Tensor, batch_size: int) -> None:
+        """Logs `train/loss`, the same in all processes."""
+        self.log("train/loss", value, batch_size=batch_size, prog_bar=True, sync_dist=True)
+
+    def nothing(self) -> Tensor:
+        """A 0 with a gradient of 0 for every weight, which other processes wait for."""
+        weights = [weight for weight in self.parameters() if weight.requires_grad]
+        return 0 * torch.stack([weight.sum() for weight in weights]).sum()
 
     def training_cells(self, batch: SpectrogramBatch) -> tuple[CellLoss, Labels]:
         """What each cell of a batch costs, and the clip labels that a reduction may look at."""
@@ -153,3 +184,9 @@ class Supervised(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def _num_processes() -> int:
+    """Processes that train together; 1 where there is only this one."""
+    group = torch.distributed
+    return group.get_world_size() if group.is_available() and group.is_initialized() else 1

@@ -53,6 +53,12 @@ def lwlrap(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tenso
     return precision_sum.sum() / count.sum()
 
 
+def label_precision(scores: Tensor, target: Tensor, known: Tensor | None = None) -> LabelPrecision:
+    """`lwlrap`, species by species; takes the same and raises the same."""
+    precision_sum, count = _sums(scores, target, known)
+    return LabelPrecision(precision_sum / count, count.long())
+
+
 class Lwlrap(Metric):
     """`lwlrap` over any number of batches and processes, exactly.
 

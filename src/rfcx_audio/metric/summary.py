@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.metric.baselines import prior_scores, random_scores, shuffled
-from rfcx_audio.metric.lwlrap import Lwlrap, lwlrap
+from rfcx_audio.metric.lwlrap import label_precision, lwlrap
 from rfcx_audio.metric.masked import average_precision, masked_auroc, masked_log_loss
 
 RANDOM, PRIOR = "random", "prior only (true prevalence)"
@@ -94,14 +94,12 @@ def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
         at the species' labels, `auc` and `average_precision`; NaN where labels cannot define one.
     """
     told = known > 0
-    ranking = Lwlrap(target.shape[1])
-    ranking.update(scores, target, known)
     return pd.DataFrame(
         {
             "species": range(target.shape[1]),
             "present": (told & (target >= 0.5)).sum(0).tolist(),
             "absent": (told & (target < 0.5)).sum(0).tolist(),
-            "lwlrap": ranking.per_species().precision.tolist(),
+            "lwlrap": label_precision(scores, target, known).precision.tolist(),
             "auc": masked_auroc(scores, target, known).tolist(),
             "average_precision": average_precision(scores, target, known).tolist(),
         }

@@ -1,0 +1,88 @@
+"""Names of species and their numbers, which are the places of their scores."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from rfcx_audio.data.annotations import AnnotationError, listing
+from rfcx_audio.data.tables import few, frame_of, text_of
+
+_NUMBERED = re.compile(r"s?(\d+)")
+
+
+def number_species(names: pd.Series) -> dict[str, int]:
+    """A number for each species name: its place in the alphabet.
+
+    Names that are numbers (`7`, or `s7` as in tables of scores) keep them, where all names are.
+    """
+    unique = sorted(name for name in names.unique() if name)
+    numbers = [_NUMBERED.fullmatch(name) for name in unique]
+    told = {name: int(found[1]) for name, found in zip(unique, numbers, strict=True) if found}
+    if len(told) == len(unique):
+        return told
+    return {name: number for number, name in enumerate(unique)}
+
+
+def read_species(path: Path, num_species: int) -> dict[str, int]:
+    """The numbers that a file gives to species names.
+
+    Args:
+        path: CSV with the columns `species` and `species_id`; several names may share a number.
+        num_species: the numbers must be from 0 to `num_species - 1`.
+
+    Raises:
+        AnnotationError: the file is no such table, or has other numbers.
+    """
+    text = frame_of(path, text_of(path), ",")
+    lacking = [name for name in ("species", "species_id") if name not in text]
+    if lacking:
+        raise AnnotationError(f"{path} line 1 lacks the column(s) {', '.join(lacking)}")
+    faults = [
+        f"{path} line {row.line}: species_id {row.species_id!r} is no number from 0 to "
+        f"{num_species - 1}; mend it, or set data.num_species"
+        for row in text.itertuples()
+        if not re.fullmatch(r"\d+", str(row.species_id)) or int(str(row.species_id)) >= num_species
+    ]
+    faults += [
+        f"{path} line {row.line}: species {row.species!r} is empty or stands there twice; remove "
+        "the line"
+        for row in text[text["species"].duplicated() | (text["species"] == "")].itertuples()
+    ]
+    if faults:
+        raise AnnotationError(listing(faults))
+    species = {str(row.species): int(str(row.species_id)) for row in text.itertuples()}
+    check_species(species, num_species, str(path))
+    return species
+
+
+def check_species(species: Mapping[str, int], num_species: int, source: str) -> None:
+    """Refuses numbers that are not those from 0 to `num_species - 1`.
+
+    Names that are numbers themselves may leave some out.
+
+    Raises:
+        AnnotationError: the number of species is another one.
+    """
+    found = set(species.values())
+    numbered = all(_NUMBERED.fullmatch(name) for name in species)
+    if found == set(range(num_species)) or (numbered and max(found, default=0) < num_species):
+        return
+    wanted = max(found, default=-1) + 1
+    raise AnnotationError(
+        f"{source} tells of {len(found)} species ({few(list(species))}), numbered up to "
+        f"{wanted - 1}, data.num_species is {num_species}; set data.num_species={wanted}"
+        + ("" if len(found) == wanted else " and give every number from 0 on to a species")
+    )
+
+
+def write_species(species: Mapping[str, int], path: Path) -> None:
+    """The inverse of `read_species`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    table = pd.DataFrame({"species": list(species), "species_id": list(species.values())})
+    table.sort_values("species_id", kind="stable").to_csv(unfinished, index=False)
+    unfinished.replace(path)

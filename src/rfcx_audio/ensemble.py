@@ -1,0 +1,132 @@
+"""`python -m rfcx_audio.ensemble`: several tables of scores, or models, to one table."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+from torch import Tensor
+
+from rfcx_audio.archive import list_recordings, score_archive
+from rfcx_audio.callbacks import rich_table
+from rfcx_audio.config import DictConfig, build, entry_point
+from rfcx_audio.inference import (
+    EnsembleError,
+    combine,
+    common_settings,
+    fit_weights,
+    given_weights,
+    join_scores,
+    load_recogniser,
+    pool_table,
+    read_known,
+    read_scores,
+    submission,
+    write_scores,
+)
+
+_log = logging.getLogger(__name__)
+
+
+def scored(config: DictConfig) -> list[str]:
+    """The tables of all members; those of models are made, or gone on with, as `predict` does.
+
+    Raises:
+        EnsembleError: a member is a model, and there are no recordings to score.
+    """
+    places = []
+    for number, member in enumerate(config.scores):
+        if not _is_model(member):
+            places.append(member)
+            continue
+        if config.recordings is None:
+            raise EnsembleError(
+                f"{member} is a checkpoint or an artefact; give recordings=… for it to score, or "
+                "its scores.parquet"
+            )
+        archive = score_archive(
+            build(config.engine),
+            partial(load_recogniser, Path(member).absolute()),
+            list_recordings(config.recordings),
+            Path(config.paths.output_dir) / f"member_{number}",
+        )
+        archive.join({"checkpoint": member, **archive.settings})
+        _log.info("%s: %d recordings could not be read", member, len(archive.failures()))
+        places.append(str(archive.folder / "scores.parquet"))
+    return places
+
+
+def _is_model(path: str) -> bool:
+    return Path(path).suffix == ".ckpt" or Path(path).is_dir()
+
+
+def read_members(paths: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
+    """The tables of all members by path, and their metadata.
+
+    Raises:
+        EnsembleError: a file is named twice.
+    """
+    tables, metadata = {}, {}
+    for path in paths:
+        if path in tables:
+            raise EnsembleError(f"{path} is named twice; give it a larger weight instead")
+        tables[path], metadata[path] = read_scores(Path(path))
+    return tables, metadata
+
+
+def weights_of(config: DictConfig) -> Tensor:
+    """(members,) as given, equal, or fitted.
+
+    Raises:
+        EnsembleError: they do not fit the tables, or what fitting needs is not given.
+    """
+    members = len(config.scores)
+    if isinstance(config.weights, str) and config.weights != "fit":
+        raise EnsembleError(f"weights={config.weights}: expected a list of {members}, or fit")
+    if config.weights != "fit":
+        return given_weights(config.weights, members)
+    if config.truth is None or len(config.out_of_fold or []) != members:
+        raise EnsembleError(
+            f"weights=fit needs truth=… and out_of_fold=[…] with {members} tables in the order of "
+            "scores, as rfcx_audio.crossval writes them"
+        )
+    tables, metadata = read_members(config.out_of_fold)
+    common_settings(metadata, config.mixed_frontends)
+    joined = join_scores(tables)
+    labels = read_known(Path(config.truth), joined.keys, len(joined.species), config.min_overlap)
+    return fit_weights(joined.scores, labels, config.how)
+
+
+@entry_point("ensemble")
+def main(config: DictConfig) -> None:
+    """The command."""
+    tables, metadata = read_members(scored(config))
+    settings = common_settings(metadata, config.mixed_frontends)
+    joined, weights = join_scores(tables), weights_of(config)
+    values = combine(joined.scores, weights, config.how).to(joined.scores.dtype)
+    table = joined.keys.join(pd.DataFrame(values.numpy(), columns=pd.Index(joined.species)))
+    folder, shares = Path(config.paths.output_dir), weights.tolist()
+    folder.mkdir(parents=True, exist_ok=True)
+    members = [
+        {"scores": path, "weight": weight, "made_with": metadata[path]}
+        for path, weight in zip(tables, shares, strict=True)
+    ]
+    made_with = {**settings, "how": config.how, "members": members}
+    write_scores(table, folder / "scores.parquet", made_with)
+    sample = None if config.sample_submission is None else Path(config.sample_submission)
+    submitted, lacking = submission(pool_table(table, settings.get("pool", "max")), sample)
+    submitted.to_csv(folder / "submission.csv", index=False)
+    if lacking:
+        _log.warning("%d recordings of the sample have no scores and get 0", len(lacking))
+    shown = pd.DataFrame({"scores": list(tables), "weight": shares})
+    Console().print(rich_table(shown, f"{config.how} of {len(tables)} tables"))
+    _log.info("%d windows joined; the tables are in %s", len(table), folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,202 @@
+"""Calibration of scores by species, from known labels only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.inference.curves import IsotonicCurve, PlattCurve, isotonic_curve, platt_curve
+from rfcx_audio.inference.known import as_arrays
+
+Method = Literal["platt", "isotonic"]
+
+
+class SpeciesFit(NamedTuple):
+    """How the scores of one species are calibrated.
+
+    Attributes:
+        present: sum of `known` over its known presences.
+        absent: over its known absences.
+        own_share: in [0, 1), how much its own fit counts beside that of all species.
+        prevalence: in (0, 1), the share of presences among the known cells, drawn towards that of
+            all species: the q of `prior_correction`.
+        curve: already mixed.
+    """
+
+    present: float
+    absent: float
+    own_share: float
+    prevalence: float
+    curve: PlattCurve | IsotonicCurve
+
+
+class Calibration(NamedTuple):
+    """Non-decreasing curves, one a species, from scores to probabilities.
+
+    A probability is that of a window about which somebody says something; rows that were chosen by
+    a detector make presences more, or less, frequent than they are outdoors.
+
+    Attributes:
+        method: of all curves.
+        min_cells: see `fit_calibration`.
+        species: in the order of the columns.
+    """
+
+    method: Method
+    min_cells: int
+    species: tuple[SpeciesFit, ...]
+
+    def __call__(self, scores: Tensor) -> Tensor:
+        """Calibrated scores.
+
+        Args:
+            scores: (rows, species) in [0, 1].
+
+        Returns:
+            As `scores`.
+
+        Raises:
+            ValueError: they have another number of species.
+        """
+        if scores.ndim != 2 or scores.shape[1] != len(self.species):
+            raise ValueError(
+                f"scores are {tuple(scores.shape)}, expected (rows, {len(self.species)}): the "
+                "calibration is of other species"
+            )
+        columns = scores.double().cpu().numpy().T
+        fits = zip(columns, self.species, strict=True)
+        calibrated = np.stack([fit.curve.at(column) for column, fit in fits], axis=1)
+        return torch.from_numpy(calibrated).to(scores)
+
+    @property
+    def prevalence(self) -> Tensor:
+        """(species,) float64, see `SpeciesFit`."""
+        return torch.tensor([fit.prevalence for fit in self.species], dtype=torch.float64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON."""
+        species = [{**fit._asdict(), "curve": fit.curve._asdict()} for fit in self.species]
+        return {"method": self.method, "min_cells": self.min_cells, "species": species}
+
+    @classmethod
+    def from_dict(cls, told: Mapping[str, Any]) -> Calibration:
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: it is no calibration, or one that does not increase.
+        """
+        try:
+            kind = {"platt": PlattCurve, "isotonic": IsotonicCurve}[told["method"]]
+            fits = [SpeciesFit(**{**fit, "curve": kind(**fit["curve"])}) for fit in told["species"]]
+            made = cls(told["method"], int(told["min_cells"]), tuple(fits))
+            faulty = [n for n, fit in enumerate(fits) if not _is_sound(fit)]
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(f"this describes no calibration: {error!r}") from None
+        if faulty:
+            raise ValueError(
+                f"the calibration of species {faulty} is not one: its curve must not decrease, its "
+                "knots must increase, its probabilities lie in [0, 1]; fit it anew"
+            )
+        return made
+
+
+def fit_calibration(
+    scores: Tensor, labels: Labels, method: Method = "platt", min_cells: int = 20
+) -> Calibration:
+    """Curves from scores to probabilities by the known cells, each weighted by `known`.
+
+    A species with n of the rarer kind, presences or absences, takes its own fit with the share
+    max(0, 1 - min_cells / n), and that of the known cells of all species with the rest.
+
+    Args:
+        scores: (rows, species) in [0, 1], of recordings that their model was not trained on.
+        labels: (rows, species) twice; present from 0.5 on.
+        method: `platt`, two numbers a species; or `isotonic`, any function that does not decrease,
+            which needs some hundred cells of either kind.
+        min_cells: at least 1; up to so many, a species has no say of its own.
+
+    Raises:
+        ValueError: no presence or no absence is known at all, or the arguments do not fit.
+    """
+    if method not in ("platt", "isotonic"):
+        raise ValueError(f"method = {method!r} is unknown; choose platt or isotonic")
+    if min_cells < 1:
+        raise ValueError(f"min_cells = {min_cells}; expected at least 1")
+    values, present, weight = as_arrays(scores, labels)
+    fit = platt_curve if method == "platt" else isotonic_curve
+    said = weight > 0
+    if not present[said].any() or present[said].all():
+        raise ValueError(
+            f"{present[said].sum()} present and {(~present[said]).sum()} absent cells are known in "
+            "the scored windows; a calibration needs both: check recording ids and truth"
+        )
+    pooled = fit(values[said], present[said], weight[said])
+    frequency = float((weight * present).sum() / weight.sum())
+    fits = []
+    for s, heard in enumerate(said.T):
+        presences = float(weight[present[:, s], s].sum())
+        absences = float(weight[~present[:, s], s].sum())
+        share = 1 - min_cells / max(min_cells, min(presences, absences))
+        curve = pooled
+        if share > 0:
+            own = fit(values[heard, s], present[heard, s], weight[heard, s])
+            curve = own.mixed(pooled, share)  # pyright: ignore[reportArgumentType]
+        prevalence = (presences + min_cells * frequency) / (presences + absences + min_cells)
+        fits.append(SpeciesFit(presences, absences, share, prevalence, curve))
+    return Calibration(method, min_cells, tuple(fits))
+
+
+def cross_fitted(
+    scores: Tensor,
+    labels: Labels,
+    recordings: Sequence[str],
+    generator: torch.Generator,
+    method: Method = "platt",
+    min_cells: int = 20,
+    num_folds: int = 5,
+) -> Tensor:
+    """Calibrated scores, those of every recording by a calibration that has not seen it.
+
+    Args:
+        scores: see `fit_calibration`.
+        labels: see `fit_calibration`.
+        recordings: (rows,), of which recording each row is.
+        generator: deals the recordings to the folds.
+        method: see `fit_calibration`.
+        min_cells: see `fit_calibration`.
+        num_folds: at least 2.
+
+    Returns:
+        As `scores`.
+
+    Raises:
+        ValueError: there are fewer recordings than folds, or `fit_calibration` refuses a fold.
+    """
+    place, names = pd.factorize(np.asarray(recordings, dtype=object), sort=True)
+    if not 2 <= num_folds <= len(names):
+        raise ValueError(f"{len(names)} recordings do not make num_folds = {num_folds} folds")
+    fold = (torch.randperm(len(names), generator=generator) % num_folds)[torch.from_numpy(place)]
+    calibrated = torch.empty_like(scores)
+    for held_out in range(num_folds):
+        away, here = fold != held_out, fold == held_out
+        seen = Labels(labels.target[away], labels.known[away])
+        calibrated[here] = fit_calibration(scores[away], seen, method, min_cells)(scores[here])
+    return calibrated
+
+
+def _is_sound(fit: SpeciesFit) -> bool:
+    numbers = np.array([fit.present, fit.absent, fit.own_share], dtype=float)
+    curve = np.array(fit.curve, dtype=float)  # knots without partners raise ValueError
+    if isinstance(fit.curve, PlattCurve):
+        sound = curve[0] >= 0
+    else:
+        inside = curve.size > 0 and curve[1].min() >= 0 and curve[1].max() <= 1
+        sound = inside and (np.diff(curve[0]) > 0).all() and (np.diff(curve[1]) >= 0).all()
+    finite = np.isfinite(numbers).all() and np.isfinite(curve).all()
+    return bool(sound and finite and 0 < fit.prevalence < 1)

@@ -1,0 +1,131 @@
+"""Curves from scores to probabilities that never decrease: a sigmoid, or straight lines."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import isotonic_regression, minimize
+from scipy.special import expit, logit
+
+_EPS = 1e-7  # scores of 0 and 1 have no finite logit
+
+
+class PlattCurve(NamedTuple):
+    """sigmoid(slope * logit(score) + intercept).
+
+    Attributes:
+        slope: at least 0.
+        intercept: in nepers.
+    """
+
+    slope: float
+    intercept: float
+
+    def at(self, scores: np.ndarray) -> np.ndarray:
+        """The calibrated scores."""
+        return expit(self.slope * _logit(scores) + self.intercept)
+
+    def mixed(self, pooled: PlattCurve, share: float) -> PlattCurve:
+        """This curve with a share, and another with the rest, in logits."""
+        slope, intercept = share * np.array(self) + (1 - share) * np.array(pooled)
+        return PlattCurve(float(slope), float(intercept))
+
+
+class IsotonicCurve(NamedTuple):
+    """Straight lines between knots, and constants beyond the first and the last.
+
+    Attributes:
+        scores: of the knots, increasing.
+        probabilities: at the knots, not decreasing.
+    """
+
+    scores: list[float]
+    probabilities: list[float]
+
+    def at(self, scores: np.ndarray) -> np.ndarray:
+        """The calibrated scores."""
+        return np.interp(scores, self.scores, self.probabilities)
+
+    def mixed(self, pooled: IsotonicCurve, share: float) -> IsotonicCurve:
+        """This curve with a share, and another with the rest."""
+        knots = np.union1d(self.scores, pooled.scores)
+        values = share * self.at(knots) + (1 - share) * pooled.at(knots)
+        return _isotonic_curve(knots, np.maximum.accumulate(values))
+
+
+def smoothed_targets(present: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """What a finite sample supports: (P + 1) / (P + 2) where present, 1 / (A + 2) where absent.
+
+    Args:
+        present: (cells,) bool.
+        weight: (cells,); P and A are its sums over the present and over the absent cells.
+
+    Source: Platt (1999), Probabilistic outputs for support vector machines, section 2.2.
+    """
+    presences, absences = weight[present].sum(), weight[~present].sum()
+    return np.where(present, (presences + 1) / (presences + 2), 1 / (absences + 2))
+
+
+def platt_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) -> PlattCurve:
+    """The logistic regression of smoothed targets on the scores' logits, with a slope from 0 on.
+
+    Args:
+        scores: (cells,) in [0, 1]; those within 1e-7 of 0 or 1 count as that.
+        present: (cells,) bool.
+        weight: (cells,), not all 0.
+
+    Source: Platt (1999), see `smoothed_targets`; Lin et al. (2007), doi:10.1007/s10994-007-5018-6.
+        Theirs lets the slope become negative, which would reverse a ranking.
+    """
+    logits, target = _logit(scores), smoothed_targets(present, weight)
+    share = weight / weight.sum()
+
+    def cost(free: np.ndarray) -> tuple[float, np.ndarray]:
+        z = free[0] * logits + free[1]
+        error = share * (expit(z) - target)
+        value = share @ (np.logaddexp(0, z) - target * z)
+        return float(value), np.array([error @ logits, error.sum()])
+
+    found = minimize(
+        cost,
+        np.array([1.0, 0.0]),
+        jac=True,
+        method="L-BFGS-B",
+        bounds=[(0, None), (None, None)],
+        options={"ftol": 1e-15, "gtol": 1e-9},
+    )
+    slope, intercept = found.x
+    return PlattCurve(float(slope), float(intercept))
+
+
+def isotonic_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) -> IsotonicCurve:
+    """The non-decreasing function of the score with the least squared error.
+
+    Its targets are smoothed, so that nothing becomes quite certain.
+
+    Args:
+        scores: (cells,) in [0, 1].
+        present: (cells,) bool.
+        weight: (cells,), not all 0.
+
+    Source: Zadrozny and Elkan (2002), doi:10.1145/775047.775151; smoothed targets and straight
+        lines between the knots are ours and scikit-learn's.
+    """
+    heard = weight > 0
+    knots, place = np.unique(scores[heard], return_inverse=True)
+    total = np.bincount(place, weight[heard])
+    target = smoothed_targets(present, weight)[heard]
+    mean = np.bincount(place, weight[heard] * target) / total
+    return _isotonic_curve(knots, isotonic_regression(mean, weights=total).x)
+
+
+def _logit(scores: np.ndarray) -> np.ndarray:
+    return logit(np.clip(scores, _EPS, 1 - _EPS))
+
+
+def _isotonic_curve(knots: np.ndarray, values: np.ndarray) -> IsotonicCurve:
+    """The curve without the knots inside its level stretches."""
+    change = values[1:] != values[:-1]
+    kept = np.append(True, change) | np.append(change, True)
+    return IsotonicCurve(knots[kept].tolist(), values[kept].tolist())

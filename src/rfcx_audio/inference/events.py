@@ -1,0 +1,146 @@
+"""From scores over time to events: where a species begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from rfcx_audio.data import FrameScores, spans, species_bands, stitch
+
+EVENT_COLUMNS = (
+    "recording_id",
+    "species",
+    "species_id",
+    "songtype_id",
+    "t_min",
+    "t_max",
+    "f_min",
+    "f_max",
+    "score",
+)
+"""Of a table of events: times in s, frequencies in Hz, `species` is the name."""
+
+_DECIMALS_S = 6
+_NOT_SCORES = ["recording_id", "t_min", "t_max"]
+_FOUND = ("recording_id", "species_id", "t_min", "t_max", "score")
+
+
+def hysteresis(scores: np.ndarray, high: float | np.ndarray, low: float | np.ndarray) -> np.ndarray:
+    """Which cells belong to an event: it begins above `high` and lasts while above `low`.
+
+    It lasts in both directions of time from the cell above `high`.
+
+    Args:
+        scores: (cells, species), in the order of time.
+        high: of all species, or (species,).
+        low: the same, at most `high`.
+
+    Returns:
+        (cells, species) bool.
+
+    Source: Canny (1986), doi:10.1109/TPAMI.1986.4767851, along one axis.
+    """
+    above = scores > low
+    begins = above & ~np.pad(above, ((1, 0), (0, 0)))[:-1]
+    run = begins.T.ravel().cumsum().reshape(scores.shape[::-1]).T  # number of the run, from 1
+    strong = np.bincount(run[above & (scores > high)], minlength=run.max(initial=0) + 1) > 0
+    return above & strong[run]
+
+
+def window_cells(
+    t_min: np.ndarray, t_max: np.ndarray, scores: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Overlapping windows as cells that follow each other, each with its highest window score.
+
+    Args:
+        t_min: (windows,) s.
+        t_max: (windows,) s.
+        scores: (windows, species).
+
+    Returns:
+        (cells + 1,) edges in s, wherever a window begins or ends, and (cells, species); 0 in cells
+        without a window.
+    """
+    begin, end = np.round(t_min, _DECIMALS_S), np.round(t_max, _DECIMALS_S)
+    edges_s = np.unique(np.concatenate([begin, end]))
+    first, last = np.searchsorted(edges_s, begin), np.searchsorted(edges_s, end)
+    window = np.repeat(np.arange(len(begin)), last - first)
+    cell = np.concatenate([np.arange(a, b) for a, b in zip(first, last, strict=True)])
+    highest = np.zeros((len(edges_s) - 1, scores.shape[1]))
+    np.maximum.at(highest, cell, scores[window])
+    return edges_s, highest
+
+
+def find_events(
+    scores: pd.DataFrame,
+    frames: Mapping[str, FrameScores],
+    high: float = 0.5,
+    low: float = 0.3,
+    merge_gap_s: float = 0.5,
+    min_duration_s: float = 0.2,
+) -> pd.DataFrame:
+    """The events of all recordings, from frames where there are any, else from windows.
+
+    Args:
+        scores: of windows: `recording_id`, `t_min`, `t_max` (s), `s0`, `s1`, … in [0, 1].
+        frames: of the same windows, by recording; the mean of overlapping ones counts.
+        high: an event begins above it.
+        low: an event lasts while above it.
+        merge_gap_s: events of a species that are no farther apart become one.
+        min_duration_s: shorter ones are dropped, after that.
+
+    Returns:
+        `recording_id`, `species_id`, `t_min`, `t_max`, `score` (the highest of the event); by
+        recording, time and species.
+
+    Raises:
+        ValueError: a setting is out of its range.
+    """
+    if not 0 <= low <= high < 1:
+        raise ValueError(f"low = {low} and high = {high}; expected 0 <= low <= high < 1")
+    if merge_gap_s < 0 or min_duration_s < 0:
+        raise ValueError(
+            f"merge_gap_s = {merge_gap_s} and min_duration_s = {min_duration_s}: neither can be "
+            "negative"
+        )
+    found = []
+    for name, windows in scores.groupby("recording_id"):
+        of_frames = frames.get(str(name))
+        if of_frames is None:
+            values = windows.drop(columns=_NOT_SCORES).to_numpy()
+            begin, end = windows["t_min"].to_numpy(), windows["t_max"].to_numpy()
+            edges_s, values = window_cells(begin, end, values)
+        else:
+            edges_s, values = of_frames.edges_s, stitch(of_frames)
+        active = hysteresis(values, high, low)
+        events = spans(active, values, edges_s, merge_gap_s, min_duration_s)
+        found.append(events.assign(recording_id=str(name)))
+    if not found:
+        return pd.DataFrame(columns=list(_FOUND))
+    return pd.concat(found)[list(_FOUND)].sort_values(
+        ["recording_id", "t_min", "species_id"], kind="stable", ignore_index=True
+    )
+
+
+def describe_events(
+    found: pd.DataFrame, rows: pd.DataFrame, names: Mapping[int, str], f_max: float
+) -> pd.DataFrame:
+    """Events with the names, bands and songs of their species.
+
+    Args:
+        found: as `find_events` returns them.
+        rows: of annotations, or templates: a species' band is the union of its boxes, its song the
+            commonest one.
+        names: by species; those that lack are called as in tables of scores, `s0`, `s1`, ….
+        f_max: Hz; species without rows have the band from 0 to it, and song 1.
+
+    Returns:
+        The columns of `EVENT_COLUMNS`.
+    """
+    events = found.merge(species_bands(rows), on="species_id", how="left")
+    events = events.fillna({"songtype_id": 1, "f_min": 0.0, "f_max": f_max})
+    called = [names.get(species, f"s{species}") for species in events["species_id"]]
+    events = events.assign(species=called).astype({"songtype_id": "int64", "species_id": "int64"})
+    return events[list(EVENT_COLUMNS)]

@@ -1,0 +1,88 @@
+"""Prior correction: scores for a place where species are as frequent as a given table says."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from torch import Tensor
+
+
+def prior_correction(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tensor:
+    """Scores whose odds are multiplied by f = (prior / (1 - prior)) / (q / (1 - q)).
+
+    TEST-INFORMED wherever the prior was learned from the recordings that are scored: a result that
+    used it must say so, and the library never does it unasked.
+
+    Right if only the frequency of the species differs between the recordings that the scores were
+    calibrated on and those that they are used on, and not how the species sound.
+
+    Args:
+        scores: (..., species) in [0, 1].
+        prior: (species,) in (0, 1), how frequent each species is where the scores are used.
+        made_under: (species,) in (0, 1), q, how frequent it was where they were calibrated.
+
+    Returns:
+        As `scores`; 0 and 1 stay what they are.
+
+    Raises:
+        ValueError: if a frequency is not in (0, 1), or there is not one for each species.
+
+    Source: Saerens et al. (2002), doi:10.1162/089976602753284446, equation 2.4 for two classes.
+    """
+    for name, value in (("prior", prior), ("made_under", made_under)):
+        if value.shape != scores.shape[-1:] or not ((value > 0) & (value < 1)).all():
+            raise ValueError(
+                f"{name} is {value.tolist()}; expected {scores.shape[-1]} numbers between 0 and 1, "
+                "one a species"
+            )
+    to, was = prior.double(), made_under.double()
+    factor = to / (1 - to) / (was / (1 - was))  # (species,)
+    present = scores.double() * factor
+    return (present / (present + (1 - scores.double()))).to(scores.dtype)
+
+
+def read_prior(path: Path, num_species: int) -> Tensor:
+    """The prior in a CSV file: `species_id`, and one column whose name begins with `prior`.
+
+    Args:
+        path: of the file.
+        num_species: every one of them needs a row.
+
+    Returns:
+        (species,) float64.
+
+    Raises:
+        ValueError: a column is missing or doubtful, or the rows are not one for each species.
+    """
+    table = pd.read_csv(path)
+    columns = [name for name in table if str(name).startswith("prior")]
+    if len(columns) != 1 or "species_id" not in table:
+        raise ValueError(
+            f"{path} has the columns {list(table)}; expected species_id and one that begins with "
+            "'prior'"
+        )
+    if sorted(table["species_id"]) != list(range(num_species)):
+        raise ValueError(
+            f"{path}: expected one row for each species_id from 0 to {num_species - 1}"
+        )
+    ordered = table.sort_values("species_id")[columns[0]]
+    return torch.tensor(ordered.to_numpy(dtype="float64", copy=True))
+
+
+def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, Any]:
+    """What must be written beside scores that were corrected, in plain JSON.
+
+    Args:
+        prior: see `prior_correction`.
+        made_under: see `prior_correction`.
+        source: where the prior comes from.
+    """
+    return {
+        "test_informed": True,
+        "source": source,
+        "prior": prior.tolist(),
+        "made_under": made_under.tolist(),
+    }

@@ -1,0 +1,133 @@
+"""How far scores are from probabilities: reliability, its error, and its picture."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.inference.table import species_columns
+
+_EPS = 1e-7  # as in the library's other log losses
+
+
+class Reliability(NamedTuple):
+    """Known cells by their score, in bins of equal width over [0, 1].
+
+    Attributes:
+        score: (bins,) float64, mean in the bin; NaN in an empty one.
+        present: (bins,) float64, share of presences in the bin; NaN in an empty one.
+        weight: (bins,) float64, sum of `known`.
+    """
+
+    score: Tensor
+    present: Tensor
+    weight: Tensor
+
+
+def reliability_bins(scores: Tensor, labels: Labels, num_bins: int = 15) -> Reliability:
+    """How often what is scored so is so.
+
+    Args:
+        scores: (rows, species) in [0, 1].
+        labels: (rows, species) twice; present from 0.5 on; `known` weights the cells.
+        num_bins: a score on an edge belongs to the bin above it.
+    """
+    known = labels.known > 0
+    weight, said = labels.known[known].double(), scores[known].double()
+    present = (labels.target[known] >= 0.5).double()
+    place = (said * num_bins).long().clamp(0, num_bins - 1)
+
+    def summed(values: Tensor) -> Tensor:
+        return torch.zeros(num_bins, dtype=torch.float64).scatter_add_(0, place, weight * values)
+
+    total = summed(torch.ones_like(said))
+    return Reliability(summed(said) / total, summed(present) / total, total)
+
+
+def calibration_error(found: Reliability) -> float:
+    """The mean distance of score and share of presences, weighted by the bins; NaN without cells.
+
+    Source: expected calibration error, Naeini et al. (2015), doi:10.1609/aaai.v29i1.9602, of the
+        probability of presence and not of the likelier answer. With few cells it is too high even
+        for perfect scores.
+    """
+    distance = (found.score - found.present).abs().nan_to_num() * found.weight
+    return float(distance.sum() / found.weight.sum())
+
+
+def known_log_loss(scores: Tensor, labels: Labels) -> float:
+    """The mean log loss in nepers over known cells, weighted by `known`; NaN without any.
+
+    Unlike `masked_log_loss`, presences and absences count as often as they are known: only then
+    are calibrated scores the best ones.
+
+    Args:
+        scores: (rows, species) in [0, 1].
+        labels: (rows, species) twice; present from 0.5 on.
+    """
+    p = scores.double().clamp(_EPS, 1 - _EPS)
+    weight = labels.known.double()
+    cost = -torch.where(labels.target >= 0.5, p.log(), (1 - p).log())
+    return float(torch.where(weight > 0, weight * cost, 0).sum() / weight.sum())
+
+
+def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.DataFrame:
+    """Calibration error (`ece`) and log loss before and after, by species and for `all` cells.
+
+    Args:
+        raw: (rows, species) in [0, 1].
+        calibrated: (rows, species) in [0, 1]; as `cross_fitted` returns them, or it flatters.
+        labels: (rows, species) twice.
+    """
+    lines = []
+    every = [slice(n, n + 1) for n in range(raw.shape[1])] + [slice(None)]
+    for name, which in zip([*species_columns(raw.shape[1]), "all"], every, strict=True):
+        told = Labels(labels.target[:, which], labels.known[:, which])
+        line: dict[str, float | str] = {"species": name}
+        for when, scores in (("before", raw[:, which]), ("after", calibrated[:, which])):
+            line[f"ece_{when}"] = calibration_error(reliability_bins(scores, told))
+            line[f"log_loss_{when}"] = known_log_loss(scores, told)
+        lines.append(line)
+    return pd.DataFrame(lines)
+
+
+def draw_reliability(raw: Tensor, calibrated: Tensor, labels: Labels, num_bins: int = 15) -> Figure:
+    """Scores against shares of presences, raw and calibrated, and how many cells have which score.
+
+    Args:
+        raw: (rows, species) in [0, 1].
+        calibrated: (rows, species) in [0, 1]; as `cross_fitted` returns them, or it flatters.
+        labels: (rows, species) twice; only known cells are drawn.
+        num_bins: of equal width.
+    """
+    figure = Figure(figsize=(7, 8), layout="constrained")
+    FigureCanvasAgg(figure)
+    upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
+    edges = np.linspace(0, 1, num_bins + 1)
+    for name, scores, colour in (("raw", raw, "#ff6f61"), ("calibrated", calibrated, "#2a7f62")):
+        found = reliability_bins(scores, labels, num_bins)
+        filled = found.weight > 0
+        label = f"{name} (error {calibration_error(found):.3f})"
+        upper.plot(
+            found.score[filled], found.present[filled], marker="o", color=colour, label=label
+        )
+        lower.stairs(found.weight.numpy(), edges, color=colour, label=name, linewidth=1.5)
+    cells, species = int((labels.known > 0).sum()), raw.shape[1]
+    upper.set_title(f"{cells} known cells of {species} species")
+    upper.set_ylabel("share of presences")
+    upper.set_ylim(-0.02, 1.02)
+    upper.legend(loc="upper left")
+    lower.set_yscale("symlog")
+    lower.set_ylabel("known cells")
+    lower.set_xlabel("mean score of a bin")
+    for axes in (upper, lower):
+        axes.grid(alpha=0.3)
+    return figure

@@ -1,0 +1,165 @@
+"""Thresholds on scores: where to call a species present, with limits of confidence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.inference.known import as_arrays
+from rfcx_audio.inference.table import species_columns
+
+_BLOCK = 50  # resamples at once, which bounds the memory
+
+
+class Goal(NamedTuple):
+    """What a threshold is chosen for.
+
+    Attributes:
+        kind: `precision`: the lowest threshold that has it, which finds most; `f_beta`: that with
+            the highest F score, the highest of several.
+        value: the precision, in (0, 1]; or beta, above 0: how much more recall counts.
+    """
+
+    kind: Literal["precision", "f_beta"]
+    value: float
+
+
+class Threshold(NamedTuple):
+    """Where to call a species present, from this score on.
+
+    Attributes:
+        score: of the threshold; infinite where none reaches the goal.
+        precision: in [0, 1], the share of presences from the threshold on; where none reaches the
+            goal, the best there is.
+        recall: in [0, 1], the share of the presences that are found.
+    """
+
+    score: np.ndarray
+    precision: np.ndarray
+    recall: np.ndarray
+
+
+def best_threshold(
+    scores: np.ndarray, present: np.ndarray, weight: np.ndarray, goal: Goal
+) -> Threshold:
+    """The score that reaches a goal.
+
+    Args:
+        scores: (cells,) of one species.
+        present: (cells,) bool.
+        weight: (..., cells), for one or several weightings; cells at 0 are not there.
+        goal: to reach.
+
+    Returns:
+        (...,) three times.
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked = scores[order]
+    last = np.append(ranked[1:] != ranked[:-1], True)  # of each score; equal ones go together
+    said = np.cumsum(weight[..., order], axis=-1)[..., last]  # (..., candidates)
+    found = np.cumsum((weight * present)[..., order], axis=-1)[..., last]
+    there = np.diff(said, axis=-1, prepend=0) > 0
+    all_present = found[..., -1:]
+    precision = np.divide(found, said, out=np.zeros_like(found), where=there)
+    recall = np.divide(found, all_present, out=np.zeros_like(found), where=all_present > 0)
+    if goal.kind == "precision":
+        reached = there & (precision >= goal.value - 1e-12)
+        place = reached.shape[-1] - 1 - reached[..., ::-1].argmax(-1)
+    else:
+        weighed = goal.value**2 * all_present + said
+        f_beta = (1 + goal.value**2) * np.divide(
+            found, weighed, out=np.zeros_like(found), where=there
+        )
+        reached = f_beta > 0
+        place = f_beta.argmax(-1)
+    any_reached = reached.any(-1)
+    place = np.where(any_reached, place, precision.argmax(-1))[..., None]
+    score, best, share = (
+        np.take_along_axis(np.broadcast_to(values, said.shape), place, -1)[..., 0]
+        for values in (ranked[last], precision, recall)
+    )
+    return Threshold(np.where(any_reached, score, np.inf), best, share)
+
+
+def thresholds(
+    scores: Tensor,
+    labels: Labels,
+    recordings: Sequence[str],
+    goal: Goal,
+    generator: torch.Generator,
+    resamples: int = 1000,
+) -> pd.DataFrame:
+    """The score of each species that reaches a goal among its known cells, with 95 % limits.
+
+    Limits are percentiles over resamples of the recordings, whose windows are not independent. A
+    resample without a threshold that reaches the goal counts as one above all scores.
+
+    Args:
+        scores: (rows, species), of recordings that their model was not trained on.
+        labels: (rows, species) twice; present from 0.5 on; `known` weights the cells.
+        recordings: (rows,), of which recording each row is.
+        goal: to reach; a precision is that among known cells.
+        generator: draws the resamples.
+        resamples: their number.
+
+    Returns:
+        A line for each species: `species`, `present`, `absent` (known cells), `threshold`, `low`,
+        `high`, `precision`, `recall`, and `reason`, why a number is missing (NaN).
+
+    Raises:
+        ValueError: the goal cannot be one.
+    """
+    if not (0 < goal.value < np.inf) or (goal.kind == "precision" and goal.value > 1):
+        raise ValueError(
+            f"{goal.kind} = {goal.value} is no goal; expected precision in (0, 1], "
+            "or f_beta above 0"
+        )
+    values, present, weight = as_arrays(scores, labels)
+    place, names = pd.factorize(np.asarray(recordings, dtype=object), sort=True)
+    drawn = torch.randint(len(names), (resamples, len(names)), generator=generator)
+    times = torch.zeros(drawn.shape).scatter_add_(1, drawn, torch.ones(drawn.shape)).numpy()
+    lines = []
+    for s, name in enumerate(species_columns(values.shape[1])):
+        told = weight[:, s] > 0
+        column, here, known = values[told, s], present[told, s], weight[told, s]
+        line: dict[str, Any] = {"species": name, "present": here.sum(), "absent": (~here).sum()}
+        line |= dict.fromkeys(("threshold", "low", "high", "precision", "recall"), np.nan)
+        lines.append(line | {"reason": ""})
+        if not here.any() or here.all():
+            lines[-1]["reason"] = f"no known {'absence' if here.any() else 'presence'}"
+            continue
+        best = best_threshold(column, here, known, goal)
+        if np.isinf(best.score):
+            lines[-1]["reason"] = (
+                f"no threshold has this precision; the best is {best.precision:.2f}"
+            )
+            continue
+        again = np.concatenate(
+            [
+                best_threshold(column, here, known * times[n : n + _BLOCK, place[told]], goal).score
+                for n in range(0, resamples, _BLOCK)
+            ]
+        )
+        numbers = zip(("threshold", "precision", "recall"), map(float, best), strict=True)
+        lines[-1] |= {**dict(numbers), **_limits(again)}
+    return pd.DataFrame(lines)
+
+
+def _limits(scores: np.ndarray) -> dict[str, Any]:
+    """The middle 95 % of thresholds, of which some may be infinite."""
+    low, high = (
+        np.quantile(scores, 0.025, method="lower"),
+        np.quantile(scores, 0.975, method="higher"),
+    )
+    missed = f"{np.isinf(scores).mean():.0%} of the resamples cannot reach the goal"
+    return {
+        "low": low if np.isfinite(low) else np.nan,
+        "high": high if np.isfinite(high) else np.nan,
+        "reason": "" if np.isfinite(high) else missed,
+    }

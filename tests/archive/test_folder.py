@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from rfcx_audio.archive import Archive, ArchiveError, FileScores, write_atomically
+from rfcx_audio.inference import pool_table, read_scores, score_table, write_scores
+
+SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
+NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
+
+
+def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
+    paths = {name: Path("audio") / f"{name}.wav" for name in names}
+    return Archive(folder, paths, SETTINGS | changes, num_species=3)
+
+
+def scores_of(name: str) -> FileScores:
+    rng = np.random.default_rng(len(name))
+    windows = 1 + len(name)
+    return FileScores(3.0 * np.arange(windows), rng.random((windows, 3), dtype=np.float32))
+
+
+def fill(found: Archive) -> pd.DataFrame:
+    """Keeps an outcome of each recording, in another order than the table's, which is returned."""
+    for name in sorted(found.left()):
+        found.keep(name, "it is torn" if name == "broken" else scores_of(name))
+    scored = [name for name in found.paths if name != "broken"]
+    tables = [score_table(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored]
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_the_joined_tables_are_those_of_all_scores_together(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    expected = fill(found)
+    assert found.left() == []
+    assert found.join({"made": "so"}) == []
+    table, metadata = read_scores(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(table, expected)
+    assert metadata == {"made": "so"}
+    write_scores(expected, tmp_path / "expected.parquet", {"made": "so"})
+    ours, theirs = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("scores", "expected"))
+    assert ours.equals(theirs, check_metadata=True)
+    submitted = pd.read_csv(tmp_path / "submission.csv").astype(pool_table(expected, "top3").dtypes)
+    pd.testing.assert_frame_equal(submitted, pool_table(expected, "top3"))
+    failures = pd.read_csv(tmp_path / "failures.csv")
+    assert failures.values.tolist() == [["broken", "it is torn"]]
+
+
+def test_single_results_can_be_read_before_the_end(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    found.keep("b/1", scores_of("b/1"))
+    table = pd.read_parquet(tmp_path / "recordings" / "b" / "1.parquet")
+    assert table["recording_id"].eq("b/1").all()
+    np.testing.assert_array_equal(table[["s0", "s1", "s2"]], scores_of("b/1").scores)
+    assert found.left() == [name for name in NAMES if name != "b/1"]
+
+
+def test_the_table_is_joined_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = begin(tmp_path)
+    expected = fill(found)
+    monkeypatch.setattr("rfcx_audio.archive.folder._CELLS_AT_ONCE", 50)
+    found.join({})
+    assert pq.ParquetFile(tmp_path / "scores.parquet").num_row_groups == 3
+    pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.parquet")[0], expected)
+
+
+def test_a_sample_gives_the_order_of_the_submission(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    fill(found)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("recording_id,s0,s1,s2\na/1,0,0,0\nbroken,0,0,0\n")
+    assert found.join({}, sample) == ["broken"]
+    assert pd.read_csv(tmp_path / "submission.csv")["recording_id"].to_list() == ["a/1", "broken"]
+
+
+def test_where_nothing_can_be_read_the_table_is_empty(tmp_path: Path) -> None:
+    found = begin(tmp_path, ["x"])
+    found.keep("x", "it is torn")
+    found.join({})
+    assert list(read_scores(tmp_path / "scores.parquet")[0]) == [
+        *("recording_id", "t_min", "t_max", "s0", "s1", "s2")
+    ]
+    assert (tmp_path / "submission.csv").read_text() == "recording_id,s0,s1,s2\n"
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    begin(tmp_path)
+    begin(tmp_path)
+    changed = r"begun with other settings: pool was 'top3' and is 'max'; tta was None and is 4\. "
+    with pytest.raises(ArchiveError, match=changed):
+        begin(tmp_path, pool="max", tta=4)
+    assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+
+
+def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> None:
+    fill(begin(tmp_path, ["a", "b"]))
+    more = begin(tmp_path, ["b", "c"])
+    assert more.left() == ["c"]
+    fill(more)
+    more.join({})
+    assert read_scores(tmp_path / "scores.parquet")[0]["recording_id"].unique().tolist() == [
+        *("b", "c")
+    ]
+    with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was audio/a\.wav"):
+        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
+
+
+def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "table.csv"
+
+    def fail(part: Path) -> None:
+        part.write_text("half")
+        raise OSError
+
+    with pytest.raises(OSError):
+        write_atomically(path, fail)
+    assert not path.exists()
+    write_atomically(path, lambda part: part.write_text("whole"))
+    with pytest.raises(OSError):
+        write_atomically(path, fail)
+    assert path.read_text() == "whole"
+
+
+def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    fill(found)
+    (tmp_path / "recordings" / "b" / f".{uuid4().hex}.part.parquet").write_text("half")
+    found.join({})
+    assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]

@@ -1,0 +1,130 @@
+"""A checkpoint and recordings that are made and scored in no time, and commands that do it."""
+
+from __future__ import annotations
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from multiprocessing.process import BaseProcess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+import torch
+
+from rfcx_audio.archive import Outcome
+from rfcx_audio.archive.local import ProcessScorer
+from rfcx_audio.config import build, config_text, load_config
+from rfcx_audio.inference import CONFIG_KEY, Recogniser, load_recogniser
+from rfcx_audio.predict import main
+
+RATE = 16_000
+_SMALL = (
+    f"data.sample_rate={RATE}",
+    "data.crop_duration_s=1.0",
+    "frontend.n_fft=512",
+    "frontend.hop_length=256",
+    "frontend.n_mels=32",
+    "frontend.f_max=7000",
+)
+
+
+def write_checkpoint(folder: Path, seed: int = 0) -> Path:
+    """What a training run of a tiny network would have left."""
+    config = load_config("train", [f"paths.output_dir={folder}", *_SMALL])
+    torch.manual_seed(seed)
+    weights = {f"model.{key}": value for key, value in build(config.model).state_dict().items()}
+    path = folder / f"seed_{seed}.ckpt"
+    torch.save({"state_dict": weights, CONFIG_KEY: config_text(config)}, path)
+    return path
+
+
+def loader(checkpoint: Path) -> Callable[[], Recogniser]:
+    """Makes the recogniser of a checkpoint, in any process."""
+    return partial(load_recogniser, checkpoint)
+
+
+def write_recordings(folder: Path, number: int, broken: Sequence[int] = ()) -> dict[str, Path]:
+    """Recordings of 3 s noise in two folders by id; some are broken, each in a way of its own."""
+    paths = {}
+    for index in range(number):
+        path = folder / "ab"[index % 2] / f"{index:02}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        samples = np.random.default_rng(index).uniform(-0.5, 0.5, 3 * RATE)
+        soundfile.write(path, samples * np.linspace(0.01, 1, len(samples)), RATE)
+        if index in broken:
+            content = path.read_bytes()
+            ways = b"", b"nonsense", content[:20], content[:44], bytes(1000)
+            path.write_bytes(ways[broken.index(index) % len(ways)])
+        paths[f"{path.parent.name}/{path.stem}"] = path
+    return dict(sorted(paths.items()))
+
+
+def beside(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    """A function in a process of its own, begun without importing torch anew."""
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["rfcx_audio.predict", "rfcx_audio.model"])
+    process = context.Process(target=target, args=arguments)
+    process.start()
+    return process
+
+
+def predict(*words: str) -> None:
+    """`python -m rfcx_audio.predict`."""
+    sys.argv = ["predict", *words]
+    main()
+
+
+def predict_with_ctrl_c(*words: str) -> None:
+    """The same, which heeds Ctrl-C also where the tests, run in the background, do not."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    predict(*words)
+
+
+def predict_with_ray(*words: str) -> None:
+    """The same with the other engine; its cluster is gone afterwards."""
+    predict("engine=ray", *words)
+    importlib.import_module("ray").shutdown()
+
+
+def predict_and_weigh(told: Any, *words: str) -> None:
+    """The same, and how much memory it took at most, in MB, above what it began with."""
+    before = peak = _resident_mb()
+    ended = threading.Event()
+
+    def watch() -> None:
+        nonlocal peak
+        while not ended.wait(0.002):
+            peak = max(peak, _resident_mb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    predict(*words)
+    ended.set()
+    watcher.join()
+    told.send(peak - before)
+
+
+def _resident_mb() -> float:
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE") / 2**20
+
+
+class Dies:
+    """A scorer whose process ends with the first file."""
+
+    def __call__(self, path: Path) -> Outcome:
+        os._exit(3)
+
+
+def begin_and_wait(told: Any) -> None:
+    """Begins a process that scores, tells its number, and waits for the end."""
+    scorer = ProcessScorer.start(Dies, 1)[0]
+    told.send(scorer.process.pid)
+    time.sleep(600)

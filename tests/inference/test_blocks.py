@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from torch import Tensor, nn
+
+from rfcx_audio.batch import Logits
+from rfcx_audio.data import AudioError, AudioReader
+from rfcx_audio.frontend import DeltaLogMel, LogMel
+from rfcx_audio.inference import Recogniser, SlidingWindows, views
+from rfcx_audio.inference.blocks import Block, blocks, cut_block, score_file
+
+RATE = 8_000
+FRONTENDS = [
+    LogMel(RATE, n_fft=512, hop_length=256, n_mels=16, f_max=4000.0),
+    LogMel(RATE, n_fft=512, hop_length=100, n_mels=16, f_max=4000.0, center=False),
+    DeltaLogMel(RATE, n_fft=512, hop_length=256, n_mels=16, f_max=4000.0),
+]
+
+
+class Bands(nn.Module):
+    """Species are groups of bands; the logit is their loudness."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.tensor(0.5))
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        loud = spectrogram.mean((1, 3)).unflatten(1, (4, -1)).mean(2) * self.scale
+        return Logits(loud, loud[:, None])
+
+
+def make(frontend: LogMel, windows: SlidingWindows, tta: int = 1) -> Recogniser:
+    reader = AudioReader(frontend.sample_rate)
+    return Recogniser(reader, frontend, Bands(), windows, 4, seen_as=views(tta)).eval()
+
+
+def noise(path: Path, duration_s: float, rate: int = RATE, channels: int = 1) -> Path:
+    """Noise that becomes louder."""
+    samples = np.random.default_rng(0).uniform(-0.5, 0.5, (round(duration_s * rate), channels))
+    soundfile.write(path, samples * np.linspace(0.01, 1, len(samples))[:, None], rate)
+    return path
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS, ids=["centred", "not centred", "with slopes"])
+@pytest.mark.parametrize("duration_s", [1.0, 64.0, 64.3, 200.0])
+@pytest.mark.parametrize("overlap", [0.5, 0.9])
+def test_the_windows_of_blocks_are_those_of_the_whole(
+    frontend: LogMel, duration_s: float, overlap: float
+) -> None:
+    windows = SlidingWindows(6.0, overlap)
+    waveform = torch.randn(round(duration_s * RATE))
+    whole, starts_s = windows.cut(frontend, waveform[None])
+    parts, starts = [], []
+    for block in blocks(windows, frontend, len(waveform)):
+        assert len(block.starts) <= 32
+        assert block.samples < 67 * RATE
+        stretch = waveform[block.first : block.first + block.samples]
+        padded = nn.functional.pad(stretch, (0, block.samples - len(stretch)))
+        parts.append(cut_block(block, frontend, padded))
+        starts += block.starts
+    assert torch.allclose(torch.cat(parts), whole, atol=1e-3)
+    assert np.allclose(np.array(starts) * frontend.hop_s, starts_s)
+
+
+@pytest.mark.parametrize(("tta", "smooth"), [(1, 1), (3, 5)])
+def test_a_file_has_the_scores_of_its_whole_waveform(tmp_path: Path, tta: int, smooth: int) -> None:
+    recogniser = make(FRONTENDS[0], SlidingWindows(6.0, smooth=smooth), tta)
+    path = noise(tmp_path / "long.wav", 150.0, channels=2)
+    scores, starts_s = score_file(recogniser, path)
+    expected, expected_s = recogniser(torch.from_numpy(recogniser.reader.read(path)))
+    assert torch.allclose(scores, expected, atol=1e-5)
+    assert torch.equal(starts_s, expected_s)
+
+
+@pytest.mark.parametrize("rate", [16_000, 11_025, 32_000])
+def test_the_same_holds_where_it_is_resampled(tmp_path: Path, rate: int) -> None:
+    recogniser = make(FRONTENDS[0], SlidingWindows(6.0))
+    path = noise(tmp_path / "long.flac", 130.0, rate)
+    scores, starts_s = score_file(recogniser, path)
+    expected, expected_s = recogniser(torch.from_numpy(recogniser.reader.read(path)))
+    assert torch.allclose(scores, expected, atol=1e-3)
+    assert torch.equal(starts_s, expected_s)
+
+
+def test_a_window_longer_than_a_block_is_a_block() -> None:
+    found = list(blocks(SlidingWindows(100.0, 0.0), FRONTENDS[0], 250 * RATE))
+    assert [len(block.starts) for block in found] == [1, 1, 1]
+
+
+def test_a_file_that_ends_too_early_has_no_scores_at_all(tmp_path: Path) -> None:
+    path = noise(tmp_path / "long.flac", 150.0)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size * 2 // 3])
+    with pytest.raises(AudioError):
+        score_file(make(FRONTENDS[0], SlidingWindows(6.0)), path)
+
+
+def test_a_stream_without_a_length_is_refused(tmp_path: Path) -> None:
+    path = noise(tmp_path / "stream.flac", 1.0)
+    content = bytearray(path.read_bytes())
+    content[21] &= 0xF0  # the number of samples in a FLAC file's header
+    content[22:26] = bytes(4)
+    path.write_bytes(content)
+    with pytest.raises(AudioError, match="does not tell its length"):
+        score_file(make(FRONTENDS[0], SlidingWindows(6.0)), path)
+
+
+@pytest.mark.parametrize("rate", [RATE, 192_000])
+def test_no_more_is_ever_read_at_once_than_a_minute_and_its_margins(
+    tmp_path: Path, rate: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "long.wav"
+    with soundfile.SoundFile(path, "w", rate, 1) as file:
+        for _ in range(5):
+            file.write(np.zeros(60 * rate))
+    asked: list[int] = []
+    read = soundfile.read
+
+    def watch(name: str, start: int, stop: int, **options: Any) -> tuple[np.ndarray, int]:
+        asked.append(stop - start)
+        return read(name, start=start, stop=stop, **options)
+
+    monkeypatch.setattr(soundfile, "read", watch)
+    score_file(make(FRONTENDS[0], SlidingWindows(6.0)), path)
+    assert 300 * rate < sum(asked) < 400 * rate
+    assert max(asked) < 67 * rate
+
+
+def test_blocks_may_be_scored_in_any_order(tmp_path: Path) -> None:
+    def backwards(score: Callable[[Block], Tensor], found: Iterable[Block]) -> list[Tensor]:
+        return [score(block) for block in reversed(list(found))][::-1]
+
+    recogniser = make(FRONTENDS[0], SlidingWindows(6.0, smooth=3))
+    path = noise(tmp_path / "long.wav", 200.0)
+    for one, other in zip(
+        score_file(recogniser, path), score_file(recogniser, path, backwards), strict=True
+    ):
+        assert torch.equal(one, other)

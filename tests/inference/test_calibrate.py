@@ -1,0 +1,190 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.special import expit, logit
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.inference import (
+    Calibration,
+    Goal,
+    cross_fitted,
+    fit_calibration,
+    known_log_loss,
+    platt_curve,
+    thresholds,
+)
+from rfcx_audio.inference.calibrate import Method
+from rfcx_audio.inference.curves import PlattCurve
+from simulated import simulated
+
+METHODS = ["platt", "isotonic"]
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_known_distortion_is_undone(method: Method) -> None:
+    slopes, intercepts = [0.4, 1.0, 2.0], [1.0, 0.0, -2.0]
+    scores, labels = simulated(20_000, slopes, intercepts)
+    calibration = fit_calibration(scores, labels, method)
+    fresh, _ = simulated(2000, slopes, intercepts, seed=9)
+    true = expit(slopes * logit(fresh.numpy()) + np.array(intercepts))
+    error = np.abs(calibration(fresh).numpy() - true).mean(0)
+    assert (error < (0.01 if method == "platt" else 0.03)).all()
+    untouched = np.abs(fresh.numpy() - true).mean(0)
+    assert (untouched[[0, 2]] > 0.1).all()
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_curves_never_decrease_even_for_scores_that_mislead(method: Method) -> None:
+    scores, labels = simulated(400, [-1.0, 1.0], [0.0, 0.0])
+    calibration = fit_calibration(scores, labels, method)
+    grid = torch.linspace(0, 1, 1001, dtype=torch.float64)[:, None].expand(-1, 2)
+    said = calibration(grid)
+    assert (said.diff(dim=0) >= -1e-12).all()
+    assert 0 < said.min() <= said.max() < 1
+
+
+def test_a_separated_species_stays_finite() -> None:
+    scores = torch.tensor([[0.0], [0.1], [0.9], [1.0]] * 20)
+    labels = Labels((scores > 0.5).float(), torch.ones_like(scores))
+    slope, intercept = fit_calibration(scores, labels, min_cells=1).species[0].curve
+    assert np.isfinite(slope)
+    assert np.isfinite(intercept)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_unknown_cells_have_no_influence(method: Method) -> None:
+    scores, labels = simulated(600, [0.5, 1.5], [0.0, -1.0], known=0.3)
+    hidden = labels.known == 0
+    other = torch.where(hidden, torch.nan, scores)
+    flipped = Labels(torch.where(hidden, 1 - labels.target, labels.target), labels.known)
+    assert fit_calibration(scores, labels, method) == fit_calibration(other, flipped, method)
+    recordings = [f"r{n % 40}" for n in range(600)]
+    goal = Goal("precision", 0.7)
+    tables = [
+        thresholds(*cells, recordings, goal, torch.Generator().manual_seed(0), 20)
+        for cells in ((scores, labels), (other, flipped))
+    ]
+    assert tables[0].equals(tables[1])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_the_weight_of_a_cell_is_its_number(method: Method) -> None:
+    scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
+    again = torch.arange(300) % 3 == 0
+    doubled = Labels(
+        torch.cat([labels.target, labels.target[again]]), torch.ones(400, 2, dtype=torch.float64)
+    )
+    weighted = Labels(labels.target, 1.0 + again[:, None].double().expand(-1, 2))
+    one = fit_calibration(torch.cat([scores, scores[again]]), doubled, method)
+    other = fit_calibration(scores, weighted, method)
+    torch.testing.assert_close(one(scores), other(scores), atol=1e-6, rtol=0)
+
+
+def test_few_cells_take_the_fit_of_all_species() -> None:
+    scores, labels = simulated(1000, [0.5, 1.5, 1.0, 1.0], [0.0, -1.0, 0.0, 0.0])
+    known = labels.known.clone()
+    present = labels.target[:, 2] > 0
+    known[present.nonzero()[10:, 0], 2] = 0  # 10 known presences
+    known[:, 3] = 0
+    labels = Labels(labels.target, known)
+    fits = fit_calibration(scores, labels, min_cells=10).species
+    said = known.numpy() > 0
+    pooled = platt_curve(scores.numpy()[said], labels.target.numpy()[said] > 0, np.ones(said.sum()))
+    assert fits[2].curve == fits[3].curve == pooled
+    assert fits[2].own_share == fits[3].own_share == 0
+    own = platt_curve(scores.numpy()[:, 0], labels.target.numpy()[:, 0] > 0, np.ones(1000))
+    share = 1 - 10 / min(fits[0].present, fits[0].absent)
+    assert fits[0].own_share == pytest.approx(share)
+    expected = share * np.array(own) + (1 - share) * np.array(pooled)
+    np.testing.assert_allclose(fits[0].curve, expected, rtol=1e-12)
+
+
+def test_the_prevalence_is_the_share_of_presences_drawn_to_that_of_all() -> None:
+    known = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
+    labels = Labels(torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]), known)
+    found = fit_calibration(torch.rand(3, 2), labels, min_cells=2).prevalence
+    share = 1 / 3.5
+    assert found.tolist() == pytest.approx([(1 + 2 * share) / 4.5, 2 * share / 3])
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_json_brings_a_calibration_back(method: Method) -> None:
+    scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0], known=0.5)
+    calibration = fit_calibration(scores, labels, method, min_cells=5)
+    again = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict(), allow_nan=False)))
+    assert again == calibration
+    assert torch.equal(again(scores), calibration(scores))
+
+
+def test_what_is_no_calibration_is_refused() -> None:
+    scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
+    with pytest.raises(ValueError, match="no calibration"):
+        Calibration.from_dict({"method": "beta"})
+    told = fit_calibration(scores, labels).to_dict()
+    told["species"][1]["curve"]["slope"] = -1.0
+    with pytest.raises(ValueError, match=r"species \[1\]"):
+        Calibration.from_dict(told)
+    told = fit_calibration(scores, labels, "isotonic").to_dict()
+    told["species"][0]["curve"]["probabilities"][-1] = 0.0
+    with pytest.raises(ValueError, match=r"species \[0\]"):
+        Calibration.from_dict(told)
+    told["species"][0]["curve"]["probabilities"].pop()
+    with pytest.raises(ValueError, match="no calibration"):
+        Calibration.from_dict(told)
+
+
+def test_data_that_define_no_calibration_are_refused() -> None:
+    scores, labels = simulated(30, [1.0, 1.0], [0.0, 0.0])
+    with pytest.raises(ValueError, match="0 present and 60 absent cells"):
+        fit_calibration(scores, Labels(torch.zeros(30, 2), torch.ones(30, 2)))
+    with pytest.raises(ValueError, match="apply a sigmoid"):
+        fit_calibration(scores * 3, labels)
+    with pytest.raises(ValueError, match="min_cells = 0"):
+        fit_calibration(scores, labels, min_cells=0)
+    with pytest.raises(ValueError, match="choose platt or isotonic"):
+        fit_calibration(scores, labels, "beta")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(ValueError, match=r"\(30, 1\), expected \(rows, 2\)"):
+        fit_calibration(scores, labels)(scores[:, :1])
+
+
+def test_no_recording_is_calibrated_by_itself() -> None:
+    scores, labels = simulated(400, [0.5, 1.5], [0.0, -1.0])
+    recordings = [f"r{n // 4}" for n in range(400)]
+
+    def fitted(target: torch.Tensor) -> torch.Tensor:
+        generator = torch.Generator().manual_seed(3)
+        return cross_fitted(scores, Labels(target, labels.known), recordings, generator)
+
+    once = fitted(labels.target)
+    assert torch.equal(fitted(labels.target), once)
+    turned = labels.target.clone()
+    turned[40:44] = 1 - turned[40:44]
+    again = fitted(turned)
+    assert torch.equal(again[40:44], once[40:44])
+    assert (again != once).any(1).sum() == 400 - 80  # all but its fold of 20 recordings
+    with pytest.raises(ValueError, match="100 recordings do not make num_folds = 101"):
+        cross_fitted(scores, labels, recordings, torch.Generator(), num_folds=101)
+
+
+def test_cross_fitting_is_honest_where_there_is_nothing_to_learn() -> None:
+    rng = np.random.default_rng(0)
+    scores = torch.tensor(rng.random((300, 3)))
+    labels = Labels(torch.tensor(rng.random((300, 3)) < 0.5).double(), torch.ones(300, 3))
+    recordings = [str(n) for n in range(300)]
+    generator = torch.Generator().manual_seed(0)
+    honest = cross_fitted(scores, labels, recordings, generator, "isotonic", min_cells=1)
+    own = fit_calibration(scores, labels, "isotonic", min_cells=1)(scores)
+    assert known_log_loss(own, labels) < np.log(2) < known_log_loss(honest, labels)
+
+
+def test_scores_keep_their_precision_and_certain_ones_their_order() -> None:
+    scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
+    calibration = fit_calibration(scores, labels)
+    assert isinstance(calibration.species[0].curve, PlattCurve)
+    said = calibration(torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]))
+    assert said.dtype == torch.float32
+    assert (said.diff(dim=0) > 0).all()

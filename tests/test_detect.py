@@ -1,0 +1,128 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+
+from quick import words
+from rfcx_audio.config import load_config
+from rfcx_audio.data import Recordings, TableFolder
+from rfcx_audio.detect import check_recordings, recordings_of, scores_of, species_of
+from rfcx_audio.experiment import train_run
+from rfcx_audio.inference import read_scores, score_table, write_scores
+
+
+def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "rfcx_audio.detect", f"hydra.run.dir={tmp_path}/out"]
+    return subprocess.run(
+        [*command, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
+    )
+
+
+@pytest.fixture
+def scores(tmp_path: Path) -> Path:
+    """Two recordings of 4 s, of whose two species one is heard in each."""
+    (tmp_path / "audio").mkdir()
+    tables = []
+    for number, name in enumerate("ab"):
+        soundfile.write(tmp_path / "audio" / f"{name}.wav", np.full(64_000, 0.1), 16_000)
+        values = np.zeros((4, 2))
+        values[1:, number] = [0.4, 0.9, 0.8]
+        tables.append(score_table(name, np.arange(4.0), 1.1, values))  # the last one is padded
+    write_scores(pd.concat(tables), tmp_path / "scores.parquet", {})
+    return tmp_path / "scores.parquet"
+
+
+@pytest.fixture
+def labels(tmp_path: Path) -> Path:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    (folder / "x.txt").write_text("0.0\t1.0\tOwl\n\\\t300.0\t900.0\n0.0\t1.0\tFrog\n")
+    return folder
+
+
+@pytest.mark.slow
+def test_the_command_makes_events_that_train_again(
+    scores: Path, labels: Path, tmp_path: Path
+) -> None:
+    audio = tmp_path / "audio"
+    done = run(tmp_path, f"scores={scores}", f"recordings={audio}", f"labels={labels}")
+    assert done.returncode == 0, done.stderr
+    assert "2 events of 2 species in 2 of 2 recordings" in done.stdout + done.stderr
+    events = pd.read_csv(tmp_path / "out" / "events.csv")
+    columns = ["recording_id", "species", "t_min", "t_max", "f_min", "f_max", "score"]
+    assert events[columns].to_numpy().tolist() == [
+        ["a", "Frog", 1.0, 4.0, 0.0, 8000.0, 0.9],
+        ["b", "Owl", 1.0, 4.0, 300.0, 900.0, 0.9],
+    ]
+    together = pd.read_csv(tmp_path / "out" / "raven.selections.txt", sep="\t")
+    assert together["Begin Time (s)"].to_list() == [1.0, 5.0]
+    for place in ("raven", "audacity"):
+        folder = str(tmp_path / "out" / place)
+        species = str(tmp_path / "species.csv")
+        source = TableFolder(folder, 2, str(audio), species)
+        source.prepare()
+        assert source.load().usable["species_id"].to_list() == [0, 1]
+
+
+@pytest.mark.slow
+def test_a_checkpoint_with_frames_places_events_within_windows(
+    forest: Path, tmp_path: Path
+) -> None:
+    more = ["trainer.max_epochs=1", "model/head=sed"]
+    train_run(load_config("train", words(forest, tmp_path / "run", *more)))
+    (tmp_path / "audio").mkdir()
+    for path in sorted((forest / "test").glob("*.flac"))[:2]:
+        (tmp_path / "audio" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "audio" / "broken.flac").write_bytes(b"nonsense")
+    checkpoint = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    config = load_config("detect", [f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio"])
+    scored = scores_of(config, recordings_of(config))
+    assert [failure.recording_id for failure in scored.failures] == ["broken"]
+    assert set(scored.frames) == set(scored.table["recording_id"])
+    assert all(frames.scores.shape[1] > 1 for frames in scored.frames.values())
+
+
+def test_what_is_not_given_is_told(tmp_path: Path) -> None:
+    for given, told in [
+        ([], "give either scores"),
+        (["scores=a", "checkpoint=b"], "give either scores"),
+        (["checkpoint=b"], "needs recordings="),
+        (["scores=a", f"recordings={tmp_path}"], "no folder with any"),
+        (["scores=a", f"recordings={tmp_path}/x.wav"], "is no audio file"),
+    ]:
+        with pytest.raises(ValueError, match=told):
+            recordings_of(load_config("detect", given))
+
+
+def test_scores_of_other_recordings_are_refused(scores: Path, tmp_path: Path) -> None:
+    config = load_config("detect", [f"scores={scores}", f"recordings={tmp_path}/audio/a.wav"])
+    recordings = recordings_of(config)
+    table = scores_of(config, recordings).table
+    with pytest.raises(ValueError, match=r"1 recording.* the first is 'b'"):
+        check_recordings(table, recordings)
+    check_recordings(table, Recordings.scan(tmp_path / "audio"))
+
+
+def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path: Path) -> None:
+    (tmp_path / "site").mkdir()
+    (tmp_path / "audio").rename(tmp_path / "site" / "day")
+    table = read_scores(scores)[0]
+    table["recording_id"] = "day/" + table["recording_id"]
+    write_scores(table, scores, {})
+    done = run(tmp_path, f"scores={scores}", f"recordings={tmp_path}/site")
+    assert done.returncode == 0, done.stderr
+    events = pd.read_csv(tmp_path / "out" / "events.csv")
+    assert set(events["recording_id"]) == {"day/a", "day/b"}
+
+
+def test_species_without_labels_are_those_of_rfcx(labels: Path) -> None:
+    rows, names = species_of(None, 24, 24_000.0)
+    assert set(rows["species_id"]) == set(range(24))
+    assert names == {}
+    assert species_of(str(labels), 2, 8000.0)[1] == {0: "Frog", 1: "Owl"}
