@@ -68,20 +68,10 @@ def is_right(samples: np.ndarray, one: Good) -> bool:
 @pytest.mark.parametrize("cached", [False, True])
 def test_what_is_good_is_used(good: list[Good], cached: bool, tmp_path: Path, tally: Tally) -> None:
     reader = CachedReader(RATE, str(tmp_path)) if cached else AudioReader(RATE)
-    # What a cache does with other names is told by test_a_name_that_is_no_utf8_is_cached.
-    for one in [one for one in good if not cached or one.path.name.isprintable()]:
+    for one in good:
         rounding = 2**-16 * cached
         loose = one._replace(tolerance=one.tolerance + rounding)
         tally.case(is_right(reader.read(one.path), loose), ascii(one.path.name))
-
-
-@pytest.mark.promise(PART, "a sound file is read as what it is, whatever its form and name")
-@pytest.mark.xfail(
-    strict=True, raises=UnicodeEncodeError, reason="CachedReader._file encodes names as UTF-8 only"
-)
-def test_a_name_that_is_no_utf8_is_cached(good: list[Good], tmp_path: Path) -> None:
-    odd = next(one for one in good if not one.path.name.isprintable() and "\n" not in one.path.name)
-    assert is_right(CachedReader(RATE, str(tmp_path)).read(odd.path), odd)
 
 
 @pytest.mark.promise(PART, "what cannot be used is named with its reason, never replaced")

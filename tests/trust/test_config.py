@@ -156,26 +156,22 @@ IMPOSSIBLE = [
     "trainer.max_epochs=-5",
     "trainer.precision=8",
     "augment=background",
+    "data.folds.num_folds=1",
+    "data.batch_size=0",
+    "data.num_workers=-1",
+    "loss.unknown_weight=2",
+    "loss=lsoft_a loss.teacher=ema",
+    "method.reduction=mean",
+    "method=co_teaching loss=masked_bce",
+    "method=frequency_filtering",
+    "inference.pool=median",
+    "inference.duration_s=0",
+    "optimizer.lr=-1",
+    "scheduler.warmup=2",
+    "augment.waveform.mixup.probability=2",
+    "augment.spectrogram.time_mask.max_share=-1",
 ]
 """Combinations that cannot be trained, each by itself; the first ones are always tried."""
-
-LATE = {
-    "data.folds.num_folds=1": "Folds.table",
-    "data.batch_size=0": "DataLoader",
-    "data.num_workers=-1": "DataLoader",
-    "loss.unknown_weight=2": "assume_absent, in the first step",
-    "loss=lsoft_a loss.teacher=ema": "LSoft.forward, in the first step",
-    "method.reduction=mean": "reduce_cells, in the first step",
-    "method=co_teaching loss=masked_bce": "nobody: there is nothing to select",
-    "method=frequency_filtering": "FrequencyFiltering.setup, after the data's",
-    "inference.pool=median": "nobody: it is taken for top3",
-    "inference.duration_s=0": "window_starts, in the first validation",
-    "optimizer.lr=-1": "the optimizer, after the data",
-    "scheduler.warmup=2": "nobody: the rate never falls",
-    "augment.waveform.mixup.probability=2": "nobody",
-    "augment.spectrogram.time_mask.max_share=-1": "the first step",
-}
-"""Such combinations that are found too late or never, and by whom."""
 
 
 def is_refused_before_data(words: str, folder: Path) -> bool:
@@ -193,17 +189,3 @@ def test_an_impossible_combination_is_refused(tmp_path: Path, tally: Tally) -> N
     for words in IMPOSSIBLE[: brief_or_long(6, len(IMPOSSIBLE))]:
         tally.case(is_refused_before_data(words, tmp_path), words)
     assert not is_refused_before_data("loss=bce", tmp_path)
-
-
-@pytest.mark.slow
-@pytest.mark.trust
-@pytest.mark.promise(PART, "an impossible combination is refused before data is read")
-@pytest.mark.parametrize(
-    "words",
-    [
-        pytest.param(words, marks=pytest.mark.xfail(strict=True, reason=f"{words}: {by}"))
-        for words, by in LATE.items()
-    ],
-)
-def test_a_combination_that_is_found_late(words: str, tmp_path: Path) -> None:
-    assert is_refused_before_data(words, tmp_path)

@@ -50,7 +50,6 @@ def test_annotation_tables(tmp_path: Path, tally: Tally) -> None:
 
 
 @pytest.mark.promise(PART, "a table of pseudo-labels is read, or refused with the reason")
-@pytest.mark.xfail(strict=True, reason="read_pseudo lets a UnicodeDecodeError escape")
 def test_pseudo_tables(tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "rows.csv"
     row = "a,3,1,0.5,100,1.5,900,True,0.5,1,teacher,0.93\n"
@@ -96,7 +95,6 @@ def test_audio_files(name: str, tmp_path: Path, tally: Tally) -> None:
 
 
 @pytest.mark.promise("Hostile input", "a damaged checkpoint is read, or refused with the reason")
-@pytest.mark.xfail(strict=True, reason="read_checkpoint lets torch's IndexError escape")
 def test_a_checkpoint_of_two_bytes(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"\x80\x02.")
     with pytest.raises(CheckpointError):
@@ -104,9 +102,6 @@ def test_a_checkpoint_of_two_bytes(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise("Hostile input", "a damaged checkpoint is read, or refused with the reason")
-@pytest.mark.xfail(  # not strict: the brief part is too brief to meet it
-    strict=False, reason="read_checkpoint lets torch's IndexError escape"
-)
 def test_checkpoints(tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "last.ckpt"
     weights = {"model.a": torch.arange(6.0), "model.b": torch.ones(2, 3, dtype=torch.int64)}

@@ -34,6 +34,7 @@ FAMILIES = {
 }
 GROUPS = ("loss", "model/head", "augment", "frontend", "method", "optimizer", "scheduler")
 WITH = {
+    "method=co_teaching": ["loss=bce"],
     "method=frequency_filtering": ["model=class_bands_crop"],
     "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
     "frontend=three_channels": ["model.encoder.in_chans=3"],

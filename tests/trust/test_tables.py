@@ -179,7 +179,6 @@ def test_names_that_look_like_nothing(tmp_path: Path, name: str) -> None:
 
 
 @pytest.mark.promise(PART, "a recording may have any name, those that look like nothing included")
-@pytest.mark.xfail(strict=True, reason="Folds.table reads a recording named NA as no name")
 def test_folds_know_a_recording_named_na(tmp_path: Path) -> None:
     rows = pd.DataFrame({"recording_id": ["NA", "b", "c", "d"], "species_id": 1, "present": True})
     folds = Folds(str(tmp_path / "folds.csv"), num_folds=2)
@@ -188,7 +187,6 @@ def test_folds_know_a_recording_named_na(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise(PART, "a recording may have any name, those that look like nothing included")
-@pytest.mark.xfail(strict=True, reason="read_pseudo reads a recording named NA as no name")
 def test_pseudo_labels_know_a_recording_named_na(tmp_path: Path) -> None:
     row = ["NA", 3, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9]
     pd.DataFrame([row], columns=pd.Index(PSEUDO_COLUMNS)).to_csv(tmp_path / "r.csv", index=False)
@@ -196,7 +194,6 @@ def test_pseudo_labels_know_a_recording_named_na(tmp_path: Path) -> None:
 
 
 @pytest.mark.promise(PART, "pseudo-labels of a species that does not exist are refused")
-@pytest.mark.xfail(strict=True, reason="read_pseudo does not know how many species there are")
 @pytest.mark.parametrize("species", [-1, 0.5])
 def test_pseudo_labels_of_no_species(tmp_path: Path, species: float) -> None:
     row = ["a", species, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9]

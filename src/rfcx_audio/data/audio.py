@@ -51,8 +51,7 @@ class AudioInfo(NamedTuple):
 def find_recordings(folder: Path) -> dict[str, Path]:
     """The audio files of a folder by recording id (the name without its ending), sorted.
 
-    Bytes of a name that are no UTF-8 are told by their numbers in the id, so that any table can
-    hold it.
+    Bytes of a name that are no UTF-8 are told by their numbers in the id, see `readable_name`.
 
     Raises:
         AudioError: two files have the same id.
@@ -61,11 +60,16 @@ def find_recordings(folder: Path) -> dict[str, Path]:
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             continue
-        name = os.fsencode(path.stem).decode(errors="backslashreplace")
+        name = readable_name(path.stem)
         if name in found:
             raise AudioError(f"{found[name].name} and {path.name} in {folder} share one id")
         found[name] = path
     return found
+
+
+def readable_name(name: str) -> str:
+    """A file's name as any table can hold it: bytes that are no UTF-8 are told by their numbers."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def probe(path: Path) -> AudioInfo:

@@ -68,7 +68,7 @@ class CachedReader(AudioReader):
         said = (
             f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self.sample_rate} {self.channel}"
         )
-        return self.folder / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.npy"
+        return self.folder / f"{hashlib.sha256(os.fsencode(said)).hexdigest()[:32]}.npy"
 
     def _keep(self, path: Path, kept: Path) -> bool:
         """Decodes a recording into the cache, if it fits there."""

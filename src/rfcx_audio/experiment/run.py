@@ -14,7 +14,7 @@ from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.inference import read_checkpoint
-from rfcx_audio.method import check_shapes
+from rfcx_audio.method import Supervised, check_shapes, check_steps
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
@@ -41,7 +41,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         start_from = _first_stage(config)
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
-    method = cast(pl.LightningModule, build(config.method))
+    method = cast(Supervised, build(config.method))
     if start_from is not None:
         method.load_state_dict(read_checkpoint(start_from)["state_dict"])
         _log.info("the first weights are those of %s", start_from)
@@ -52,6 +52,8 @@ def train_run(config: DictConfig) -> pl.Trainer:
         data.reader.num_samples(data.crops.duration_s),
         data.num_species,
     )
+    check_steps(method.optimizer, method.scheduler)
+    method.setup("fit")  # here too, so that what it refuses is told before data is read
     trainer: pl.Trainer = build(
         config.trainer,
         callbacks=[

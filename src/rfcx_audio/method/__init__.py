@@ -1,6 +1,6 @@
 """Learning methods: LightningModules that hold the schedule of training."""
 
-from rfcx_audio.method.check import check_shapes
+from rfcx_audio.method.check import check_shapes, check_steps
 from rfcx_audio.method.checkpoint_io import WholeCheckpoints
 from rfcx_audio.method.co_teaching import CoTeaching, remember_rate
 from rfcx_audio.method.frequency_filtering import FrequencyFiltering
@@ -16,6 +16,7 @@ __all__ = [
     "best_precision",
     "build_trainer",
     "check_shapes",
+    "check_steps",
     "constant",
     "remember_rate",
     "warmup_cosine",
