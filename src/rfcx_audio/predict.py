@@ -6,15 +6,15 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from rfcx_audio.archive import (
-    Archive,
-    file_name,
-    list_recordings,
-    score_archive,
+from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
+from rfcx_audio.config import DictConfig, build, entry_point
+from rfcx_audio.inference import (
+    Recogniser,
+    draw_recording,
+    load_recogniser,
+    save_picture,
     write_atomically,
 )
-from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser, save_picture
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended

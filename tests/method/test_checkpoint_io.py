@@ -1,28 +1,12 @@
 from __future__ import annotations
 
-import resource
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import torch
 
 from rfcx_audio.method import WholeCheckpoints, build_trainer
-
-
-@contextmanager
-def no_file_above(size: int) -> Iterator[None]:
-    """As a disk that is full: writing beyond the size fails."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
+from trust.disk import no_file_above
 
 
 def test_what_is_written_can_be_read(tmp_path: Path) -> None:

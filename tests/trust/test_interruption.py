@@ -30,18 +30,25 @@ METHODS = {
 }
 
 
-def command(name: str, overrides: list[str], kill_at: int | None = None) -> int:
-    """Runs an entry point; its exit code."""
+def run_command(
+    name: str, overrides: list[str], kill_at: int | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Runs an entry point."""
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
     if kill_at is not None:
         environment[KILL_AT] = str(kill_at)
-    done = subprocess.run(
+    return subprocess.run(
         [sys.executable, "-m", f"rfcx_audio.{name}", *overrides],
         env=environment,
         capture_output=True,
         text=True,
         check=False,
     )
+
+
+def command(name: str, overrides: list[str], kill_at: int | None = None) -> int:
+    """Runs an entry point that ends well or is killed; its exit code."""
+    done = run_command(name, overrides, kill_at)
     assert done.returncode in (0, -signal.SIGKILL), done.stderr[-3000:]
     return done.returncode
 

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -20,7 +18,14 @@ import pyarrow.parquet as pq
 from rfcx_audio.archive.scorer import Outcome
 from rfcx_audio.batch import Failure
 from rfcx_audio.data import readable_name
-from rfcx_audio.inference import Recogniser, pool_table, score_table, submission, write_scores
+from rfcx_audio.inference import (
+    Recogniser,
+    pool_table,
+    score_table,
+    submission,
+    write_atomically,
+    write_scores,
+)
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
@@ -40,21 +45,6 @@ def archive_settings(recogniser: Recogniser, device_type: str, precision: str) -
         "precision": precision,
         "versions": {name: version(name) for name in _LIBRARIES},
     }
-
-
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file that is there as a whole or not at all, whenever the process or power fails.
-
-    Args:
-        path: of the file; its folder is made if need be, and an older file replaced.
-        write: called with the path to write to.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{uuid4().hex}.part{path.suffix}"
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 def file_name(recording_id: str) -> str:

@@ -66,8 +66,8 @@ class Supervised(pl.LightningModule):
         asked = any(getattr(part, "teacher", None) == "ema" for part in loss.modules())
         if asked and ema_decay is None:
             raise ValueError(
-                "loss.teacher is 'ema', but no copy of the model is kept: set loss.teacher=self, or "
-                "method.ema_decay, for example to 0.99 (which only method=supervised has)"
+                "loss.teacher is 'ema', but no copy of the model is kept: set loss.teacher=self, "
+                "or method.ema_decay, for example to 0.99 (only method=supervised has it)"
             )
         # channels_last is the faster layout of convolutions on CPUs and GPUs alike.
         self.model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
