@@ -52,7 +52,7 @@ trust: $(ENV)  ## faults, bad and hostile input by the thousand; docs/reliabilit
 mutation: $(ENV)  ## faults put into the code, which the tests must find; docs/mutation.md (half an hour)
 	rm -rf mutants
 	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children 1
-	$(BIN)/python tests/trust/mutation.py docs/mutation.md
+	$(BIN)/python tests/trust/mutation.py mutants/src docs
 
 audit: $(ENV)  ## known vulnerabilities of the pinned dependencies, where their database is in reach
 	$(BIN)/python tests/trust/audit.py requirements.lock

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 PARTS = (
     "Interruption",
@@ -53,8 +55,25 @@ def _number(number: int) -> str:
     return f"{number:,}".replace(",", "\u202f")
 
 
+def of_mutants(table: Path) -> dict[str, Any]:
+    """A line of the ledger for the mutants that `make mutation` tried last."""
+    with table.open(newline="") as file:
+        told = next(row for row in csv.DictReader(file) if row["module"] == "all")
+    promise = (
+        "a fault put into losses, metrics, labels or windows is found by a test "
+        f"({told['found']}), or argued to be none ({told['argued']}): [mutation.md](mutation.md)"
+    )
+    return {
+        "part": "Mutation",
+        "promise": promise,
+        "tried": int(told["mutants"]),
+        "lost": int(told["left"]),
+        "note": "",
+    }
+
+
 def main(ledger: Path, target: Path) -> None:
-    """Writes the page.
+    """Writes the page; beside it lies what `make mutation` wrote.
 
     Raises:
         SystemExit: the ledger is empty, or a case was lost for no known reason.
@@ -62,6 +81,7 @@ def main(ledger: Path, target: Path) -> None:
     lines = [json.loads(line) for line in ledger.read_text().splitlines()]
     if not lines:
         raise SystemExit(f"{ledger} is empty: no test with a promise has run")
+    lines.append(of_mutants(target.with_name("mutation.csv")))
     target.write_text(page(lines))
     if any(line["lost"] and not line["note"] for line in lines):
         raise SystemExit(f"cases were lost, see {target}")

@@ -23,8 +23,21 @@ def test_a_promise_is_one_row_with_the_sum_of_its_cases() -> None:
     assert "* is named: not yet" in text
 
 
+def mutants(folder: Path, left: int = 0) -> None:
+    lines = ["module,mutants,found,argued,left", "loss,4,4,0,0", f"all,9,{7 - left},2,{left}"]
+    (folder / "mutation.csv").write_text("\n".join(lines))
+
+
+def test_mutants_are_counted_as_they_were_last_tried(tmp_path: Path) -> None:
+    mutants(tmp_path, left=1)
+    line = report.of_mutants(tmp_path / "mutation.csv")
+    assert (line["part"], line["tried"], line["lost"]) == ("Mutation", 9, 1)
+    assert "found by a test (6), or argued to be none (2)" in line["promise"]
+
+
 def test_a_case_lost_without_a_known_reason_is_an_error(tmp_path: Path) -> None:
     ledger, target = tmp_path / "ledger.jsonl", tmp_path / "page.md"
+    mutants(tmp_path)
     ledger.write_text("\n".join(json.dumps(line) for line in LINES))
     report.main(ledger, target)
     ledger.write_text(json.dumps(LINES[0] | {"lost": 1}))
