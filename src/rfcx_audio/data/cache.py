@@ -96,4 +96,4 @@ class CachedReader(AudioReader):
 def _name(path: Path, *changes: int | str) -> str:
     """The same for the same file and settings, wherever it is seen from."""
     said = " ".join(map(str, (path.resolve(), *changes)))
-    return f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.i16"
+    return f"{hashlib.sha256(os.fsencode(said)).hexdigest()[:32]}.i16"

@@ -31,8 +31,7 @@ def assume_absent(target: Tensor, known: Tensor, unknown_weight: float = 0.0) ->
 
     Source: 1/(species - 1) is "weak assumed negatives" of Cole et al. (2021), arXiv:2106.09708.
     """
-    if not 0 <= unknown_weight <= 1:
-        raise ValueError(f"unknown_weight is {unknown_weight}; it must lie in [0, 1]")
+    check_unknown_weight(unknown_weight)
     if target.shape != known.shape:
         raise ValueError(
             f"target {tuple(target.shape)} and known {tuple(known.shape)} must have one shape"
@@ -40,3 +39,13 @@ def assume_absent(target: Tensor, known: Tensor, unknown_weight: float = 0.0) ->
     weight = known + unknown_weight * (1 - known)
     said = torch.where(known > 0, target, 0) * known
     return Labels(target=said / torch.where(weight > 0, weight, 1), known=weight)
+
+
+def check_unknown_weight(unknown_weight: float) -> None:
+    """Refuses what is no share.
+
+    Raises:
+        ValueError: it lies outside [0, 1].
+    """
+    if not 0 <= unknown_weight <= 1:
+        raise ValueError(f"unknown_weight is {unknown_weight}; it must lie in [0, 1]")

@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
-from rfcx_audio.loss.assume_absent import assume_absent
+from rfcx_audio.loss.assume_absent import assume_absent, check_unknown_weight
 
 
 def masked_bce(
@@ -47,11 +47,12 @@ class MaskedBCE(nn.Module):
         unknown_weight: in [0, 1], see `masked_bce`.
 
     Raises:
-        ValueError: in `forward`, if `unknown_weight` lies outside [0, 1], or the shapes differ.
+        ValueError: if `unknown_weight` lies outside [0, 1]; in `forward`, if the shapes differ.
     """
 
     def __init__(self, unknown_weight: float = 0.0) -> None:
         super().__init__()
+        check_unknown_weight(unknown_weight)
         self.unknown_weight = unknown_weight
 
     def forward(self, logits: Logits, labels: CropLabels) -> CellLoss:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -42,6 +42,9 @@ class Supervised(pl.LightningModule):
         windows: pools the scores of a recording's windows.
         ema_decay: in (0, 1), by which a copy of the model follows its weights, as a teacher for
             losses that ask one (`loss.teacher=ema`); None for no copy.
+
+    Raises:
+        ValueError: there is no such reduction, or the loss asks for a teacher that nobody keeps.
     """
 
     def __init__(
@@ -57,6 +60,15 @@ class Supervised(pl.LightningModule):
         ema_decay: float | None = None,
     ) -> None:
         super().__init__()
+        if reduction not in get_args(Reduction):
+            told = ", ".join(get_args(Reduction))
+            raise ValueError(f"method.reduction {reduction!r} does not exist; choose {told}")
+        asked = any(getattr(part, "teacher", None) == "ema" for part in loss.modules())
+        if asked and ema_decay is None:
+            raise ValueError(
+                "loss.teacher is 'ema', but no copy of the model is kept: set loss.teacher=self, "
+                "or method.ema_decay, for example to 0.99 (only method=supervised has it)"
+            )
         # channels_last is the faster layout of convolutions on CPUs and GPUs alike.
         self.model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.loss = loss
