@@ -155,8 +155,10 @@ def test_prediction_names_what_it_left_out(
     scored = pd.read_csv(out / "submission.csv", dtype={"recording_id": str})
     assert set(scored["recording_id"]) == set(everything) - set(failures["recording_id"])
     for path, reason in bad:
+        # Too much for one read, and these are many.
+        expected = "truncated" if path.name == "promises_too_much.flac" else reason
         told = failures.loc[failures["recording_id"] == path.stem, "reason"].to_list()
-        tally.case(len(told) == 1 and reason in told[0], f"{path.name}: {told}")
+        tally.case(len(told) == 1 and expected in told[0], f"{path.name}: {told}")
 
 
 def rfcx_folder(root: Path, good: list[Good], bad: list[Bad]) -> list[str]:
