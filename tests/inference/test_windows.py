@@ -118,6 +118,7 @@ def test_a_moving_average_without_a_middle_is_refused(name: str, width: int) -> 
 def test_windows_without_length_are_refused() -> None:
     with pytest.raises(ValueError, match=r"duration_s = 0; a window must last"):
         SlidingWindows(0)
+    assert SlidingWindows(0.5).duration_s == 0.5
 
 
 @pytest.mark.parametrize("pool", ["mean", "max", "top5"])

@@ -94,7 +94,10 @@ def page(rows: list[dict[str, str | int]], argued: dict[str, list[Survivor]]) ->
 def _functions(source: str) -> dict[str, list[str]]:
     lines = source.splitlines()
     return {
-        node.name: lines[node.lineno : node.end_lineno]
+        node.name: [
+            lines[node.lineno - 1].replace(node.name, ""),
+            *lines[node.lineno : node.end_lineno],
+        ]
         for node in ast.walk(ast.parse(source))
         if isinstance(node, ast.FunctionDef)
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import multiprocessing
 import os
 import random
 import signal
@@ -16,7 +18,8 @@ import pytest
 import torch
 
 from quick import words
-from rfcx_audio.inference import read_checkpoint
+from rfcx_audio.inference import CONFIG_KEY, CheckpointError, read_checkpoint
+from rfcx_audio.method import WholeCheckpoints
 from trust.killed import KILL_AT
 from trust.ledger import Tally, brief_or_long
 
@@ -125,6 +128,43 @@ def test_killed_folds_and_rounds_go_on(
             json.loads((f / "metrics.json").read_text()) for f in (folder, tmp_path / "whole")
         ]
         tally.case(alike and repr(metrics[0]) == repr(metrics[1]), f"{name}, step {step}")
+
+
+def save_for_ever(path: Path) -> None:
+    for epoch in itertools.count(1):
+        content = {"epoch": epoch, "weights": torch.full((200_000,), float(epoch))}
+        WholeCheckpoints().save_checkpoint(content, path)
+
+
+@pytest.mark.promise(PART, "a process killed while it writes a checkpoint leaves a whole one")
+def test_a_killed_writer_leaves_a_whole_checkpoint(tmp_path: Path, tally: Tally) -> None:
+    path = tmp_path / "last.ckpt"
+    WholeCheckpoints().save_checkpoint({"epoch": 0, "weights": torch.zeros(1)}, path)
+    rng = random.Random(0)  # noqa: S311
+    for _ in range(brief_or_long(10, 300)):
+        writer = multiprocessing.get_context("fork").Process(target=save_for_ever, args=(path,))
+        writer.start()
+        time.sleep(rng.uniform(0.0, 0.05))
+        writer.kill()
+        writer.join()
+        found = WholeCheckpoints().load_checkpoint(path)
+        tally.case(bool((found["weights"] == found["epoch"]).all()), f"epoch {found['epoch']}")
+    assert {file.name for file in tmp_path.iterdir()} <= {"last.ckpt", ".last.ckpt.part"}
+
+
+@pytest.mark.promise(PART, "a checkpoint of which the end is missing is never loaded")
+def test_half_a_checkpoint_is_not_loaded(tmp_path: Path, tally: Tally) -> None:
+    path = tmp_path / "last.ckpt"
+    torch.save({CONFIG_KEY: "seed: 0", "state_dict": {"a": torch.arange(500.0)}}, path)
+    whole = path.read_bytes()
+    for length in range(0, len(whole), brief_or_long(50, 1)):
+        path.write_bytes(whole[:length])
+        try:
+            read_checkpoint(path)
+        except CheckpointError as told:
+            tally.case(str(path) in str(told), f"{length} bytes: {told}")
+        else:
+            tally.case(False, f"{length} bytes of {len(whole)} were loaded")
 
 
 @pytest.mark.slow
