@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -90,9 +91,12 @@ def test_a_file_without_permission_is_named(
     path = write(tmp_path / "secret.wav", tone())
     path.chmod(0)
     if os.access(path, os.R_OK):  # root may read everything, so the system's answer is played
+        opened = Path.open
 
-        def denied(self: Path, *_: object) -> None:
-            raise PermissionError(13, "Permission denied", str(self))
+        def denied(self: Path, *args: Any, **options: Any) -> Any:
+            if self == path:
+                raise PermissionError(13, "Permission denied", str(self))
+            return opened(self, *args, **options)
 
         monkeypatch.setattr(Path, "open", denied)
     with pytest.raises(AudioError, match="Permission denied"):
@@ -155,8 +159,10 @@ def test_prediction_names_what_it_left_out(
     scored = pd.read_csv(out / "submission.csv", dtype={"recording_id": str})
     assert set(scored["recording_id"]) == set(everything) - set(failures["recording_id"])
     for path, reason in bad:
+        # Too much for one read, and these are many.
+        expected = "truncated" if path.name == "promises_too_much.flac" else reason
         told = failures.loc[failures["recording_id"] == path.stem, "reason"].to_list()
-        tally.case(len(told) == 1 and reason in told[0], f"{path.name}: {told}")
+        tally.case(len(told) == 1 and expected in told[0], f"{path.name}: {told}")
 
 
 def rfcx_folder(root: Path, good: list[Good], bad: list[Bad]) -> list[str]:

@@ -54,11 +54,16 @@ def list_recordings(place: str) -> dict[str, Path]:
 
 
 def _visible(paths: Iterable[Path], root: Path) -> list[Path]:
-    """The files among paths below a folder that are not hidden, sorted."""
+    """The files among paths below a folder that are not hidden, sorted.
+
+    What is called like an audio file and is none (a link to nowhere, a folder) is among them, so
+    that reading it tells what is wrong.
+    """
     return sorted(
         path
         for path in paths
-        if not any(part.startswith(".") for part in path.relative_to(root).parts) and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and (path.is_file() or path.suffix.lower() in AUDIO_SUFFIXES)
     )
 
 

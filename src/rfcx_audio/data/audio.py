@@ -167,6 +167,11 @@ class AudioReader:
                 _place(path), start=start, stop=stop, dtype="float32", always_2d=True
             )
         except soundfile.LibsndfileError as error:
+            if "seek" in error.error_string:
+                raise AudioError(
+                    f"it is truncated: {info.num_samples} samples promised, the file ends before "
+                    f"number {start}"
+                ) from None
             raise AudioError(_reason(error)) from None
         if len(samples) < stop - start:
             raise AudioError(
