@@ -2,9 +2,10 @@
 PYTHON ?= python3.11
 BIN := .venv/bin
 ENV := .venv/.installed
+LEDGER := $(CURDIR)/.trust.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test demo study selection walkthrough build clean
+.PHONY: help install lock format lint test trust mutation audit demo study selection walkthrough bench bench-gpu build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -35,20 +36,40 @@ walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
 		| PATH="$(CURDIR)/$(BIN):$$PATH" bash -eu -o pipefail
 
+bench: $(ENV)  ## speed and memory on this CPU, beside peers and limits (half an hour, of all its cores)
+	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
+
+bench-gpu: $(ENV)  ## the same of training, prediction and spectrograms on this GPU
+	$(BIN)/python -c "import sys, torch; sys.exit(not torch.cuda.is_available() and 'no GPU here')"
+	$(BIN)/python -m benchmarks frontend training prediction growth
+
 lint: $(ENV)  ## ruff (format, rules) and the type checker
-	$(BIN)/ruff format --check src tests
-	$(BIN)/ruff check src tests
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/basedpyright
 
 format: $(ENV)  ## let ruff mend what it can
-	$(BIN)/ruff format src tests
-	$(BIN)/ruff check --fix src tests
+	$(BIN)/ruff format src tests benchmarks
+	$(BIN)/ruff check --fix src tests benchmarks
 
 test: $(ENV)  ## all tests
 	$(BIN)/python -m pytest
+
+trust: $(ENV)  ## faults, bad and hostile input by the thousand; docs/reliability.md (half an hour)
+	rm -f $(LEDGER)
+	TRUST_LEDGER=$(LEDGER) $(BIN)/python -m pytest tests/trust; told=$$?; \
+		$(BIN)/python tests/trust/report.py $(LEDGER) docs/reliability.md && exit $$told
+
+mutation: $(ENV)  ## faults put into the code, which the tests must find; docs/mutation.md (half an hour)
+	rm -rf mutants
+	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children 1
+	$(BIN)/python tests/trust/mutation.py mutants/src docs
+
+audit: $(ENV)  ## known vulnerabilities of the pinned dependencies, where their database is in reach
+	$(BIN)/python tests/trust/audit.py requirements.lock
 
 build: $(ENV)  ## sdist and wheel in dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the environment and what runs and tests left; keeps the data cache
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist runs
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist runs mutants $(LEDGER)

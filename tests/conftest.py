@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from hypothesis import settings
 
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
+
+# A busy machine is no fault of what is tested.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 REAL_DATA = Path(__file__).parents[2] / "shared" / "data" / "rfcx"
 

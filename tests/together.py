@@ -98,7 +98,7 @@ def methods() -> Iterator[tuple[str, Supervised]]:
     torch.manual_seed(0)
     peers = Peers(OneLayer(False), OneLayer(False))
     # With tau = 0 there is no selection, which each process would make from its own batch.
-    yield "co_teaching", CoTeaching(peers, tau=0.0, **settings)
+    yield "co_teaching", CoTeaching(peers, tau=0.0, select="example", **settings)
     for name in ("normalised", "normalised again"):
         torch.manual_seed(0)
         yield name, Supervised(OneLayer(True), **settings)

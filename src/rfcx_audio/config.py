@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -10,14 +12,16 @@ from typing import Any, cast
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import MissingConfigException
+from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback as SweepCallback
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 __all__ = [
     "CONF_DIR",
+    "ConfigError",
     "DictConfig",
     "SweepCallback",
     "build",
@@ -26,6 +30,7 @@ __all__ = [
     "in_multirun",
     "load_config",
     "parse_config",
+    "suggestions",
     "variant",
 ]
 
@@ -33,6 +38,10 @@ _SHIPPED = Path(__file__).parent / "conf"
 CONF_DIR = _SHIPPED if _SHIPPED.is_dir() else Path(__file__).parents[2] / "conf"
 """The folder of configuration groups: inside the package when installed from a wheel, otherwise
 the checkout's."""
+
+
+class ConfigError(ValueError):
+    """Words that fit no configuration; the message names the nearest ones that would."""
 
 
 _EXTRAS = {
@@ -51,9 +60,39 @@ def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfi
     Args:
         name: of a root file in `conf/`, without its ending.
         overrides: as on the command line, for example `["model=tiny", "loss=bce"]`.
+
+    Raises:
+        ConfigError: an override is none, or names what does not exist.
     """
-    with initialize_config_dir(config_dir=str(CONF_DIR), version_base="1.3"):
-        return compose(config_name=name, overrides=list(overrides))
+    try:
+        return _composed(name, overrides)
+    except (HydraException, OmegaConfBaseException, ValueError) as error:
+        raise ConfigError("\n".join([str(error), *suggestions(name, overrides)])) from None
+
+
+def suggestions(name: str, overrides: Sequence[str]) -> list[str]:
+    """What words that name nothing may have meant, one line for each.
+
+    Args:
+        name: of a root file in `conf/`, without its ending.
+        overrides: as on the command line; those that add something (`+key=1`) may have any name.
+    """
+    options = _options()
+    groups, keys, lines = [], [], []
+    for word in overrides:
+        key, _, value = word.partition("=")
+        group = key.lstrip("+~").partition("@")[0]
+        if group in options:
+            wrong = [one for one in value.split(",") if one not in (*options[group], "null", "")]
+            lines += [_meant(one, options[group], f"{key}=") for one in wrong]
+            groups += [] if wrong else [word]
+        elif not key.startswith(("+", "-", "hydra")) and (value or key.startswith("~")):
+            keys.append(group)
+    try:
+        known = list(_keys(_composed(name, [word for word in groups if "," not in word])))
+    except (HydraException, OmegaConfBaseException, ValueError):
+        return lines
+    return lines + [_meant(key, [*known, *options]) for key in keys if key not in known]
 
 
 def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_target_` names)
@@ -67,8 +106,15 @@ def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_targe
 
 
 def config_text(config: DictConfig) -> str:
-    """The configuration as YAML with every interpolation resolved."""
-    return OmegaConf.to_yaml(config, resolve=True)
+    """The configuration as YAML with every interpolation resolved.
+
+    Raises:
+        ConfigError: an interpolation points to nothing.
+    """
+    try:
+        return OmegaConf.to_yaml(config, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(str(error)) from None
 
 
 def parse_config(text: str, changes: dict[str, Any] | None = None) -> DictConfig:
@@ -109,7 +155,7 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
             try:
                 run()
             except SystemExit as end:
-                # Hydra has printed what it could not find, but not how to get it.
+                # Hydra has printed what it did not find; not how to get it, nor what is near.
                 cause = end.__context__
                 missing = getattr(cause, "missing_cfg_file", None)
                 if isinstance(cause, MissingConfigException) and missing in _EXTRAS:
@@ -117,6 +163,8 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                         f"{missing} comes with an extra that is not installed: "
                         f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
                     ) from None
+                if end.code:
+                    sys.stderr.writelines(f"{line}\n" for line in suggestions(name, sys.argv[1:]))
                 raise
 
         return command
@@ -127,3 +175,37 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
 def in_multirun() -> bool:
     """Whether this is one job of a multirun."""
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+
+
+def _composed(name: str, overrides: Sequence[str]) -> DictConfig:
+    with initialize_config_dir(config_dir=str(CONF_DIR), version_base="1.3"):
+        return compose(config_name=name, overrides=list(overrides))
+
+
+def _options() -> dict[str, list[str]]:
+    """The options of each group, by its folder in `conf/`."""
+    found: dict[str, list[str]] = {}
+    for path in sorted(CONF_DIR.rglob("*.yaml")):
+        group = path.parent.relative_to(CONF_DIR).as_posix()
+        if group != ".":
+            found.setdefault(group, []).append(path.stem)
+    return found
+
+
+def _keys(node: DictConfig, above: str = "") -> Iterator[str]:
+    """All dotted keys of a configuration."""
+    for key, value in node.items_ex(resolve=False):
+        yield f"{above}{key}"
+        if isinstance(value, DictConfig) and not value._is_none():
+            yield from _keys(value, f"{above}{key}.")
+
+
+def _meant(word: str, known: list[str], before: str = "") -> str:
+    """The known words that are most like one that is not; those whose last part is, come first."""
+    last = word.rpartition(".")[2]
+    begin = [one for one in known if last and one.rpartition(".")[2].startswith(last)]
+    near = [*get_close_matches(word, begin, cutoff=0.0), *get_close_matches(word, known)]
+    nearest = ", ".join(f"{before}{one}" for one in list(dict.fromkeys(near))[:3])
+    return f"{before}{word} does not exist; " + (
+        f"did you mean {nearest}?" if near else "see --help"
+    )

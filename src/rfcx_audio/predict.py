@@ -6,9 +6,15 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from rfcx_audio.archive import Archive, list_recordings, score_archive, write_atomically
+from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser, save_picture
+from rfcx_audio.inference import (
+    Recogniser,
+    draw_recording,
+    load_recogniser,
+    save_picture,
+    write_atomically,
+)
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
@@ -52,7 +58,7 @@ def predict(config: DictConfig) -> None:
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
     """A picture of each scored recording that has none; whole recordings are read for it."""
     for name, table in archive.tables():
-        path = archive.folder / "pictures" / f"{name}.png"
+        path = archive.folder / "pictures" / f"{file_name(name)}.png"
         if not path.exists():
             waveform = recogniser.reader.read(archive.paths[name])
             figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from typing import TYPE_CHECKING
 
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.data import SyntheticFolder
+
+if TYPE_CHECKING:  # --help does not wait for torch
+    from rfcx_audio.data import SyntheticFolder
 
 _log = logging.getLogger(__name__)
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from rfcx_audio.archive import Archive, ArchiveError, FileScores, write_atomically
+from rfcx_audio.archive import Archive, ArchiveError, FileScores, file_name
 from rfcx_audio.inference import pool_table, read_scores, score_table, write_scores
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
@@ -112,20 +112,22 @@ def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> 
         Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
 
 
-def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
-    path = tmp_path / "deep" / "table.csv"
+def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path) -> None:
+    names = ["ü" * 125, "ü" * 124 + "u", "deep/" + "x" * 251, "short"]
+    found = begin(tmp_path, names)
+    for name in names[:3]:
+        found.keep(name, scores_of(name))
+    found.keep("short", scores_of("short"))
+    assert [name for name, _ in found.tables()] == names
+    assert file_name("short") == "short"
+    assert file_name("deep/short") == "deep/short"
+    assert all(len(file_name(name).encode()) < 220 for name in names)
 
-    def fail(part: Path) -> None:
-        part.write_text("half")
-        raise OSError
 
-    with pytest.raises(OSError):
-        write_atomically(path, fail)
-    assert not path.exists()
-    write_atomically(path, lambda part: part.write_text("whole"))
-    with pytest.raises(OSError):
-        write_atomically(path, fail)
-    assert path.read_text() == "whole"
+def test_bytes_that_are_no_utf8_are_told_in_the_list_of_recordings(tmp_path: Path) -> None:
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == ["\\xff.wav"]
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
 
 
 def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:

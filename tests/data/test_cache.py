@@ -31,6 +31,16 @@ def test_a_full_cache_takes_no_more(noise_file: Path, tmp_path: Path) -> None:
     assert reader.size_gb() == 0
 
 
+def test_the_size_of_the_cache_is_told(noise_file: Path, tmp_path: Path) -> None:
+    reader = cached(tmp_path, max_gb=2)
+    assert str(reader).endswith(f"{tmp_path}/cache (0.00 of at most 2 GB)")
+    for start in range(40):  # 96 000 samples of 2 bytes each
+        link = tmp_path / f"{start}.flac"
+        link.write_bytes(noise_file.read_bytes() + bytes(start))
+        reader.read(link)
+    assert str(reader).endswith("(0.01 of at most 2 GB)")
+
+
 def test_a_changed_file_is_decoded_anew(tmp_path: Path) -> None:
     path, reader = tmp_path / "a.wav", cached(tmp_path)
     for level in (0.25, 0.5):
@@ -50,4 +60,4 @@ def test_several_may_fill_one_cache_at_once(noise_file: Path, tmp_path: Path) ->
     with ThreadPoolExecutor(8) as pool:
         read = list(pool.map(lambda _: cached(tmp_path).read(noise_file), range(32)))
     assert all(np.array_equal(samples, expected) for samples in read)
-    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".npy"]
+    assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".i16"]

@@ -32,7 +32,9 @@ def test_the_placement_is_random_over_the_whole_range() -> None:
 
 
 def test_a_recording_shorter_than_the_crop_starts_at_zero() -> None:
-    assert crop_start(1, 2, 6, 4, np.random.default_rng(0)) == 0
+    starts = [crop_start(1, 2, 6, 6.5, np.random.default_rng(seed)) for seed in range(20)]
+    assert max(starts) == 0.5
+    assert {crop_start(3, 4, 6, 4, np.random.default_rng(seed)) for seed in range(20)} == {0.0}
 
 
 @given(
@@ -51,6 +53,28 @@ def test_background_touches_no_annotation(
         assert _free(start + 1e-9, duration - 2e-9, spans)
 
 
+def test_background_is_drawn_evenly_from_all_that_is_free() -> None:
+    spans = np.array([[10.0, 20.0], [24.5, 50.0]])  # free: 0 to 6, and 20 to 20.5 for 4 s of crop
+    rng = np.random.default_rng(0)
+    starts = np.array([background_start(spans, 4.0, 53.0, rng) for _ in range(2000)])
+    assert (starts < 6).mean() == pytest.approx(6 / 6.5, abs=0.02)
+    assert np.quantile(starts, [0.0, 0.25, 0.5]) == pytest.approx([0, 1.625, 3.25], abs=0.2)
+    narrow = np.array([[4.25, 20.0], [24.75, 53.0]])  # 0 to 0.25, and 20 to 20.75
+    starts = np.array([background_start(narrow, 4.0, 53.0, rng) for _ in range(2000)])
+    assert (starts < 4).mean() == pytest.approx(0.25, abs=0.04)
+
+
+def test_background_fits_where_there_is_room_for_one_crop_exactly() -> None:
+    rng = np.random.default_rng(0)
+    nothing = np.zeros((0, 2))
+    assert background_start(nothing, 6.0, 6.0, rng) == 0.0
+    assert background_start(nothing, 6.5, 6.0, rng) is None
+    two = np.array([[4.0, 6.0], [10.0, 11.0]])  # 0 to 4, 6 to 10, 11 to 15
+    starts = [background_start(two, 4.0, 15.0, rng) for _ in range(100)]
+    assert set(starts) == {0.0, 6.0, 11.0}
+    assert background_start(np.array([[6.0, 8.0]]), 6.0, 8.0, rng) == 0.0
+
+
 def _free(start: float, duration: float, spans: np.ndarray) -> bool:
     return not any(min(start + duration, b) - max(start, a) > 1e-9 for a, b in spans)
 
@@ -66,6 +90,7 @@ def test_windows_cover_everything_and_the_last_is_flush(total: int, data: st.Dat
     assert covered.all()
     assert starts[0] == 0
     assert starts[-1] == total - window
+    assert all(b - a == hop for a, b in pairwise(starts[:-1]))
     assert all(0 < b - a <= hop for a, b in pairwise(starts))
 
 

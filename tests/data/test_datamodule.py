@@ -51,6 +51,7 @@ def test_training_and_validation_share_no_recording(forest: Path, tmp_path: Path
     assert not train & val
     assert len(data.train_rows) + len(data.val_rows) == 96
     assert "96 of 96 rows are used" in data.summary()
+    assert "recordings are read at 48000 Hz, channel: mean" in data.summary()
 
 
 def test_crops_become_spectrograms_with_their_labels(forest: Path, tmp_path: Path) -> None:

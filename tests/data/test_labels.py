@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from rfcx_audio.batch import Labels
 from rfcx_audio.data import complete_labels, label_recording, label_windows, rows_of
-from rfcx_audio.data.labels import boxes_in, stack_boxes, true_windows
+from rfcx_audio.data.labels import boxes_in, rows_by_recording, stack_boxes, true_windows
 
 SPECIES = 5
 COLUMNS = ["species_id", "present", "weight", "t_min", "t_max"]
@@ -66,6 +66,7 @@ def test_the_strongest_row_decides_how_surely_it_is_known() -> None:
 def test_a_recording_knows_presence_but_not_absence() -> None:
     labels = label_recording(rows_of(table((1, True, 1.0, 2, 4), (3, False, 1.0, 3, 5))), SPECIES)
     assert labels.known.tolist() == [0, 1, 0, 0, 0]
+    assert labels.target.tolist() == [0, 1, 0, 0, 0]
 
 
 def test_complete_truth_knows_everything() -> None:
@@ -142,3 +143,29 @@ def test_boxes_are_the_rows_that_touch_a_crop_from_its_start() -> None:
     stacked = stack_boxes([boxes, boxes_in(rows, 20.0, 4.0)])
     assert stacked.species.tolist() == [[1, 2], [-1, -1]]
     assert stacked.f_max.tolist() == [[200, 200], [0, 0]]
+
+
+def test_what_only_meets_a_window_does_not_touch_it() -> None:
+    around = [(1, True, 1.0, 6, 8), (2, True, 1.0, -2, 0)]
+    ruled_out = [(1, False, 1.0, 1, 2), (2, False, 1.0, 1, 2)]
+    assert label(table(*around, *ruled_out), 0).known.tolist() == [0, 1, 1, 0, 0]
+    rows = rows_of(table(*around))
+    assert true_windows(rows, torch.tensor([0.0]), 6.0, SPECIES, 0.5).known.all()
+    assert boxes_in(rows, 0.0, 6.0).species.tolist() == []
+
+
+def test_rows_have_fixed_types_whatever_the_table_has() -> None:
+    said = table((1, True, 1.0, 2, 4)).astype({"songtype_id": float, "t_min": int, "f_min": int})
+    rows = rows_of(said.astype({"f_max": "float32", "species_id": "int8"}))
+    assert {rows.species.dtype, rows.songtype.dtype} == {torch.int64}
+    assert {part.dtype for part in (rows.t_min, rows.t_max, rows.f_min, rows.f_max)} == {
+        torch.float64
+    }
+    assert (rows.present.dtype, rows.weight.dtype) == (torch.bool, torch.float32)
+
+
+def test_each_recording_has_its_rows() -> None:
+    said = table((1, True, 1.0, 2, 4), (2, True, 1.0, 1, 2), (3, False, 1.0, 3, 5))
+    found = rows_by_recording(said.assign(recording_id=["b", "a", "b"]))
+    assert {name: rows.species.tolist() for name, rows in found.items()} == {"a": [2], "b": [1, 3]}
+    assert list(found) == ["a", "b"]

@@ -119,6 +119,9 @@ def test_rows_are_present_with_half_the_weight_unless_they_say_otherwise(tmp_pat
         ({"f_max": 0.0}, "f_max is not above f_min"),
         ({"t_min": "early"}, "no finite number"),
         ({"weight": 2.0}, "weight lies outside"),
+        ({"species_id": -1}, "no whole number from 0"),
+        ({"species_id": 0.5}, "no whole number from 0"),
+        ({"round": 2.0**31}, "no whole number from 0"),
         ({"present": "perhaps"}, "present is neither True nor False"),
     ],
 )

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 import torch
+from torch import nn
 
 from conftest import forest_overrides
+from quick import words
 from rfcx_audio.config import CONF_DIR, load_config
 from rfcx_audio.experiment import relabel, train_run
 from rfcx_audio.inference import load_recogniser, read_checkpoint
@@ -79,3 +82,18 @@ def test_a_teacher_follows_the_network_and_travels_with_the_checkpoint(
     assert state["teacher.n_averaged"] == 2
     name = "head.linear.weight"
     assert not torch.equal(state[f"teacher.module.{name}"], state[f"model.{name}"])
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # torch's own
+def test_a_compiled_network_says_the_same(forest: Path, tmp_path: Path) -> None:
+    more = ["trainer.max_epochs=1", "compile=aot_eager", "trainer.limit_val_batches=1"]
+    trainer = train_run(load_config("train", words(forest, tmp_path, *more)))
+    model = cast("nn.Module", trainer.lightning_module.model).eval()
+    assert model._compiled_call_impl is not None
+    spectrogram = torch.randn(3, 1, 128, 141)
+    torch.testing.assert_close(
+        model(spectrogram).clip, model.forward(spectrogram).clip, atol=1e-4, rtol=1e-4
+    )
+    kept = read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")["state_dict"]
+    assert {f"model.{name}" for name in model.state_dict()} <= set(kept)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from omegaconf import OmegaConf
 
 from rfcx_audio.config import CONF_DIR, build
-from rfcx_audio.frontend import LogMel, mel_filterbank
+from rfcx_audio.frontend import LogMel, mel, mel_filterbank
 
 SAMPLE_RATE = 16000
 PRESETS = ("default", "deck")
@@ -218,6 +218,16 @@ def test_a_batch_equals_a_loop():
     frontend, waveform = small(scaling="db"), noise(5, 4000)
     loop = torch.cat([frontend(row.unsqueeze(0)) for row in waveform])
     torch.testing.assert_close(frontend(waveform), loop, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("frames", [1, 7, 60, 300])
+@pytest.mark.parametrize("center", [True, False])
+def test_stretches_of_any_length_give_the_same_frames(monkeypatch, center, frames):
+    frontend, waveform = small(center=center), noise(5, 9000)
+    monkeypatch.setattr(mel, "_CELLS_AT_ONCE", 10**9)
+    whole = frontend(waveform)
+    monkeypatch.setattr(mel, "_CELLS_AT_ONCE", frames * 257)
+    torch.testing.assert_close(frontend(waveform), whole, rtol=1e-5, atol=1e-7)
 
 
 def test_an_empty_batch_stays_empty():

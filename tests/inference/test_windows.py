@@ -113,3 +113,22 @@ def test_windows_and_frames_are_smoothed_each_by_its_own_width() -> None:
 def test_a_moving_average_without_a_middle_is_refused(name: str, width: int) -> None:
     with pytest.raises(ValueError, match=f"{name} = {width} has no middle"):
         SlidingWindows(6.0, **{name: width})
+
+
+def test_windows_without_length_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"duration_s = 0; a window must last"):
+        SlidingWindows(0)
+    assert SlidingWindows(0.5).duration_s == 0.5
+
+
+@pytest.mark.parametrize("pool", ["mean", "max", "top5"])
+def test_the_pool_is_kept_for_those_who_pool(pool: str) -> None:
+    assert SlidingWindows(6.0, pool=pool).pool == pool
+
+
+def test_windows_may_follow_each_other_frame_by_frame(frontend: LogMel) -> None:
+    waveform = torch.randn(1, 6 * RATE + 10 * frontend.hop_length)
+    _, starts_s = SlidingWindows(6.0, overlap=0.9999).cut(frontend, waveform)
+    assert starts_s.dtype == torch.float64
+    expected = torch.arange(11, dtype=torch.float64) * frontend.hop_length / RATE
+    assert torch.equal(starts_s, expected)

@@ -58,3 +58,7 @@ def test_wrong_arguments_are_refused():
         assume_absent(torch.zeros(1, 3), torch.zeros(1, 3), 1.5)
     with pytest.raises(ValueError, match=r"\(1, 3\) and known \(1, 1\)"):
         assume_absent(torch.zeros(1, 3), torch.zeros(1, 1))
+
+
+def test_unless_told_otherwise_unknown_cells_weigh_nothing():
+    assert torch.equal(assume_absent(torch.zeros(1, 3), torch.zeros(1, 3)).known, torch.zeros(1, 3))

@@ -164,3 +164,8 @@ def test_a_loss_that_remembers_rows_is_refused_for_frames_only():
 def test_weights_that_teach_nothing_are_refused(clip_weight, frame_weight):
     with pytest.raises(ValueError, match="at least 0, and one of them above"):
         ClipAndFrame(MaskedBCE(), clip_weight, frame_weight)
+
+
+def test_unless_told_otherwise_frames_count_twice_as_much_as_clips():
+    loss = ClipAndFrame(MaskedBCE())
+    assert (loss.clip_weight, loss.frame_weight) == (0.5, 1.0)

@@ -197,3 +197,18 @@ def test_if_masked_it_teaches_nothing_about_unknown_species(name):
 def test_if_masked_a_batch_without_labels_is_exactly_zero(name):
     for tensor in gradients(name, *example(share_known=0.0), "known"):
         assert (tensor == 0).all()
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+@pytest.mark.parametrize("name", NAMES)
+def test_half_precision_and_labels_of_any_precision_give_float32(name, dtype):
+    logits, labels = example(share_known=1.0)
+    half = Logits(*(part.detach().to(dtype) for part in logits))
+    double = labels._replace(
+        clip=Labels(*(part.double() for part in labels.clip)),
+        frame=Labels(*(part.double() for part in labels.frame)),
+    )
+    full = Logits(*(part.float() for part in half))
+    cells = built(name)(half, double)
+    assert cells.value.dtype == cells.weight.dtype == torch.float32
+    assert torch.equal(cells.value, built(name)(full, labels).value)

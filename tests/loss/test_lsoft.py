@@ -163,3 +163,33 @@ def test_a_missing_teacher_is_told_with_the_key_that_makes_one():
     logits, _, _ = cells()
     with pytest.raises(ValueError, match=r"method\.ema_decay"):
         LSoft(teacher="ema")(Logits(logits, logits[:, None]), unknown_labels(5, 6))
+
+
+def test_unless_told_otherwise_no_gradient_passes_through_the_target():
+    logits, target, known = cells()
+    labels = unknown_labels(5, 6)._replace(clip=Labels(target, known))
+    for passes in (None, True, False):
+        how = {} if passes is None else {"detach_target": passes}
+        z = logits.clone().requires_grad_()
+        lsoft(z, target, known, 0.5, **how).value.sum().backward()
+        of_function = z.grad
+        z = logits.clone().requires_grad_()
+        LSoft(**how)(Logits(z, z[:, None]), labels).value.sum().backward()
+        assert torch.equal(z.grad, of_function)
+        if passes is None:
+            default = of_function
+        else:
+            assert torch.equal(default, of_function) == passes
+
+
+def test_a_teacher_of_half_precision_speaks_in_full():
+    logits, target, known = (part.float() for part in cells())
+    teacher = logits.flip(0).half()
+    ours = lsoft(logits, target, known, 0.5, teacher=teacher).value
+    assert torch.equal(ours, lsoft(logits, target, known, 0.5, teacher=teacher.float()).value)
+
+
+def test_it_says_its_settings():
+    assert "beta=0.5, scope=unknown, detach_target=True, teacher=self" in repr(LSoft())
+    assert "(): beta" not in repr(LSoft(beta=Ramp(1.0, 0.5)))
+    assert "LSoft(\n  scope=unknown" in repr(LSoft(beta=Ramp(1.0, 0.5)))

@@ -127,6 +127,11 @@ def test_logits_in_half_precision_cost_float32(dtype):
     torch.testing.assert_close(value, masked_bce(logits.to(dtype).float(), target, known).value)
 
 
+def test_a_weight_that_is_no_share_is_refused_at_once():
+    with pytest.raises(ValueError, match="unknown_weight is 2"):
+        MaskedBCE(2.0)
+
+
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="size"):
         masked_bce(torch.zeros(2, 4), torch.zeros(2, 3), torch.zeros(2, 3))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 import torchvision
@@ -115,6 +117,9 @@ def test_wrong_arguments_are_refused():
         masked_focal(cell, cell, cell, gamma=-1.0)
     with pytest.raises(ValueError, match="alpha"):
         masked_focal(cell, cell, cell, alpha=2.0)
+    for wrong in ({"gamma": -1.0}, {"alpha": -0.1}, {"unknown_weight": 2.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            MaskedFocal(**wrong)
     with pytest.raises(ValueError, match="one shape"):
         masked_focal(cell, torch.zeros(2, 1), torch.zeros(2, 1))
 
@@ -127,3 +132,20 @@ def test_the_module_is_the_function_of_the_clip():
     theirs = masked_focal(logits, target, known, 1.0, 0.25, 0.5)
     assert torch.equal(ours.value, theirs.value)
     assert repr(loss) == "MaskedFocal(gamma=1, alpha=0.25, unknown_weight=0.5)"
+
+
+def test_one_side_may_be_left_out():
+    logits, known = torch.tensor([[0.3, -0.2]]), torch.ones(1, 2)
+    target = torch.tensor([[1.0, 0.0]])
+    assert (masked_focal(logits, target, known, alpha=0.0).value > 0).tolist() == [[False, True]]
+    assert (masked_focal(logits, target, known, alpha=1.0).value > 0).tolist() == [[True, False]]
+
+
+def test_gamma_is_two_and_unknown_cells_are_left_out_unless_told_otherwise():
+    logits, target = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 1.0]])
+    known = torch.tensor([[1.0, 0.0]])
+    value, weight = masked_focal(logits, target, known)
+    assert value[0, 0].item() == pytest.approx(0.25 * math.log(2))
+    assert weight.tolist() == [[1.0, 0.0]]
+    loss = MaskedFocal()
+    assert (loss.gamma, loss.alpha, loss.unknown_weight) == (2.0, None, 0.0)

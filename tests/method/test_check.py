@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+from functools import partial
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.optim import AdamW
 
 from rfcx_audio.batch import Logits
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.method import check_shapes
+from rfcx_audio.method import check_shapes, check_steps, constant, warmup_cosine
 
 
 class Tells(nn.Module):
@@ -28,3 +32,16 @@ def test_parts_that_fit_pass_and_the_mode_is_kept() -> None:
 def test_another_number_of_species_is_refused() -> None:
     with pytest.raises(ValueError, match="tells 5 species apart, the labels 24"):
         check_shapes(LogMel(48_000), Tells(5), 48_000, 24)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "scheduler", "told"),
+    [
+        (partial(AdamW, lr=-1.0), constant, "Invalid learning rate"),
+        (AdamW, partial(warmup_cosine, warmup=2.0), r"warmup = 2.0 lies outside \[0, 1\["),
+    ],
+)
+def test_a_step_that_cannot_be_made_is_refused(optimizer: Any, scheduler: Any, told: str) -> None:
+    check_steps(AdamW, constant)
+    with pytest.raises(ValueError, match=told):
+        check_steps(optimizer, scheduler)

@@ -218,7 +218,7 @@ def test_each_network_learns_only_from_what_its_peer_finds_easy(select: Select) 
     loss = method.training_step(batch_of(crop_labels(silence, silence)), 0)
     assert loss is not None
     loss.backward()
-    first, second = (network.clip.grad != 0 for network in method.peers)
+    first, second = (network.clip.grad != 0 for network in method.networks)
     half = torch.arange(BATCH)[:, None].expand(BATCH, SPECIES) < BATCH // 2
     assert torch.equal(second, half)  # what the first finds easy
     assert torch.equal(first, ~half)
@@ -342,7 +342,7 @@ def test_a_run_equals_a_loop_with_an_optimizer_for_each_network(
             optimizers[own].step()
             schedulers[own].step()
     assert trainer.global_step == 8  # batches, not steps of either optimizer
-    for network, found in zip(expected, method.peers, strict=True):
+    for network, found in zip(expected, method.networks, strict=True):
         torch.testing.assert_close(dict(found.named_parameters()), dict(network.named_parameters()))
 
 
@@ -352,7 +352,7 @@ def test_clipping_by_value_is_the_trainers_own(tmp_path: Path) -> None:
     method = method_of(*networks(0), "cell", sgd, tau=0.5)
     options = {"gradient_clip_val": 1e-3, "gradient_clip_algorithm": "value", "max_steps": 1}
     fit(method, tmp_path, 1, **options)
-    for before, after in zip(networks(0), method.peers, strict=True):
+    for before, after in zip(networks(0), method.networks, strict=True):
         moved = (after.layer.weight - before.layer.weight).abs()
         assert moved.max().item() == pytest.approx(1e-3, rel=1e-3)
 

@@ -101,7 +101,7 @@ def test_rows_that_the_labels_do_not_bear_out_teach_nothing() -> None:
 
 def test_a_model_without_bands_is_refused_before_training() -> None:
     with pytest.raises(ValueError, match="not a OneWeightAClass; choose model=class_bands_crop"):
-        method().setup("fit")
+        method().check()
 
 
 def test_a_batch_without_boxes_costs_nothing() -> None:

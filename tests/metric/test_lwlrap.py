@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from sklearn.metrics import label_ranking_average_precision_score
 
 from rfcx_audio.metric import Lwlrap, lwlrap
+from rfcx_audio.metric.lwlrap import label_precision
 
 SPECIES = 7
 
@@ -159,3 +160,13 @@ def test_nan_scores_and_another_number_of_species_are_refused():
         lwlrap(cells.log() - cells.log(), cells)
     with pytest.raises(ValueError, match="expected 3 species"):
         Lwlrap(3).update(cells, cells, cells)
+
+
+def test_the_precision_of_each_species_is_the_metrics():
+    cells = tables(2)
+    metric = Lwlrap(SPECIES)
+    metric.update(*cells)
+    precision, num_labels = label_precision(*cells)
+    assert torch.equal(num_labels, metric.per_species().num_labels)
+    assert num_labels.dtype == torch.int64
+    torch.testing.assert_close(precision, metric.per_species().precision, equal_nan=True)

@@ -204,6 +204,8 @@ def test_a_certain_mistake_costs_what_eps_allows():
     score, target = torch.zeros(1, 1), torch.ones(1, 1)
     value = masked_log_loss(score, target, side="present", eps=1e-3)
     assert value.item() == pytest.approx(-math.log(1e-3))
+    value = masked_log_loss(target, score, side="absent", eps=1e-3)
+    assert value.item() == pytest.approx(-math.log(1e-3))
 
 
 def test_log_loss_of_a_missing_side_is_undefined():
@@ -225,3 +227,5 @@ def test_wrong_arguments_are_refused():
         MaskedLogLoss("both")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="eps"):
         MaskedLogLoss(eps=0.0)
+    with pytest.raises(ValueError, match="eps"):
+        MaskedLogLoss(eps=0.5)

@@ -6,6 +6,7 @@ import torch
 from sklearn.metrics import average_precision_score, log_loss, roc_auc_score
 
 from rfcx_audio.metric import compare, lwlrap, per_species, recording_summary, window_summary
+from rfcx_audio.metric.lwlrap import label_precision
 
 
 @pytest.fixture
@@ -54,13 +55,41 @@ def test_windows_are_judged_by_known_cells_only(table: tuple[torch.Tensor, torch
     loss_present = log_loss(y[present], s[present], labels=[0, 1])
     loss_absent = log_loss(y[absent], s[absent], labels=[0, 1])
     assert summary["log_loss_present"] == pytest.approx(loss_present, abs=1e-5)
+    assert summary["log_loss_absent"] == pytest.approx(loss_absent, abs=1e-5)
     assert summary["log_loss"] == pytest.approx((loss_present + loss_absent) / 2, abs=1e-5)
     assert (summary["cells_present"], summary["cells_absent"]) == (present.sum(), absent.sum())
 
 
 def test_each_species_has_a_row(table: tuple[torch.Tensor, torch.Tensor]) -> None:
     scores, target = table
-    rows = per_species(scores, target, torch.ones_like(target))
-    assert rows["present"].to_list() == target.sum(0).tolist()
-    expected = [average_precision_score(target[:, k], scores[:, k]) for k in range(5)]
+    known = (torch.rand(200, 5, generator=torch.Generator().manual_seed(2)) < 0.6).float()
+    rows = per_species(scores, target, known)
+    assert rows["species"].to_list() == list(range(5))
+    assert rows["present"].to_list() == (known * target).sum(0).tolist()
+    assert rows["absent"].to_list() == (known * (1 - target)).sum(0).tolist()
+    told = known.numpy() > 0
+    cells = [(target[told[:, k], k], scores[told[:, k], k]) for k in range(5)]
+    expected = [average_precision_score(*one) for one in cells]
     assert rows["average_precision"].to_list() == pytest.approx(expected, abs=1e-6)
+    expected = [roc_auc_score(*one) for one in cells]
+    assert rows["auc"].to_list() == pytest.approx(expected, abs=1e-6)
+    expected = label_precision(scores, target, known).precision.tolist()
+    assert rows["lwlrap"].to_list() == expected
+    everything = label_precision(scores, target).precision.tolist()
+    assert expected != everything
+
+
+def test_a_target_of_one_half_is_present() -> None:
+    half, known = torch.full((1, 1), 0.5), torch.ones(1, 1)
+    summary = window_summary(half, half, known)
+    assert (summary["cells_present"], summary["cells_absent"]) == (1, 0)
+    row = per_species(half, half, known).loc[0]
+    assert (row["present"], row["absent"]) == (1, 0)
+
+
+def test_only_the_generator_is_drawn_from(table: tuple[torch.Tensor, torch.Tensor]) -> None:
+    def drawn(global_seed: int) -> list[list[float]]:
+        torch.manual_seed(global_seed)
+        return compare({}, table[1], torch.Generator().manual_seed(0)).to_numpy().tolist()
+
+    assert drawn(1) == drawn(2)

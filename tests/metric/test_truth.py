@@ -7,7 +7,7 @@ from rfcx_audio.metric.truth import check_num_species, checked_cells
 
 
 def test_cells_are_present_absent_or_neither():
-    target = torch.tensor([[1.0, 0.0, 0.7, float("nan"), 1.0]])
+    target = torch.tensor([[1.0, 0.0, 0.5, float("nan"), 1.0]])
     known = torch.tensor([[1.0, 1.0, 0.1, 0.0, 0.0]])
     cells = checked_cells(torch.zeros(1, 5), target, known)
     assert cells.present.tolist() == [[True, False, True, False, False]]

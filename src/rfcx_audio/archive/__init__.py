@@ -1,6 +1,6 @@
 """Many recordings scored as an archive: each kept as it is done, by one machine or a cluster."""
 
-from rfcx_audio.archive.folder import Archive, ArchiveError, write_atomically
+from rfcx_audio.archive.folder import Archive, ArchiveError, file_name
 from rfcx_audio.archive.listing import list_recordings
 from rfcx_audio.archive.local import LocalEngine
 from rfcx_audio.archive.ray import RayEngine
@@ -15,7 +15,7 @@ __all__ = [
     "LocalEngine",
     "Outcome",
     "RayEngine",
+    "file_name",
     "list_recordings",
     "score_archive",
-    "write_atomically",
 ]

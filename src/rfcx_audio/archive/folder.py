@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
@@ -18,11 +17,20 @@ import pyarrow.parquet as pq
 
 from rfcx_audio.archive.scorer import Outcome
 from rfcx_audio.batch import Failure
-from rfcx_audio.inference import Recogniser, pool_table, score_table, submission, write_scores
+from rfcx_audio.data import readable_name
+from rfcx_audio.inference import (
+    Recogniser,
+    pool_table,
+    score_table,
+    submission,
+    write_atomically,
+    write_scores,
+)
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
 _CELLS_AT_ONCE = 2**20  # in memory while the tables are joined: 80 MB as many small tables
+_LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
 
 
 class ArchiveError(ValueError):
@@ -39,27 +47,21 @@ def archive_settings(recogniser: Recogniser, device_type: str, precision: str) -
     }
 
 
-def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file that is there as a whole or not at all, whenever the process or power fails.
-
-    Args:
-        path: of the file; its folder is made if need be, and an older file replaced.
-        write: called with the path to write to.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.parent / f".{uuid4().hex}.part{path.suffix}"
-    write(part)
-    with part.open("rb") as file:
-        os.fsync(file.fileno())
-    part.replace(path)
+def file_name(recording_id: str) -> str:
+    """What the files of a recording are called: its id, or the begin of a long one and a hash."""
+    above, slash, last = recording_id.rpartition("/")
+    if len(last.encode()) <= _LONGEST_NAME:
+        return recording_id
+    begin = last.encode()[: _LONGEST_NAME // 2].decode(errors="ignore")
+    return f"{above}{slash}{begin}~{hashlib.sha256(last.encode()).hexdigest()[:16]}"
 
 
 class Archive:
     """A folder that fills with the scores of recordings, one file each, and is joined in the end.
 
     `recordings/<id>.parquet` holds the scores of a recording, `unreadable/<id>.txt` the reason why
-    it has none; who deletes one of them has it done again. `settings.json` and `recordings.csv` say
-    what the folder was begun with.
+    it has none (in place of a long id, see `file_name`); who deletes one of them has it done again.
+    `settings.json` and `recordings.csv` say what the folder was begun with.
 
     Args:
         folder: made if it is not there.
@@ -171,10 +173,10 @@ class Archive:
             yield tables
 
     def _scores(self, name: str) -> Path:
-        return self.folder / "recordings" / f"{name}.parquet"
+        return self.folder / "recordings" / f"{file_name(name)}.parquet"
 
     def _reason(self, name: str) -> Path:
-        return self.folder / "unreadable" / f"{name}.txt"
+        return self.folder / "unreadable" / f"{file_name(name)}.txt"
 
     def _keep_settings(self) -> None:
         path = self.folder / SETTINGS
@@ -196,7 +198,7 @@ class Archive:
 
     def _keep_paths(self) -> None:
         path = self.folder / RECORDINGS
-        now = {name: str(file) for name, file in self.paths.items()}
+        now = {name: readable_name(str(file)) for name, file in self.paths.items()}
         if path.exists():
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
             begun = zip(table["recording_id"], table["path"], strict=True)

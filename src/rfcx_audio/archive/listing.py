@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from glob import has_magic
 from pathlib import Path, PurePosixPath
 
+from rfcx_audio.data import readable_name
 from rfcx_audio.data.audio import AUDIO_SUFFIXES
 
 
@@ -16,7 +17,8 @@ def list_recordings(place: str) -> dict[str, Path]:
 
     The id of a file is its path without the ending, seen from the folder; from the last folder
     before the first wildcard of a pattern; from the innermost folder that all files of a list have
-    in common. In one folder, that is the file's name without its ending.
+    in common. In one folder, that is the file's name without its ending. Bytes that are no UTF-8
+    are told by their numbers.
 
     Args:
         place: a folder, whose audio files count at any depth; a pattern like `data/*/2023*.wav`,
@@ -37,7 +39,7 @@ def list_recordings(place: str) -> dict[str, Path]:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
         found = _named_together([Path(line.strip()) for line in lines if line.strip()])
     elif path.is_file():
-        found = {path.stem: path}
+        found = {readable_name(path.stem): path}
     elif has_magic(place):
         root, pattern = _split(path)
         found = _named(_visible(root.glob(pattern), root), root)
@@ -52,11 +54,16 @@ def list_recordings(place: str) -> dict[str, Path]:
 
 
 def _visible(paths: Iterable[Path], root: Path) -> list[Path]:
-    """The files among paths below a folder that are not hidden, sorted."""
+    """The files among paths below a folder that are not hidden, sorted.
+
+    What is called like an audio file and is none (a link to nowhere, a folder) is among them, so
+    that reading it tells what is wrong.
+    """
     return sorted(
         path
         for path in paths
-        if not any(part.startswith(".") for part in path.relative_to(root).parts) and path.is_file()
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and (path.is_file() or path.suffix.lower() in AUDIO_SUFFIXES)
     )
 
 
@@ -88,7 +95,7 @@ def _named_together(files: list[Path]) -> dict[str, Path]:
 def _named(files: Iterable[Path], root: Path) -> dict[str, Path]:
     above = _absolute(root)
     inside = ((_absolute(file).relative_to(above).with_suffix(""), file) for file in files)
-    return _unique((name.as_posix(), file) for name, file in inside)
+    return _unique((readable_name(name.as_posix()), file) for name, file in inside)
 
 
 def _absolute(path: Path) -> Path:

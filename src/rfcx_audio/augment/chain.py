@@ -26,6 +26,9 @@ class Chain:
     Args:
         waveform: steps for (batch, samples), before the front end.
         spectrogram: steps for (batch, channels, mels, frames), behind it.
+
+    Raises:
+        ValueError: a step's probability lies outside [0, 1].
     """
 
     def __init__(
@@ -35,6 +38,10 @@ class Chain:
     ) -> None:
         self.waveform = waveform or {}
         self.spectrogram = spectrogram or {}
+        for name, step in [*self.waveform.items(), *self.spectrogram.items()]:
+            probability = getattr(step, "probability", 1.0)
+            if not 0 <= probability <= 1:
+                raise ValueError(f"probability = {probability} of {name} lies outside [0, 1]")
 
     def on_waveform(
         self, waveform: Tensor, labels: CropLabels, generator: torch.Generator

@@ -22,7 +22,7 @@ class Mask:
             holds of an annotated box on this axis, TP or FP.
 
     Raises:
-        ValueError: the axis is none of these.
+        ValueError: the axis is none of these, or `max_share` lies outside its range.
 
     Source: Park et al. (2019), arXiv:1904.08779; widths here are shares, not counts.
     """
@@ -36,6 +36,8 @@ class Mask:
     ) -> None:
         if axis not in ("time", "frequency"):
             raise ValueError(f"axis = {axis!r}; expected 'time' or 'frequency'")
+        if not 0 <= max_share <= 1:
+            raise ValueError(f"max_share = {max_share} lies outside [0, 1]")
         self.axis = axis
         self.max_share = max_share
         self.probability = probability

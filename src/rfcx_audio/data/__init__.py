@@ -1,7 +1,14 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx, read_rows
-from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, find_recordings, probe
+from rfcx_audio.data.audio import (
+    AudioError,
+    AudioInfo,
+    AudioReader,
+    find_recordings,
+    probe,
+    readable_name,
+)
 from rfcx_audio.data.cache import CachedReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
@@ -60,6 +67,7 @@ __all__ = [
     "read_rows",
     "read_species",
     "read_tables",
+    "readable_name",
     "rows_of",
     "spans",
     "species_bands",

@@ -12,6 +12,7 @@ import pandas as pd
 RFCX_COLUMNS = ("recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max")
 _NUMBERS = RFCX_COLUMNS[1:]
 _TIME_TOLERANCE_S = 0.05  # real tables round to 6 digits or 4 decimals
+_LARGEST_SONGTYPE = 2**31 - 1
 _ERRORS_SHOWN = 10
 
 
@@ -156,6 +157,11 @@ def _read_text(path: Path) -> pd.DataFrame:
         ) from None
     except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
         raise AnnotationError(f"{path} is no table of comma-separated values: {error}") from None
+    if not isinstance(text.index, pd.RangeIndex):  # pandas takes surplus values for row names
+        raise AnnotationError(
+            f"{path} line 2 has more values than line 1 has columns; quote what holds a comma, and "
+            "end no line with one"
+        )
     return text.fillna("")
 
 
@@ -178,6 +184,10 @@ def _faults(
     yield _told(
         outside,
         [f"species_id {value} lies outside 0 to {num_species - 1}" for value in text["species_id"]],
+    )
+    strange = (rows["songtype_id"] < 0) | (rows["songtype_id"] > _LARGEST_SONGTYPE)
+    yield _told(
+        strange, [f"songtype_id {value} is no number of a song" for value in text["songtype_id"]]
     )
     for low, high in (("t_min", "t_max"), ("f_min", "f_max")):
         yield _told(rows[low] < 0, [f"{low} = {value} is negative" for value in text[low]])

@@ -3,14 +3,32 @@
 from __future__ import annotations
 
 import math
+import os
+import re
+import stat
+from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 import numpy as np
 import soundfile
 import soxr
 
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
+MAX_DURATION_S = 7 * 24 * 3600.0
+"""A header that promises a longer recording is not believed."""
+
+MAX_SAMPLES = 2**29
+"""Samples, of all channels together, that one read decodes: 3 hours of 48 kHz mono, 2 GiB."""
+
+MAX_PEAK = 2.0**31
+"""Full scale is 1; beyond whole numbers of 32 bits, the power of a spectrum overflows."""
+
+# libsndfile reads a WAV file that ends too early as a shorter one; only its log tells.
+_WAV_DATA = re.compile(r"^ *data : (\d+) \(should be (\d+)\)$", re.MULTILINE)
+_RF64_DATA = re.compile(r"^ *Data size : (\d+)$", re.MULTILINE)
+_OGG_CUT = "without an End-Of-Stream flag"
+_UNTOLD_BYTES = 0x7FFFF000  # from here on, programs that write to a pipe say that they do not know
 _RESAMPLING_MARGIN = 512  # output samples read beyond either end, longer than soxr's filter
 
 
@@ -34,6 +52,8 @@ class AudioInfo(NamedTuple):
 def find_recordings(folder: Path) -> dict[str, Path]:
     """The audio files of a folder by recording id (the name without its ending), sorted.
 
+    Bytes of a name that are no UTF-8 are told by their numbers in the id, see `readable_name`.
+
     Raises:
         AudioError: two files have the same id.
     """
@@ -41,24 +61,47 @@ def find_recordings(folder: Path) -> dict[str, Path]:
     for path in sorted(Path(folder).iterdir()):
         if path.suffix.lower() not in AUDIO_SUFFIXES:
             continue
-        if path.stem in found:
-            raise AudioError(f"{found[path.stem].name} and {path.name} in {folder} share one id")
-        found[path.stem] = path
+        name = readable_name(path.stem)
+        if name in found:
+            raise AudioError(f"{found[name].name} and {path.name} in {folder} share one id")
+        found[name] = path
     return found
+
+
+def readable_name(name: str) -> str:
+    """A file's name as any table can hold it: bytes that are no UTF-8 are told by their numbers."""
+    return os.fsencode(name).decode(errors="backslashreplace")
 
 
 def probe(path: Path) -> AudioInfo:
     """The header of an audio file.
 
     Raises:
-        AudioError: it is missing, no audio, or holds no samples.
+        AudioError: it is missing, no file, not readable, no audio, holds no samples, ends before
+            its header says, or says that it lasts longer than `MAX_DURATION_S`. Of FLAC and MP3
+            files, only reading tells where they end.
     """
+    path = Path(path)
+    _check_readable(path)
+    found = path.stat()
+    return _probed(path, found.st_size, found.st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)
+def _probed(path: Path, size: int, changed_ns: int) -> AudioInfo:  # noqa: ARG001 (what it was)
+    """The header is read once for as long as the file stays what it was."""
     try:
-        info = soundfile.info(str(path))
-    except (soundfile.LibsndfileError, OSError) as error:
-        raise AudioError(_reason(path, error)) from None
+        info = soundfile.info(_place(path), verbose=True)
+    except soundfile.LibsndfileError as error:
+        raise AudioError(_reason(error)) from None
+    _check_whole(info.extra_info, size)
     if info.frames <= 0:
         raise AudioError("it holds no samples")
+    if info.frames > MAX_DURATION_S * info.samplerate:
+        raise AudioError(
+            f"its header promises {info.frames} samples, which is more than a week, or does not "
+            "tell their number; write the file anew"
+        )
     return AudioInfo(info.samplerate, info.channels, info.frames)
 
 
@@ -68,11 +111,22 @@ class AudioReader:
     Args:
         sample_rate: of what is returned, Hz; other rates are resampled (soxr, high quality).
         channel: `mean` of all channels, or the number of the one to take, from 0.
+
+    Raises:
+        ValueError: a setting is out of its range.
     """
 
     def __init__(self, sample_rate: int, channel: Literal["mean"] | int = "mean") -> None:
+        if sample_rate < 1:
+            raise ValueError(f"sample_rate = {sample_rate} Hz; it must be above 0")
+        if channel != "mean" and not (isinstance(channel, int) and channel >= 0):
+            raise ValueError(f"channel = {channel!r}; choose mean or a number from 0")
         self.sample_rate = sample_rate
         self.channel = channel
+
+    def __str__(self) -> str:
+        """How recordings are read, for a log."""
+        return f"recordings are read at {self.sample_rate} Hz, channel: {self.channel}"
 
     def num_samples(self, duration_s: float) -> int:
         """Seconds as a number of samples."""
@@ -91,7 +145,8 @@ class AudioReader:
 
         Raises:
             AudioError: the file is broken, shorter than its header says, holds samples that are no
-                finite numbers, or lacks the channel.
+                finite numbers or beyond `MAX_PEAK`, lacks the channel, or more than `MAX_SAMPLES`
+                would have to be decoded or made by resampling.
         """
         info = probe(path)
         if isinstance(self.channel, int) and self.channel >= info.num_channels:
@@ -99,11 +154,12 @@ class AudioReader:
         start = self.num_samples(start_s)
         total = math.ceil(info.num_samples * self.sample_rate / info.sample_rate)
         wanted = max(0, total - start) if duration_s is None else self.num_samples(duration_s)
+        _refuse_too_many(wanted)
         if info.sample_rate == self.sample_rate:
             waveform = self._decode(path, info, start, start + wanted)
         else:
             waveform = self._decode_resampled(path, info, start, start + wanted)
-        return np.pad(waveform, (0, wanted - len(waveform)))
+        return padded_to(wanted, waveform)
 
     def _decode_resampled(self, path: Path, info: AudioInfo, start: int, stop: int) -> np.ndarray:
         # Input and output grids meet every `up` output samples; beginning there keeps the phase
@@ -118,24 +174,88 @@ class AudioReader:
 
     def _decode(self, path: Path, info: AudioInfo, start: int, stop: int) -> np.ndarray:
         start, stop = min(start, info.num_samples), min(stop, info.num_samples)
+        _refuse_too_many((stop - start) * info.num_channels)
         try:
             samples, _ = soundfile.read(
-                str(path), start=start, stop=stop, dtype="float32", always_2d=True
+                _place(path), start=start, stop=stop, dtype="float32", always_2d=True
             )
-        except (soundfile.LibsndfileError, OSError) as error:
-            raise AudioError(_reason(path, error)) from None
+        except soundfile.LibsndfileError as error:
+            if "seek" in error.error_string:
+                raise AudioError(
+                    f"it is truncated: {info.num_samples} samples promised, the file ends before "
+                    f"number {start}"
+                ) from None
+            raise AudioError(_reason(error)) from None
         if len(samples) < stop - start:
             raise AudioError(
                 f"it is truncated: {info.num_samples} samples promised, "
                 f"the file ends at {start + len(samples)}"
             )
-        mono = samples[:, self.channel] if isinstance(self.channel, int) else samples.mean(axis=1)
-        if not np.isfinite(mono).all():
+        if isinstance(self.channel, int):
+            samples = samples[:, self.channel : self.channel + 1]
+        peak = np.maximum(samples.max(initial=0.0), -samples.min(initial=0.0))
+        if not np.isfinite(peak):
             raise AudioError("it holds samples that are no finite numbers")
-        return mono
+        if peak > MAX_PEAK:
+            raise AudioError(f"it holds samples up to {peak:g}; full scale is 1")
+        return samples.mean(axis=1) if samples.shape[1] > 1 else samples[:, 0]
 
 
-def _reason(path: Path, error: Exception) -> str:
-    if not Path(path).exists():
-        return "the file does not exist"
-    return getattr(error, "error_string", str(error)).strip().rstrip(".")
+def padded_to(length: int, samples: np.ndarray) -> np.ndarray:
+    """Zeros behind the samples, if any are needed to make them that long."""
+    return np.pad(samples, (0, length - len(samples))) if len(samples) < length else samples
+
+
+def _check_readable(path: Path) -> None:
+    """Asks the system, whose reasons are better than libsndfile's, and which never waits here.
+
+    Raises:
+        AudioError: there is no file, it is no ordinary one, or it cannot be opened.
+    """
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise AudioError("it is no ordinary file")
+        path.open("rb").close()
+    except FileNotFoundError:
+        raise AudioError("the file does not exist") from None
+    except OSError as error:
+        raise AudioError(f"it cannot be opened: {error.strerror}") from None
+
+
+def _check_whole(log: str, size: int) -> None:
+    """Looks for a file that ends before its samples do.
+
+    Raises:
+        AudioError: it does.
+    """
+    cut = [
+        (int(promised), int(there))
+        for promised, there in _WAV_DATA.findall(log)
+        if int(there) + 1 < int(promised) < _UNTOLD_BYTES  # the 1 is a byte of padding
+    ]
+    cut += [(int(promised), size) for promised in _RF64_DATA.findall(log) if int(promised) > size]
+    if cut:
+        raise AudioError(
+            f"it is truncated: {cut[0][0]} bytes of samples promised, {cut[0][1]} are there"
+        )
+    if _OGG_CUT in log:
+        raise AudioError("it is truncated: the end of the stream is missing")
+
+
+def _place(path: Path) -> str:
+    # As text, soundfile fails on names that are no UTF-8; bytes it takes without declaring it.
+    return cast("str", os.fsencode(path))
+
+
+def _refuse_too_many(samples: int) -> None:
+    if samples > MAX_SAMPLES:
+        raise AudioError(
+            f"{samples} samples would have to be held at once, at most {MAX_SAMPLES} are; "
+            "cut the recording into shorter files"
+        )
+
+
+def _reason(error: soundfile.LibsndfileError) -> str:
+    told = error.error_string.strip().rstrip(".")
+    # What libsndfile says of a file that is there, and looks like MP3.
+    return "Format not recognised" if told.startswith("File does not exist") else told

@@ -5,21 +5,23 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
-from rfcx_audio.data.audio import AudioReader
+from rfcx_audio.data.audio import AudioReader, padded_to
 
 _FULL_SCALE = 32768
+_KEPT = np.dtype("<i2")
 
 
 class CachedReader(AudioReader):
     """An `AudioReader` that keeps what it decoded, as 16-bit samples, in a folder.
 
-    A recording is decoded whole when it is first asked for; from then on a stretch of it is a slice
-    of a memory map. Files appear under their final name only when they are complete, so that
+    A recording is decoded whole when it is first asked for; from then on a stretch of it is read
+    from there. Files appear under their final name only when they are complete, so that
     several processes may fill one cache at once. A recording of 16 bits at the sample rate is kept
     exactly; others are rounded to 16 bits. What does not fit (samples beyond full scale, a full
     cache) is decoded each time.
@@ -42,22 +44,29 @@ class CachedReader(AudioReader):
         self.folder = Path(folder)
         self.max_gb = max_gb
 
+    def __str__(self) -> str:
+        """How recordings are read, for a log, and the size of the cache."""
+        size = f"{self.size_gb():.2f} of at most {self.max_gb:g} GB"
+        return f"{super().__str__()}, decoded once into {self.folder} ({size})"
+
     def read(self, path: Path, start_s: float = 0.0, duration_s: float | None = None) -> np.ndarray:
         """As `AudioReader.read`."""
         kept = self._file(path)
         if kept is None or not (kept.exists() or self._keep(path, kept)):
             return super().read(path, start_s, duration_s)
-        samples = np.load(kept, mmap_mode="r")
         start = self.num_samples(start_s)
-        wanted = (
-            max(0, len(samples) - start) if duration_s is None else self.num_samples(duration_s)
-        )
-        stretch = samples[start : start + wanted].astype(np.float32) / _FULL_SCALE
-        return np.pad(stretch, (0, wanted - len(stretch)))
+        if duration_s is None:
+            wanted = max(0, kept.stat().st_size // _KEPT.itemsize - start)
+        else:
+            wanted = self.num_samples(duration_s)
+        # Plain reading: to open a memory map takes longer than to copy some seconds.
+        stretch = np.fromfile(kept, _KEPT, wanted, offset=start * _KEPT.itemsize)
+        stretch = np.multiply(stretch, 1 / _FULL_SCALE, dtype=np.float32)
+        return padded_to(wanted, stretch)
 
     def size_gb(self) -> float:
         """What the cache holds by now, in GB."""
-        return sum(file.stat().st_size for file in self.folder.glob("*.npy")) / 1e9
+        return sum(file.stat().st_size for file in self.folder.glob("*.i16")) / 1e9
 
     def _file(self, path: Path) -> Path | None:
         """Where a recording is kept; None where there is no such recording."""
@@ -65,10 +74,9 @@ class CachedReader(AudioReader):
             stat = path.stat()
         except OSError:
             return None
-        said = (
-            f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {self.sample_rate} {self.channel}"
+        return self.folder / _name(
+            path, stat.st_size, stat.st_mtime_ns, self.sample_rate, self.channel
         )
-        return self.folder / f"{hashlib.sha256(said.encode()).hexdigest()[:32]}.npy"
 
     def _keep(self, path: Path, kept: Path) -> bool:
         """Decodes a recording into the cache, if it fits there."""
@@ -79,7 +87,13 @@ class CachedReader(AudioReader):
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f"{kept.stem}.{os.getpid()}-{threading.get_ident()}.part"
-        with unfinished.open("wb") as file:
-            np.save(file, samples.astype(np.int16))
+        samples.astype(_KEPT).tofile(unfinished)
         unfinished.replace(kept)
         return True
+
+
+@lru_cache(maxsize=100_000)
+def _name(path: Path, *changes: int | str) -> str:
+    """The same for the same file and settings, wherever it is seen from."""
+    said = " ".join(map(str, (path.resolve(), *changes)))
+    return f"{hashlib.sha256(os.fsencode(said)).hexdigest()[:32]}.i16"

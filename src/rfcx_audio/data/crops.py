@@ -38,7 +38,7 @@ def background_start(
     # A start is forbidden from duration_s before an annotation to its end.
     gaps, free_from = [], 0.0
     for t_min, t_max in sorted(map(tuple, spans)):
-        if t_min - duration_s > free_from:
+        if t_min - duration_s >= free_from:
             gaps.append((free_from, t_min - duration_s))
         free_from = max(free_from, t_max)
     if recording_s - duration_s >= free_from:

@@ -23,6 +23,7 @@ from rfcx_audio.batch import (
     WaveformBatch,
     WindowBatch,
 )
+from rfcx_audio.data.annotations import AnnotationError
 from rfcx_audio.data.audio import AudioReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
 from rfcx_audio.data.folds import Folds
@@ -99,6 +100,9 @@ class RecordingDataModule(pl.LightningDataModule):
         seed: of all random draws.
         pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
             the tables' own rows, see `add_pseudo_rows`; None for none.
+
+    Raises:
+        ValueError: a setting is out of its range.
     """
 
     def __init__(
@@ -120,6 +124,11 @@ class RecordingDataModule(pl.LightningDataModule):
         pseudo_rows: str | None = None,
     ) -> None:
         super().__init__()
+        if batch_size < 1 or num_workers < 0:
+            raise ValueError(
+                f"batch_size = {batch_size} and num_workers = {num_workers}; expected at least 1 "
+                "and at least 0"
+            )
         self.num_species = num_species
         self.source = source(root, num_species)
         self.reader = reader(sample_rate)
@@ -178,10 +187,12 @@ class RecordingDataModule(pl.LightningDataModule):
     def summary(self) -> str:
         """What is used and what is left out, in a few lines."""
         corpus = self.corpus
+        present = corpus.usable["present"]
         lines = [
+            str(self.reader),
             f"{len(corpus.usable)} of {len(corpus.rows)} rows are used, on "
             f"{corpus.usable['recording_id'].nunique()} recordings: "
-            f"{int(corpus.usable['present'].sum())} TP, {int((~corpus.usable['present']).sum())} FP"
+            f"{int(present.sum())} TP, {int((~present).sum())} FP",
         ]
         for reason, rows in corpus.left_out.groupby("reason"):
             lines.append(
@@ -205,6 +216,11 @@ class RecordingDataModule(pl.LightningDataModule):
         if self.pseudo_rows is None:
             return rows.assign(pseudo=False)
         pseudo = read_pseudo(Path(self.pseudo_rows))
+        if (pseudo["species_id"] >= self.num_species).any():
+            raise AnnotationError(
+                f"{self.pseudo_rows} has rows of species {pseudo['species_id'].max()}, beyond "
+                f"{self.num_species - 1}; it was made for other tables (set data.num_species)"
+            )
         pseudo = pseudo[pseudo["recording_id"].isin(self.training_recordings())]
         union, self.set_aside = add_pseudo_rows(rows, pseudo)
         return union

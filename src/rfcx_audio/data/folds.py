@@ -32,9 +32,12 @@ def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
     said = pd.crosstab(rows["recording_id"], [rows["species_id"], rows["present"]]) > 0
     if not 2 <= num_folds <= len(said):
         raise ValueError(f"expected 2 to {len(said)} folds (the recordings), got {num_folds}")
+    columns = said.to_numpy()
+    if columns.shape[1] == 1:  # which the splitter does not take for labels
+        columns = np.hstack([columns, ~columns])
     splitter = MultilabelStratifiedKFold(num_folds, shuffle=True, random_state=seed)
     fold = np.empty(len(said), dtype=int)
-    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(said)), said.to_numpy())):
+    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(said)), columns)):
         fold[held_out] = number
     return pd.DataFrame({"recording_id": said.index, "fold": fold})
 
@@ -47,9 +50,16 @@ class Folds:
         num_folds: at least 2.
         held_out: the fold for validation; the others are for training.
         seed: of the assignment.
+
+    Raises:
+        ValueError: there are no two folds, or the held-out one is none of them.
     """
 
     def __init__(self, file: str, num_folds: int = 5, held_out: int = 0, seed: int = 0) -> None:
+        if num_folds < 2:
+            raise ValueError(
+                f"num_folds = {num_folds}; at least 2 are needed, one of them held out"
+            )
         if not 0 <= held_out < num_folds:
             raise ValueError(f"held_out = {held_out} lies outside 0 to {num_folds - 1}")
         self.file = Path(file)
@@ -70,7 +80,7 @@ class Folds:
             folds.to_csv(unfinished, index=False)
             unfinished.replace(self.file)
             return folds
-        folds = pd.read_csv(self.file, dtype={"recording_id": str})
+        folds = pd.read_csv(self.file, dtype={"recording_id": str}, keep_default_na=False)
         found = folds["fold"].max() + 1
         if found != self.num_folds:
             raise AnnotationError(

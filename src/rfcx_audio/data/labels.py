@@ -18,14 +18,14 @@ def rows_of(table: pd.DataFrame) -> Rows:
             `f_min`, `f_max`.
     """
     return Rows(
-        species=torch.tensor(table["species_id"].to_numpy(dtype="int64", copy=True)),
-        present=torch.tensor(table["present"].to_numpy(dtype=bool, copy=True)),
-        weight=torch.tensor(table["weight"].to_numpy(dtype="float32", copy=True)),
-        t_min=torch.tensor(table["t_min"].to_numpy(dtype="float64", copy=True)),
-        t_max=torch.tensor(table["t_max"].to_numpy(dtype="float64", copy=True)),
-        songtype=torch.tensor(table["songtype_id"].to_numpy(dtype="int64", copy=True)),
-        f_min=torch.tensor(table["f_min"].to_numpy(dtype="float64", copy=True)),
-        f_max=torch.tensor(table["f_max"].to_numpy(dtype="float64", copy=True)),
+        species=torch.tensor(table["species_id"].to_numpy(dtype="int64")),
+        present=torch.tensor(table["present"].to_numpy(dtype=bool)),
+        weight=torch.tensor(table["weight"].to_numpy(dtype="float32")),
+        t_min=torch.tensor(table["t_min"].to_numpy(dtype="float64")),
+        t_max=torch.tensor(table["t_max"].to_numpy(dtype="float64")),
+        songtype=torch.tensor(table["songtype_id"].to_numpy(dtype="int64")),
+        f_min=torch.tensor(table["f_min"].to_numpy(dtype="float64")),
+        f_max=torch.tensor(table["f_max"].to_numpy(dtype="float64")),
     )
 
 

@@ -14,7 +14,16 @@ PSEUDO_COLUMNS = (*RFCX_COLUMNS, "present", "weight", "round", "teacher", "score
 """Of a table of pseudo rows: `round` and `teacher` say who wrote a row, `score` how surely."""
 
 _NUMBERS = [name for name in PSEUDO_COLUMNS if name not in ("recording_id", "present", "teacher")]
+_COUNTS = ["species_id", "songtype_id", "round"]
+_LARGEST = 2**31 - 1
 _DEFAULTS = {"present": True, "weight": 0.5}
+# What pandas meets in files that are no tables.
+_BROKEN = (
+    pd.errors.EmptyDataError,
+    pd.errors.ParserError,
+    pa.ArrowInvalid,
+    UnicodeDecodeError,
+)
 _KEY = ["recording_id", "species_id"]
 
 
@@ -66,6 +75,9 @@ def read_pseudo(path: Path) -> pd.DataFrame:
         f"one of {', '.join(_NUMBERS)} is no finite number": unlike_numbers,
         "t_max is not above t_min": numbers["t_max"] <= numbers["t_min"],
         "f_max is not above f_min": numbers["f_max"] <= numbers["f_min"],
+        f"one of {', '.join(_COUNTS)} is no whole number from 0": (
+            (numbers[_COUNTS] < 0) | (numbers[_COUNTS] > _LARGEST) | (numbers[_COUNTS] % 1 != 0)
+        ).any(axis=1),
         "weight lies outside ]0, 1]": (numbers["weight"] <= 0) | (numbers["weight"] > 1),
         "present is neither True nor False": ~table["present"].isin([True, False]),
     }
@@ -75,7 +87,7 @@ def read_pseudo(path: Path) -> pd.DataFrame:
                 f"{path}: {rule} in {int(broken.sum())} row(s), the first is row "
                 f"{int(np.argmax(broken)) + 1}; write the table with rfcx_audio.relabel"
             )
-    kinds = {"species_id": "int64", "songtype_id": "int64", "round": "int64", "present": bool}
+    kinds = {**dict.fromkeys(_COUNTS, "int64"), "present": bool}
     return table.assign(**{name: numbers[name] for name in _NUMBERS}).astype(kinds)
 
 
@@ -96,11 +108,12 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path).astype({"recording_id": str})
-        return pd.read_csv(path, dtype={"recording_id": str, "teacher": str})
+        kinds = {"recording_id": str, "teacher": str}
+        return pd.read_csv(path, dtype=kinds, keep_default_na=False)
     except FileNotFoundError:
         raise AnnotationError(
             f"{path} does not exist; set data.pseudo_rows to a rows.csv that rfcx_audio.relabel "
             "wrote, or to null"
         ) from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, pa.ArrowInvalid, KeyError) as error:
+    except (*_BROKEN, KeyError) as error:
         raise AnnotationError(f"{path} is no table of pseudo-labels: {error}") from None

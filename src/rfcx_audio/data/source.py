@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+import numpy as np
 import pandas as pd
 
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx
@@ -19,6 +20,9 @@ from rfcx_audio.data.species_numbers import (
 )
 from rfcx_audio.data.synthetic import Rainforest, box_templates, write_rainforest
 from rfcx_audio.data.tables import read_annotations, read_tables
+
+MissingAudio = Literal["error", "leave_out"]
+_TRUTH_COLUMNS = ("split", "recording_id", "species_id")
 
 
 @dataclass(frozen=True)
@@ -93,17 +97,22 @@ class RfcxFolder:
         num_species: species are numbered from 0.
         missing_audio: what happens to rows whose recording has no audio file: `leave_out` reports
             them and goes on, `error` refuses.
+
+    Raises:
+        ValueError: `missing_audio` is neither.
     """
 
     def __init__(
         self,
         root: str,
         num_species: int,
-        missing_audio: Literal["error", "leave_out"] = "leave_out",
+        missing_audio: MissingAudio = "leave_out",
     ) -> None:
+        if missing_audio not in get_args(MissingAudio):
+            raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
         self.root = Path(root)
         self.num_species = num_species
-        self.missing_audio: Literal["error", "leave_out"] = missing_audio
+        self.missing_audio: MissingAudio = missing_audio
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
@@ -130,9 +139,43 @@ class RfcxFolder:
         path = self.root / "truth.csv"
         if not path.exists():
             return None
-        truth = pd.read_csv(path, dtype={"recording_id": str})
+        truth = read_truth(path, self.num_species)
         calls = truth[truth["split"] == split].reset_index(drop=True)
         return None if calls.empty else calls
+
+
+def read_truth(path: Path, num_species: int) -> pd.DataFrame:
+    """Every call of the recordings whose truth is complete.
+
+    Args:
+        path: a CSV with the columns `split`, `recording_id` and `species_id`, and others.
+        num_species: species are numbered from 0 to `num_species - 1`.
+
+    Raises:
+        AnnotationError: the file is no table, lacks a column, or numbers a species wrongly.
+    """
+    try:
+        names = {"recording_id": str, "split": str}
+        truth = pd.read_csv(path, dtype=names, keep_default_na=False)  # a recording may be "NA"
+    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise AnnotationError(f"{path} is no table of comma-separated values: {error}") from None
+    lacking = [column for column in _TRUTH_COLUMNS if column not in truth]
+    if lacking:
+        raise AnnotationError(
+            f"{path} lacks the column(s) {', '.join(lacking)}; it has "
+            f"{', '.join(map(str, truth.columns))}"
+        )
+    if not isinstance(truth.index, pd.RangeIndex):  # pandas takes surplus values for row names
+        raise AnnotationError(f"{path} has rows with more values than columns; quote the commas")
+    species = pd.to_numeric(truth["species_id"], errors="coerce").to_numpy(dtype=float)
+    wrong = ~np.isin(species, np.arange(num_species))
+    if wrong.any():
+        raise AnnotationError(
+            f"{path} row {int(wrong.argmax()) + 1}: species_id "
+            f"{truth['species_id'].iloc[wrong.argmax()]!r} is no whole number from 0 to "
+            f"{num_species - 1}"
+        )
+    return truth.assign(species_id=species.astype("int64"))
 
 
 class SyntheticFolder(RfcxFolder):
@@ -151,7 +194,7 @@ class SyntheticFolder(RfcxFolder):
         root: str,
         num_species: int,
         recipe: Rainforest,
-        missing_audio: Literal["error", "leave_out"] = "error",
+        missing_audio: MissingAudio = "error",
         workers: int | None = None,
     ) -> None:
         super().__init__(root, num_species, missing_audio)

@@ -14,9 +14,10 @@ from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.inference import read_checkpoint
-from rfcx_audio.method import check_shapes
+from rfcx_audio.method import Supervised, check_shapes, check_steps
 
 _log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
 def train_run(config: DictConfig) -> pl.Trainer:
@@ -40,7 +41,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         start_from = _first_stage(config)
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
-    method = cast(pl.LightningModule, build(config.method))
+    method = cast(Supervised, build(config.method))
     if start_from is not None:
         method.load_state_dict(read_checkpoint(start_from)["state_dict"])
         _log.info("the first weights are those of %s", start_from)
@@ -51,6 +52,8 @@ def train_run(config: DictConfig) -> pl.Trainer:
         data.reader.num_samples(data.crops.duration_s),
         data.num_species,
     )
+    check_steps(method.optimizer, method.scheduler)
+    method.check()
     trainer: pl.Trainer = build(
         config.trainer,
         callbacks=[
@@ -60,7 +63,17 @@ def train_run(config: DictConfig) -> pl.Trainer:
         logger=list(build(config.logger).values()),
     )
     _check_processes(trainer, config)
-    trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
+    if config.compile is not None:
+        cast(torch.nn.Module, method.model).compile(backend=config.compile)
+    try:
+        trainer.fit(method, data, ckpt_path=config.resume, weights_only=True)
+    except SystemExit:  # how Lightning ends where Ctrl-C did
+        if trainer.interrupted:
+            last = Path(config.paths.output_dir) / "checkpoints" / "last.ckpt"
+            way = f"to go on: resume={last}" if last.exists() else "no epoch was finished"
+            _log.warning("stopped; what is done is kept; %s", way)
+            raise SystemExit(_INTERRUPTED) from None
+        raise
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)
         trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)

@@ -9,11 +9,14 @@ from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 from torchaudio.functional import melscale_fbanks
 
 # Neighbouring filters that are projected together, from their common bins only. Larger blocks
 # multiply more zeros, smaller ones make matrices too thin to be fast.
 _MELS_PER_BLOCK = 32
+# Of a spectrum that a CPU makes in one piece, which then stays in its cache: 2 MiB.
+_CELLS_AT_ONCE = 2**18
 
 
 def mel_filterbank(
@@ -193,20 +196,36 @@ class LogMel(nn.Module):
         if len(waveform) == 0:  # which torch.stft refuses
             return torch.zeros(0, self.channels, self.n_mels, num_frames, device=waveform.device)
         with torch.autocast(waveform.device.type, enabled=False):
-            spectrum = torch.stft(
-                waveform.float(),
-                n_fft=self.n_fft,
-                hop_length=self.hop_length,
-                window=self.window,
-                center=self.center,
-                pad_mode="reflect",
-                return_complex=True,
-            )[:, : self._blocks[-1][1].stop]  # (batch, freqs up to f_max, frames)
-            power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
-            mel = torch.cat(
-                [self.filters[bins, mels].T @ power[:, bins] for mels, bins in self._blocks], dim=1
-            )  # (batch, mels, frames)
+            if waveform.device.type == "cpu":
+                frames = max(1, _CELLS_AT_ONCE // (self.n_fft // 2 + 1))
+            else:
+                frames = num_frames * len(waveform)
+            some = waveform.float().split(max(1, frames // num_frames))
+            mel = torch.cat([self._mel(part, frames) for part in some])
             return self.image(mel)  # (batch, channels, mels, frames)
+
+    def _mel(self, waveform: Tensor, frames: int) -> Tensor:
+        """(batch, samples) -> (batch, mels, frames), computed so many frames at a time."""
+        if self.center:
+            waveform = functional.pad(waveform, (self.n_fft // 2,) * 2, mode="reflect")
+        starts = range(0, waveform.shape[1] - self.n_fft + 1, frames * self.hop_length)
+        length = (frames - 1) * self.hop_length + self.n_fft
+        parts = [self._mel_of_frames(waveform[:, start : start + length]) for start in starts]
+        return torch.cat(parts, dim=2)
+
+    def _mel_of_frames(self, padded: Tensor) -> Tensor:
+        """(batch, samples) -> the power in mel bands of the whole frames in it."""
+        spectrum = torch.stft(
+            padded,
+            n_fft=self.n_fft,
+            hop_length=self.hop_length,
+            window=self.window,
+            center=False,
+            return_complex=True,
+        )[:, : self._blocks[-1][1].stop]  # (batch, freqs up to f_max, frames)
+        power = torch.addcmul(spectrum.real.square(), spectrum.imag, spectrum.imag)
+        parts = [self.filters[bins, mels].T @ power[:, bins] for mels, bins in self._blocks]
+        return torch.cat(parts, dim=1)
 
     def image(self, mel: Tensor) -> Tensor:
         """The power in mel bands (batch, mels, frames) as (batch, channels, mels, frames)."""

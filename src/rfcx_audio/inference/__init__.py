@@ -78,6 +78,7 @@ from rfcx_audio.inference.table import (
 )
 from rfcx_audio.inference.threshold import Goal, best_threshold, thresholds
 from rfcx_audio.inference.tta import View, views
+from rfcx_audio.inference.whole_files import write_atomically
 from rfcx_audio.inference.windows import Pool, SlidingWindows, moving_average, pool_windows
 
 __all__ = [
@@ -155,6 +156,7 @@ __all__ = [
     "views",
     "window_cells",
     "with_prior",
+    "write_atomically",
     "write_audacity",
     "write_events",
     "write_raven",

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rfcx_audio.data import AudioError, probe, window_starts
+from rfcx_audio.data import probe, window_starts
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.recogniser import Recogniser
 from rfcx_audio.inference.tta import amplified, seen
@@ -20,7 +20,6 @@ from rfcx_audio.inference.windows import SlidingWindows, moving_average
 _BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
 _WINDOWS_AT_ONCE = 32
 _DELTA_FRAMES = 4  # as far as the second differences of `DeltaLogMel` look to either side
-_UNKNOWN_LENGTH = 2**62  # samples; what libsndfile says of a stream that tells no length is more
 
 
 class Block(NamedTuple):
@@ -139,8 +138,6 @@ def score_file(
     """
     frontend, rate = recogniser.frontend, recogniser.reader.sample_rate
     info = probe(path)
-    if info.num_samples > _UNKNOWN_LENGTH:
-        raise AudioError("its header does not tell its length; decode it and encode it anew")
     num_samples = math.ceil(info.num_samples * rate / info.sample_rate)
     found = list(blocks(recogniser.windows, frontend, num_samples))
     scores = torch.cat(list(each(partial(score_block, recogniser, path), found)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from typing import Any
 from unittest import mock
 
@@ -77,7 +78,9 @@ def trace(recogniser: Recogniser) -> ExportedProgram:
             f"model needs {shortest / frontend.sample_rate:.2f} s, twice what encoder and head "
             "shrink to nothing; choose format=artefact, or a model that shrinks the frames less"
         )
-    scorer = WaveformScorer(DftLogMel(frontend), detector).eval()
+    # torch.export saves no weights in channels_last.
+    plain = deepcopy(detector).to(memory_format=torch.contiguous_format)
+    scorer = WaveformScorer(DftLogMel(frontend), plain).eval()
     shapes = {INPUT: {0: Dim("batch"), 1: Dim("samples", min=shortest)}}
     # Two examples: torch makes a graph for one, or for any other number.
     example = torch.zeros(2, window)

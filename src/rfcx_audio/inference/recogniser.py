@@ -72,7 +72,8 @@ class Recogniser(nn.Module):
         super().__init__()
         self.reader = reader
         self.frontend = frontend
-        self.detector = detector
+        # The faster layout of convolutions, see `Supervised`.
+        self.detector = detector.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.windows = windows
         self.num_species = num_species
         self.seen_as = tuple(seen_as)

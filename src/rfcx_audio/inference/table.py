@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from rfcx_audio.inference.whole_files import write_atomically
 from rfcx_audio.inference.windows import Pool, pool_windows
 
 KEY = ["recording_id", "t_min", "t_max"]
@@ -47,10 +48,15 @@ def score_table(
 
 
 def write_scores(table: pd.DataFrame, path: Path, metadata: dict[str, Any]) -> None:
-    """Writes scores as Parquet, with what they were made with in the file's metadata."""
+    """Writes scores as Parquet, with what they were made with in the file's metadata.
+
+    Raises:
+        OSError: see `write_atomically`.
+    """
     arrow = pa.Table.from_pandas(table, preserve_index=False)
     kept = arrow.schema.metadata | {_METADATA_KEY: json.dumps(metadata).encode()}
-    pq.write_table(arrow.replace_schema_metadata(kept), path)
+    told = arrow.replace_schema_metadata(kept)
+    write_atomically(path, lambda part: pq.write_table(told, part))
 
 
 def read_scores(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:

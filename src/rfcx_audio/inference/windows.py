@@ -77,6 +77,8 @@ class SlidingWindows:
         smooth: int = 1,
         smooth_frames: int = 1,
     ) -> None:
+        if duration_s <= 0:
+            raise ValueError(f"duration_s = {duration_s}; a window must last longer than 0 s")
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap = {overlap} lies outside [0, 1[")
         if pool != "mean":

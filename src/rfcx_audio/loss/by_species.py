@@ -25,15 +25,25 @@ def by_species(name: str, number: BySpecies, like: Tensor) -> Tensor:
     Raises:
         ValueError: a number lies outside [0, 1], or there is not one for each species.
     """
-    numbers = torch.as_tensor(number, dtype=like.dtype)
-    if not ((numbers >= 0) & (numbers <= 1)).all():
-        raise ValueError(f"{name} is {shown(number)}; it must lie in [0, 1]")
+    numbers = check_shares(name, number).to(like.dtype)
     if numbers.ndim and numbers.shape != like.shape[-1:]:
         raise ValueError(
             f"{name} has {len(numbers)} numbers for {like.shape[-1]} species; give one for each, "
             f"or one for all"
         )
     return numbers.to(like.device)
+
+
+def check_shares(name: str, number: BySpecies) -> Tensor:
+    """The number or numbers, refused where one is no share.
+
+    Raises:
+        ValueError: a number lies outside [0, 1].
+    """
+    numbers = torch.as_tensor(number, dtype=torch.float64)
+    if not ((numbers >= 0) & (numbers <= 1)).all():
+        raise ValueError(f"{name} is {shown(number)}; it must lie in [0, 1]")
+    return numbers
 
 
 def shown(number: BySpecies) -> str:

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.assume_absent import assume_absent
-from rfcx_audio.loss.by_species import BySpecies, shown
+from rfcx_audio.loss.by_species import BySpecies, check_shares, shown
 
 
 def masked_bce(
@@ -55,11 +55,13 @@ class MaskedBCE(nn.Module):
         smoothing: in [0, 1], see `masked_bce`.
 
     Raises:
-        ValueError: in `forward`, if a setting lies outside [0, 1], or the shapes differ.
+        ValueError: if a setting lies outside [0, 1]; in `forward`, if the shapes differ.
     """
 
     def __init__(self, unknown_weight: BySpecies = 0.0, smoothing: BySpecies = 0.0) -> None:
         super().__init__()
+        check_shares("unknown_weight", unknown_weight)
+        check_shares("smoothing", smoothing)
         self.unknown_weight = unknown_weight
         self.smoothing = smoothing
 

@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.assume_absent import assume_absent
-from rfcx_audio.loss.by_species import BySpecies, shown
+from rfcx_audio.loss.by_species import BySpecies, check_shares, shown
 
 
 def masked_focal(
@@ -42,7 +42,11 @@ def masked_focal(
     Source: Lin et al. (2017), arXiv:1708.02002, with the blend for soft targets added; the paper's
     alpha is 0.25.
     """
-    _check(logits, target, gamma, alpha)
+    _check_settings(gamma, alpha)
+    if logits.shape != target.shape:
+        raise ValueError(
+            f"logits {tuple(logits.shape)} and target {tuple(target.shape)} must have one shape"
+        )
     labels = assume_absent(target, known, unknown_weight)
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     if_present = -F.logsigmoid(logits)  # -ln p
@@ -66,13 +70,15 @@ class MaskedFocal(nn.Module):
         unknown_weight: in [0, 1], see `masked_bce`.
 
     Raises:
-        ValueError: in `forward`, if a setting lies outside its range, or the shapes differ.
+        ValueError: if a setting lies outside its range; in `forward`, if the shapes differ.
     """
 
     def __init__(
         self, gamma: float = 2.0, alpha: float | None = None, unknown_weight: BySpecies = 0.0
     ) -> None:
         super().__init__()
+        _check_settings(gamma, alpha)
+        check_shares("unknown_weight", unknown_weight)
         self.gamma = gamma
         self.alpha = alpha
         self.unknown_weight = unknown_weight
@@ -95,10 +101,6 @@ class MaskedFocal(nn.Module):
         return f"gamma={self.gamma:g}, alpha={self.alpha}, unknown_weight={weight}"
 
 
-def _check(logits: Tensor, target: Tensor, gamma: float, alpha: float | None) -> None:
+def _check_settings(gamma: float, alpha: float | None) -> None:
     if gamma < 0 or (alpha is not None and not 0 <= alpha <= 1):
         raise ValueError(f"gamma ({gamma}) must be at least 0, alpha ({alpha}) in [0, 1] or None")
-    if logits.shape != target.shape:
-        raise ValueError(
-            f"logits {tuple(logits.shape)} and target {tuple(target.shape)} must have one shape"
-        )

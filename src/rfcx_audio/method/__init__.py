@@ -1,6 +1,7 @@
 """Learning methods: LightningModules that hold the schedule of training."""
 
-from rfcx_audio.method.check import check_shapes
+from rfcx_audio.method.check import check_shapes, check_steps
+from rfcx_audio.method.checkpoint_io import WholeCheckpoints
 from rfcx_audio.method.co_teaching import CoTeaching, remember_rate
 from rfcx_audio.method.frequency_filtering import FrequencyFiltering
 from rfcx_audio.method.hardware import best_precision, build_trainer
@@ -11,9 +12,11 @@ __all__ = [
     "CoTeaching",
     "FrequencyFiltering",
     "Supervised",
+    "WholeCheckpoints",
     "best_precision",
     "build_trainer",
     "check_shapes",
+    "check_steps",
     "constant",
     "remember_rate",
     "warmup_cosine",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
 
 
 @torch.no_grad()
@@ -28,3 +32,16 @@ def check_shapes(frontend: nn.Module, model: nn.Module, num_samples: int, num_sp
             f"the model tells {logits.clip.shape[1]} species apart, the labels {num_species}; "
             "model.head.num_species must be data.num_species"
         )
+
+
+def check_steps(optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]) -> None:
+    """Makes both for one weight.
+
+    Args:
+        optimizer: `optimizer(parameters)`.
+        scheduler: `scheduler(optimizer, total_steps)`.
+
+    Raises:
+        ValueError: one of them refuses its settings.
+    """
+    scheduler(optimizer([nn.Parameter(torch.zeros(1))]), 10)

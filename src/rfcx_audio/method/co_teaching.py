@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
-from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
+from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, unknown_labels
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
@@ -177,7 +177,7 @@ class CoTeaching(Supervised):
         select: `example` (the paper's) or `cell`, see `kept_cells`.
 
     Raises:
-        ValueError: a setting lies outside its range.
+        ValueError: a setting lies outside its range, or there is nothing to select.
 
     Source: Han et al. (2018), arXiv:1804.06872. Added: `select="cell"`, for labels that are partly
     known, and the ramp's steps within an epoch.
@@ -206,13 +206,18 @@ class CoTeaching(Supervised):
             raise ValueError(
                 f"select {select!r} does not exist; choose {', '.join(get_args(Select))}"
             )
+        if select == "cell" and not _weighs_unknown(loss):
+            raise ValueError(
+                "the loss leaves unknown cells out, so method.select=cell has nothing to select; "
+                "choose loss=bce or loss=weak_negatives, or method.select=example"
+            )
         self.tau = tau
         self.ramp_epochs = ramp_epochs
         self.exponent = exponent
         self.select: Select = select
 
     @property
-    def peers(self) -> tuple[nn.Module, nn.Module]:
+    def networks(self) -> tuple[nn.Module, nn.Module]:
         """The two networks."""
         model = cast(Peers, self.model)
         return model.first, model.second
@@ -223,7 +228,7 @@ class CoTeaching(Supervised):
             return self.without_crops(networks=2)
         rate = self.rate(batch_idx)
         labels = batch.labels
-        first, second = (self.loss(network(batch.spectrogram), labels) for network in self.peers)
+        first, second = (self.loss(network(batch.spectrogram), labels) for network in self.networks)
         taught = exchange(first, second, labels.clip.known, rate, self.select)
         values = [self.reduced(cells, labels.clip) for cells in taught]
         size = len(batch.spectrogram)
@@ -241,16 +246,10 @@ class CoTeaching(Supervised):
         begun = batch_idx / self.trainer.num_training_batches
         return remember_rate(self.current_epoch + begun, self.tau, self.ramp_epochs, self.exponent)
 
-    def configure_gradient_clipping(
-        self,
-        optimizer: Optimizer,  # noqa: ARG002
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clips each network by its own gradient: a joint norm would let one slow the other."""
-        if not gradient_clip_val:
-            return
-        by_value = gradient_clip_algorithm == "value"
-        clip = nn.utils.clip_grad_value_ if by_value else nn.utils.clip_grad_norm_
-        for network in self.peers:
-            clip(network.parameters(), gradient_clip_val)
+
+@torch.no_grad()
+def _weighs_unknown(loss: nn.Module) -> bool:
+    """Whether a cell that nobody has spoken about has a weight."""
+    nothing = torch.zeros(1, 1)
+    cells = loss(Logits(nothing, nothing[None]), unknown_labels(1, 1))
+    return bool(cells.weight.any())

@@ -67,8 +67,8 @@ class FrequencyFiltering(Supervised):
     Source: the deck, "Frequency filtering".
     """
 
-    def setup(self, stage: str) -> None:  # noqa: ARG002
-        """Refuses a model without bands before the first step.
+    def check(self) -> None:
+        """Refuses a model without bands.
 
         Raises:
             ValueError: the model is no `ClassBandDetector`.

@@ -8,6 +8,8 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 
+from rfcx_audio.method.checkpoint_io import WholeCheckpoints
+
 
 def best_precision(accelerator: str = "auto") -> str:
     """`bf16-mixed` where the device computes bf16 natively, else `32-true`.
@@ -38,6 +40,7 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
     return pl.Trainer(
         accelerator=accelerator,
         precision=precision,  # pyright: ignore[reportArgumentType]
+        plugins=[WholeCheckpoints()],
         use_distributed_sampler=False,  # the data module shares out crops and recordings itself
         **options,
     )

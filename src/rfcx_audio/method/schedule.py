@@ -15,7 +15,12 @@ def warmup_cosine(optimizer: Optimizer, total_steps: int, warmup: float = 0.1) -
         optimizer: whose rates are scaled.
         total_steps: of the whole training.
         warmup: in [0, 1).
+
+    Raises:
+        ValueError: `warmup` lies outside.
     """
+    if not 0 <= warmup < 1:
+        raise ValueError(f"warmup = {warmup} lies outside [0, 1[; it is a share of all steps")
     rising = warmup * total_steps
 
     def factor(step: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -44,6 +44,9 @@ class Supervised(pl.LightningModule):
         windows: pools the scores of a recording's windows.
         ema_decay: in (0, 1), by which a copy of the model follows its weights, as a teacher for
             losses that ask one (`loss.teacher=ema`); None for no copy.
+
+    Raises:
+        ValueError: there is no such reduction, or the loss asks for a teacher that nobody keeps.
     """
 
     def __init__(
@@ -59,6 +62,15 @@ class Supervised(pl.LightningModule):
         ema_decay: float | None = None,
     ) -> None:
         super().__init__()
+        if reduction not in get_args(Reduction):
+            told = ", ".join(get_args(Reduction))
+            raise ValueError(f"method.reduction {reduction!r} does not exist; choose {told}")
+        asked = any(getattr(part, "teacher", None) == "ema" for part in loss.modules())
+        if asked and ema_decay is None:
+            raise ValueError(
+                "loss.teacher is 'ema', but no copy of the model is kept: set loss.teacher=self, "
+                "or method.ema_decay, for example to 0.99 (only method=supervised has it)"
+            )
         # channels_last is the faster layout of convolutions on CPUs and GPUs alike.
         self.model = model.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.loss = loss
@@ -81,6 +93,9 @@ class Supervised(pl.LightningModule):
     def forward(self, spectrogram: Tensor) -> Logits:
         """(batch, channels, mels, frames) -> what the model says."""
         return self.model(spectrogram)
+
+    def check(self) -> None:
+        """Refuses what the method cannot train, before data is read; here, nothing."""
 
     def setup(self, stage: str) -> None:
         """Gives what the loss remembers of training rows its size."""
@@ -205,6 +220,38 @@ class Supervised(pl.LightningModule):
     def pooled(self, scores: Tensor) -> Tensor:
         """(windows, species) -> (1, species)."""
         return pool_windows(scores, self.windows.pool)[None]
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """Those whose gradients are clipped, each by itself."""
+        return (self.model,)
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clips each network by its own gradient: a joint norm would let one slow the other.
+
+        Lightning clips beside no fused optimizer, because that one unscales the gradients of fp16
+        by itself, and too late. Those of bf16 and fp32 are not scaled.
+
+        Raises:
+            ValueError: they are, and the optimizer is fused.
+        """
+        if not gradient_clip_val:
+            return
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if scaler is not None and optimizer.defaults.get("fused"):
+            raise ValueError(
+                f"trainer.precision={self.trainer.precision} scales gradients, which a fused "
+                "optimizer cannot clip; set optimizer.fused=false, or trainer.precision=bf16-mixed"
+            )
+        by_value = gradient_clip_algorithm == "value"
+        clip = nn.utils.clip_grad_value_ if by_value else nn.utils.clip_grad_norm_
+        for network in self.networks:
+            clip(network.parameters(), gradient_clip_val)
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own union)
         """The optimizer, and a schedule stepped once a batch."""

@@ -1,0 +1,103 @@
+"""Prediction from FLAC, beside the network alone on ready windows, and beside OpenSoundscape."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+
+from benchmarks.timing import Row, rows_of, timed_in_turn
+from rfcx_audio.archive import LocalEngine, score_archive
+from rfcx_audio.config import build, load_config
+from rfcx_audio.inference import Recogniser
+from rfcx_audio.method import best_precision
+
+_MODEL = "densenet121"
+_WINDOW_S = 6.0
+
+
+def prediction_rows(files: Sequence[Path], repeats: int) -> list[Row]:
+    """Windows of 6 s, half overlapping, over whole recordings.
+
+    Args:
+        files: audio.
+        repeats: number of times.
+    """
+    engine = LocalEngine()
+    device = torch.device(engine.device_type)
+    recogniser = make_recogniser().to(device)
+    paths = {path.stem: path for path in files}
+
+    def ours() -> None:
+        with TemporaryDirectory() as folder:
+            score_archive(engine, lambda: recogniser, paths, Path(folder))
+
+    calls: dict[str, Callable[[], object]] = {
+        "predict": ours,
+        "network alone": _network_alone(recogniser, files, device),
+    }
+    goals = {"network alone": 1 / 0.9}
+    if not find_spec("opensoundscape"):
+        print('OpenSoundscape is left out: pip install -e ".[bench]"')  # noqa: T201
+    else:
+        calls["OpenSoundscape"] = _opensoundscape(files)
+        goals["OpenSoundscape"] = 0.5
+    group = f"prediction, {_MODEL}, {len(files)} recordings"
+    return rows_of(group, "predict", timed_in_turn(calls, repeats), goals)
+
+
+def make_recogniser(*overrides: str) -> Recogniser:
+    """One with random weights."""
+    words = [f"model={_MODEL}", "model.encoder.pretrained=false", "paths.output_dir=."]
+    config = load_config("train", [*words, *overrides])
+    return Recogniser(
+        build(config.data.reader)(config.data.sample_rate),
+        build(config.frontend),
+        build(config.model),
+        build(config.inference),
+        config.data.num_species,
+    ).eval()
+
+
+def _network_alone(
+    recogniser: Recogniser, files: Sequence[Path], device: torch.device
+) -> Callable[[], None]:
+    """The same windows as ready spectrograms, with the cores shared out in the same way."""
+    windows = recogniser.windows
+    waveform = torch.from_numpy(recogniser.reader.read(files[0])).to(device)
+    with torch.inference_mode():
+        ready, _ = windows.cut(recogniser.frontend, waveform[None])
+    half = best_precision(device.type) == "bf16-mixed"
+
+    def score(_: Path) -> None:
+        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+            windows.probabilities(recogniser.detector, ready).cpu()
+
+    def run() -> None:
+        threads = 1 if device.type == "cuda" else len(os.sched_getaffinity(0))
+        before = torch.get_num_threads()
+        with ThreadPoolExecutor(threads, torch.set_num_threads, initargs=(1,)) as pool:
+            list(pool.map(score, files))
+        torch.set_num_threads(before)
+
+    return run
+
+
+def _opensoundscape(files: Sequence[Path]) -> Callable[[], object]:
+    """Its classifier with the same encoder and windows, with its own default preprocessing."""
+    from opensoundscape import CNN  # noqa: PLC0415 (an extra)
+    from opensoundscape.ml import cnn_architectures  # noqa: PLC0415
+
+    network = cnn_architectures.densenet121(num_classes=24, weights=None)
+    model = CNN(network, [f"s{n}" for n in range(24)], _WINDOW_S, sample_rate=48_000)
+    names = [str(path) for path in files]
+    batch_size = 16 if torch.cuda.is_available() else 2  # the fastest of 1, 2, 4 and 16 on a CPU
+    workers = len(os.sched_getaffinity(0))
+    return lambda: model.predict(
+        names, batch_size=batch_size, num_workers=workers, overlap_fraction=0.5, progress_bar=False
+    )

@@ -1,0 +1,34 @@
+"""Files that are there as a whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from uuid import uuid4
+
+
+def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
+    """Writes a file that is there as a whole or not at all, whenever the process or power fails.
+
+    Args:
+        path: of the file; its folder is made if need be, and an older file replaced.
+        write: called with the path to write to.
+
+    Raises:
+        OSError: it could not be written, for want of room for example; an older file is as it was.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.parent / f".{uuid4().hex}.part{path.suffix}"
+    try:
+        write(part)
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise OSError(
+            error.errno,
+            f"{path} could not be written ({error.strerror or error}); what is done is kept, and "
+            "files that were there before are whole. Make room, and give the same command again",
+        ) from None
