@@ -1,17 +1,24 @@
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.batch import Boxes, Labels, SpectrogramBatch, unknown_labels
+from rfcx_audio.batch import Boxes, ClassBands, Labels, SpectrogramBatch, unknown_labels
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import MaskedBCE
 from rfcx_audio.method import FrequencyFiltering, constant
-from rfcx_audio.method.frequency_filtering import chosen_boxes, random_starts
+from rfcx_audio.method.frequency_filtering import (
+    chosen_boxes,
+    random_classes,
+    random_starts,
+)
 from rfcx_audio.metric import Lwlrap, MaskedAUROC
 
 SPECIES = 3
+BANDS = ClassBands(*torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4, 4, 4]]))
 
 
 class OneWeightAClass(nn.Module):
@@ -21,6 +28,7 @@ class OneWeightAClass(nn.Module):
         super().__init__()
         self.weight = nn.Parameter(torch.tensor([0.5, -1.0, 2.0]))
         self.frames = torch.tensor([4, 4, 4])
+        self.bands = BANDS
 
     def class_of(self, species: Tensor, songtype: Tensor) -> Tensor:
         return torch.where(songtype == 1, species, -1)
@@ -30,7 +38,7 @@ class OneWeightAClass(nn.Module):
         return self.weight[classes]
 
 
-def method(unknown_weight: float = 0.0) -> FrequencyFiltering:
+def method(unknown_weight: float = 0.0, **more: Any) -> FrequencyFiltering:
     return FrequencyFiltering(
         model=OneWeightAClass(),
         loss=MaskedBCE(unknown_weight),
@@ -39,6 +47,7 @@ def method(unknown_weight: float = 0.0) -> FrequencyFiltering:
         window_metrics={"auc": MaskedAUROC(SPECIES)},
         recording_metrics={"lwlrap": Lwlrap(SPECIES)},
         windows=SlidingWindows(6.0),
+        **more,
     )
 
 
@@ -80,6 +89,47 @@ def test_only_the_drawn_rows_cell_has_weight(unknown_weight: float) -> None:
             logits, torch.tensor([1.0, 0.0]), reduction="none"
         )
         assert torch.allclose(value, expected)
+
+
+def test_all_species_that_nobody_speaks_of_are_heard_as_unknown() -> None:
+    told = batch(boxes((0, True), (2, False)))
+    told.labels.clip.known[0, 1] = 1.0  # said by a row that is not drawn, at another place
+    cells, labels = method(0.25, hear="all").training_cells(told)
+    assert cells.weight.tolist() == [[0.625, 0, 0.25], [0.25, 0.25, 0.625]]
+    assert labels.known.tolist() == [[0.5, 0, 0], [0, 0, 0.5]]
+    logits = torch.tensor([0.5, -1.0, 2.0])
+    absent = torch.nn.functional.softplus(logits)  # of a label that says "absent"
+    assert torch.allclose(cells.value[1], absent)
+    assert torch.allclose(cells.value[0, 2], absent[2])
+    assert torch.allclose(cells.value[0, 0], absent[0] - 0.5 / 0.625 * logits[0])
+
+
+def test_hearing_all_teaches_of_rows_what_hearing_the_row_does() -> None:
+    told = batch(boxes((0, True), (2, False), (1, True)))
+    row, _ = method().training_cells(told)
+    everything, _ = method(hear="all").training_cells(told)
+    assert torch.equal(row.weight, everything.weight)
+    assert torch.equal(row.value * row.weight, everything.value * everything.weight)
+
+
+def test_a_crop_without_rows_is_heard_as_unknown() -> None:
+    empty = SpectrogramBatch(torch.randn(2, 1, 8, 20), unknown_labels(2, SPECIES), seed=0)
+    cells, _ = method(0.1, hear="all").training_cells(empty)
+    assert torch.allclose(cells.weight, torch.full((2, SPECIES), 0.1))
+
+
+def test_there_is_no_third_way_to_hear() -> None:
+    with pytest.raises(ValueError, match=r"method\.hear 'some' does not exist; choose row or all"):
+        method(hear="some")
+
+
+def test_songs_of_a_species_are_drawn_equally_often() -> None:
+    draw = torch.rand(3000, 4, generator=torch.Generator().manual_seed(0))
+    classes = random_classes(torch.tensor([1, 0, 1, 1]), 2, draw)
+    assert (classes[:, 0] == 1).all()
+    counts = classes[:, 1].bincount(minlength=4)
+    assert counts[1] == 0
+    assert ((counts[[0, 2, 3]] - 1000).abs() < 120).all()
 
 
 def test_gradient_reaches_the_drawn_classes_only() -> None:

@@ -61,7 +61,7 @@ def detector(mode: str = "crop", pool: str = "max") -> ClassBandDetector:
 def test_a_class_is_blind_to_energy_outside_its_band(mode: str) -> None:
     model = detector(mode)
     quiet = torch.randn(3, 1, MELS, FRAMES)
-    classes, start = torch.arange(3), torch.tensor([0, 7, 0])
+    classes, start = torch.arange(3)[:, None], torch.tensor([0, 7, 0])[:, None]
     before = model.of_classes(quiet, classes, start)
     for number in range(3):
         loud = quiet.clone()
@@ -80,7 +80,7 @@ def test_a_crop_is_blind_to_what_sounds_before_and_after() -> None:
     loud = quiet.clone()
     loud[..., :7] += 100.0
     loud[..., 27:] += 100.0
-    args = (torch.tensor([1]), torch.tensor([7]))
+    args = (torch.tensor([[1]]), torch.tensor([[7]]))
     assert torch.equal(model.of_classes(quiet, *args), model.of_classes(loud, *args))
 
 
@@ -120,7 +120,7 @@ def test_sliding_and_merging_equal_a_plain_loop(pool: str) -> None:
             window = min(int(BANDS.frames[number]), FRAMES)
             places = [
                 model.of_classes(
-                    spectrogram[row : row + 1], torch.tensor([number]), torch.tensor([start])
+                    spectrogram[row : row + 1], torch.tensor([[number]]), torch.tensor([[start]])
                 ).item()
                 for start in slide(FRAMES, window)
             ]

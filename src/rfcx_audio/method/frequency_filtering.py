@@ -1,8 +1,8 @@
-"""Learning from one row of each crop, in the band of its class."""
+"""Learning from crops in the bands of their classes."""
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor
@@ -10,6 +10,8 @@ from torch import Tensor
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.model import ClassBandDetector
+
+Hear = Literal["row", "all"]
 
 
 def chosen_boxes(boxes: Boxes, usable: Tensor, generator: torch.Generator) -> Tensor:
@@ -51,21 +53,52 @@ def random_starts(
     return torch.minimum((low + unit * (high - low)).round().clamp(min=0), last)
 
 
-class FrequencyFiltering(Supervised):
-    """Frequency filtering: a crop teaches one class, in its band and at its row's time.
+def random_classes(species: Tensor, num_species: int, draw: Tensor) -> Tensor:
+    """One class of each species, all of a species' classes equally often.
 
-    Of each crop one row is drawn. Only the cell of its species has a loss, that of the configured
-    loss for the row's class; all other cells have none, for nobody computed their logits. A row
-    that the crop's labels do not bear out (because another row contradicts it, or after mixing) is
-    not drawn. Validation, test and prediction slide every class over time.
+    Args:
+        species: (classes,) int64, each class's.
+        num_species: all of which have a class.
+        draw: (batch, classes), drawn evenly from [0, 1).
+
+    Returns:
+        (batch, species) int64.
+    """
+    theirs = species == torch.arange(num_species, device=species.device)[:, None]
+    return torch.where(theirs, draw[:, None], -1).argmax(2)
+
+
+class FrequencyFiltering(Supervised):
+    """Frequency filtering: a crop teaches classes in their own bands.
+
+    Of each crop one row is drawn, and the cell of its species has the configured loss, in the band
+    of the row's class and over its time. A row that the crop's labels do not bear out (because
+    another row contradicts it, or after mixing) is not drawn. With `hear="row"` that is all: no
+    other cell is computed or has a loss. With `hear="all"` the species that no row of the crop
+    speaks of are heard too, each in the band of one of its classes and over a stretch of time that
+    is drawn, and the loss does with them what it does with the unknown. Species that other rows of
+    the crop speak of have none. Validation, test and prediction slide every class over time.
 
     The bands are fixed, so an augmentation that moves frequencies (pitch, resized crops, flips up
     and down) moves calls out of their class's band.
 
-    Takes the arguments of `Supervised`; `model` is a `ClassBandDetector`.
+    Args:
+        *args: of `Supervised`; `model` is a `ClassBandDetector`.
+        hear: `row` or `all`, which with 24 species and crops of 32 x 32 costs about as much as a
+            whole window.
+        **kwargs: of `Supervised`.
 
-    Source: the deck, "Frequency filtering".
+    Raises:
+        ValueError: there is no such `hear`, or `Supervised` refuses its arguments.
+
+    Source: the deck, "Frequency filtering", for `hear="row"`.
     """
+
+    def __init__(self, *args: Any, hear: Hear = "row", **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)
+        if hear not in get_args(Hear):
+            raise ValueError(f"method.hear {hear!r} does not exist; choose row or all")
+        self.hear: Hear = hear
 
     def check(self) -> None:
         """Refuses a model without bands.
@@ -80,34 +113,73 @@ class FrequencyFiltering(Supervised):
             )
 
     def training_cells(self, batch: SpectrogramBatch) -> tuple[CellLoss, Labels]:
-        """The losses of the drawn rows' cells."""
+        """The losses of the cells that are heard."""
         model = cast(ClassBandDetector, self.model)
         spectrogram, said = batch.spectrogram, batch.labels
         generator = torch.Generator(spectrogram.device).manual_seed(batch.seed)
-        usable = _borne_out(said) & (model.class_of(said.boxes.species, said.boxes.songtype) >= 0)
-        box = chosen_boxes(said.boxes, usable, generator)[:, None]
-        if not usable.shape[1]:
-            nothing = self.nothing().expand(len(box))
-            return self._cells(said, nothing, box * 0, box * 0.0, box > 0)
-        row = Boxes(*(field.gather(1, box)[:, 0] for field in said.boxes))
-        classes = model.class_of(row.species, row.songtype).clamp(min=0)
-        frames, width = model.frames[classes], spectrogram.shape[3]
-        start = random_starts(row.t_min, row.t_max, frames, width, generator)
-        logits = model.of_classes(spectrogram, classes, start)
-        weight = row.weight[:, None] * usable.gather(1, box)
-        return self._cells(said, logits, row.species.clamp(min=0)[:, None], weight, row.present)
-
-    def _cells(
-        self, said: CropLabels, logits: Tensor, species: Tensor, weight: Tensor, present: Tensor
-    ) -> tuple[CellLoss, Labels]:
-        """The configured loss, with weight in one cell of each example only."""
-        nothing = torch.zeros_like(said.clip.known)
-        known = nothing.scatter(1, species, weight.to(nothing.dtype))
-        target = nothing.scatter(1, species, present.to(nothing.dtype).view(-1, 1))
-        clip = torch.zeros_like(nothing, dtype=logits.dtype).scatter(1, species, logits[:, None])
-        labels = Labels(target, known)
+        places, labels = _row_places(model, said, spectrogram.shape[3], generator)
+        heard = labels.known > 0
+        if self.hear == "all":
+            others = _random_places(model, heard, spectrogram.shape[3], generator)
+            places = _Places(
+                *(
+                    torch.where(heard, other.scatter(1, places.species, row), other)
+                    for row, other in zip(places, others, strict=True)
+                )
+            )
+            heard = heard | (said.clip.known <= 0)
+        logits = model.of_classes(spectrogram, places.classes, places.start)
+        clip = torch.zeros_like(labels.known, dtype=logits.dtype)
+        clip = clip.scatter(1, places.species, logits)
         cells = self.loss(Logits(clip, clip[:, None]), said._replace(clip=labels))
-        return CellLoss(cells.value, cells.weight * (known > 0)), labels
+        return CellLoss(cells.value, cells.weight * heard), labels
+
+
+class _Places(NamedTuple):
+    """Where some species of each example are heard, (batch, some) each."""
+
+    species: Tensor
+    classes: Tensor
+    start: Tensor
+
+
+def _row_places(
+    model: ClassBandDetector, said: CropLabels, width: int, generator: torch.Generator
+) -> tuple[_Places, Labels]:
+    """Where one row of each example lies, and what it says; nothing where none can be drawn."""
+    nothing = torch.zeros_like(said.clip.known)
+    usable = _borne_out(said) & (model.class_of(said.boxes.species, said.boxes.songtype) >= 0)
+    if not usable.shape[1]:
+        none = torch.zeros(len(nothing), 1, dtype=torch.int64, device=nothing.device)
+        return _Places(none, none, none.to(nothing.dtype)), Labels(nothing, nothing)
+    box = chosen_boxes(said.boxes, usable, generator)[:, None]
+    row = Boxes(*(field.gather(1, box) for field in said.boxes))
+    species = row.species.clamp(min=0)
+    classes = model.class_of(row.species, row.songtype).clamp(min=0)
+    frames = model.frames[classes[:, 0]]
+    start = random_starts(row.t_min[:, 0], row.t_max[:, 0], frames, width, generator)
+    weight = row.weight * usable.gather(1, box)
+    labels = Labels(
+        target=nothing.scatter(1, species, row.present.to(nothing.dtype)),
+        known=nothing.scatter(1, species, weight.to(nothing.dtype)),
+    )
+    return _Places(species, classes, start[:, None]), labels
+
+
+def _random_places(
+    model: ClassBandDetector, like: Tensor, width: int, generator: torch.Generator
+) -> _Places:
+    """One place of each species of `like` (batch, species), anywhere in the crop."""
+
+    def draw(number: int) -> Tensor:
+        return torch.rand(len(like), number, device=like.device, generator=generator)
+
+    species = torch.arange(like.shape[1], device=like.device).expand_as(like)
+    told = model.bands.species.to(like.device)
+    classes = random_classes(told, like.shape[1], draw(len(told)))
+    room = (width - model.frames[classes]).clamp(min=0)
+    start = draw(like.shape[1]).mul(room + 1).floor().clamp(max=room)
+    return _Places(species, classes, start)
 
 
 def _borne_out(said: CropLabels) -> Tensor:

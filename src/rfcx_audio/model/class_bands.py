@@ -155,21 +155,23 @@ class ClassBandDetector(nn.Module):
         return torch.where(same.any(-1), same.int().argmax(-1), -1)
 
     def of_classes(self, spectrogram: Tensor, classes: Tensor, start: Tensor) -> Tensor:
-        """The logit of one class for each example.
+        """The logits of some classes of each example.
 
         Args:
             spectrogram: (batch, channels, mels, frames).
-            classes: (batch,) int64.
-            start: (batch,) first frame of the class's stretch of time; a mask has no need of it.
+            classes: (batch, some) int64.
+            start: (batch, some) first frame of the class's stretch of time; a mask has no need of
+                it.
 
         Returns:
-            (batch,)
+            (batch, some)
 
         Raises:
             ValueError: the spectrogram has other channels than the encoder, or is too small.
         """
-        example = torch.arange(len(classes), device=classes.device)
-        return self._logits(self._normalised(spectrogram), example, classes, start)
+        example = torch.arange(len(classes), device=classes.device)[:, None].expand_as(classes)
+        some = (each.flatten() for each in (example, classes, start))
+        return self._logits(self._normalised(spectrogram), *some).view_as(classes)
 
     def forward(self, spectrogram: Tensor) -> Logits:
         """What is heard of every species.
