@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -188,3 +189,17 @@ def test_fp_rows_that_cannot_be_found_are_not_made_up():
         ValueError, match=r"have a window without species \d+, 24 are needed; raise num_train"
     ):
         plan_rainforest(recipe)
+
+
+def test_wrong_tp_rows_take_the_place_of_right_ones():
+    recipe = Rainforest(num_train=240, num_test=24, tp_per_species=10, fp_per_species=5)
+    right, wrong = (plan_rainforest(replace(recipe, wrong_tp_share=s)) for s in (0.0, 0.2))
+    assert wrong.train_tp.species_id.value_counts().to_dict() == dict.fromkeys(range(24), 10)
+    assert wrong.train_fp.species_id.value_counts().to_dict() == dict.fromkeys(range(24), 5)
+    told = right.train_tp.merge(wrong.train_tp, how="outer", indicator=True)
+    assert told._merge.value_counts().to_dict() == {"both": 192, "left_only": 48, "right_only": 48}
+    false = told[told._merge == "right_only"]
+    calls = false.merge(split(wrong, "train"), on=CELL)
+    touch = (calls.t_min_x < calls.t_max_y) & (calls.t_min_y < calls.t_max_x)
+    assert not touch.any()
+    pd.testing.assert_frame_equal(right.truth, wrong.truth)

@@ -3,7 +3,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 
@@ -80,6 +80,16 @@ def test_a_forest_that_is_there_is_left_as_it_is(small_forest, small_recipe, mon
     write_rainforest(small_forest, small_recipe)
     write_rainforest(small_forest, replace(small_recipe, snr_db=[6.0, 24.0]))  # as from YAML
     assert digests(small_forest) == before
+
+
+def test_a_forest_from_before_a_setting_is_one_of_its_default(small_recipe, tmp_path):
+    made = asdict(small_recipe)
+    assert made.pop("wrong_tp_share") == 0
+    (tmp_path / "rainforest.json").write_text(json.dumps({"recipe": made}))
+    write_rainforest(tmp_path, small_recipe)
+    assert [path.name for path in tmp_path.iterdir()] == ["rainforest.json"]
+    with pytest.raises(ValueError, match=r"another recipe, with \{'wrong_tp_share': 0.0\}"):
+        write_rainforest(tmp_path, replace(small_recipe, wrong_tp_share=0.1))
 
 
 def test_a_forest_of_another_recipe_is_refused(small_forest, small_recipe):

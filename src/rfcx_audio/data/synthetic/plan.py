@@ -53,11 +53,18 @@ def plan_rainforest(recipe: Rainforest) -> Plan:
     names = _recording_ids(recipe)
     train = _scenes(recipe, "train", names[: recipe.num_train], _draw_focal(recipe))
     test = _scenes(recipe, "test", names[recipe.num_train :], [None] * recipe.num_test)
-    rng = generator(recipe.seed, "FP rows")
+    wrong, rng = recipe.num_wrong_tp, generator(recipe.seed, "FP rows")
+    right = tp_rows(generator(recipe.seed, "TP rows"), train)
+    alarms = fp_rows(rng, train, recipe.fp_per_species + wrong, recipe.duration_s)
+    rng = generator(recipe.seed, "wrong TP rows")
+    confirmed = alarms.groupby("species_id").sample(wrong, random_state=rng)
+    doubted = right.groupby("species_id").sample(wrong, random_state=rng)
+    tables = [right.drop(index=doubted.index), confirmed]
+    order = ["recording_id", "t_min"]
     return Plan(
         scenes=(*train, *test),
-        train_tp=tp_rows(generator(recipe.seed, "TP rows"), train),
-        train_fp=fp_rows(rng, train, recipe.fp_per_species, recipe.duration_s),
+        train_tp=pd.concat(tables).sort_values(order, ignore_index=True),
+        train_fp=alarms.drop(index=confirmed.index).reset_index(drop=True),
         truth=truth_table([*train, *test]),
     )
 

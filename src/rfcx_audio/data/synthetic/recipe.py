@@ -27,6 +27,7 @@ class Rainforest:
         snr_db: range of an individual's in-band signal-to-noise ratio, see `Caller.snr_db`.
         near_misses: mean number of individuals of no species in a recording, which call in the box
             of one but with another pattern.
+        wrong_tp_share: of each species' TP rows, how many confirm what is a false alarm.
     """
 
     seed: int = 0
@@ -41,6 +42,12 @@ class Rainforest:
     call_gap_s: tuple[float, float] = (3.0, 20.0)
     snr_db: tuple[float, float] = (6.0, 24.0)
     near_misses: float = 1.5
+    wrong_tp_share: float = 0.0
+
+    @property
+    def num_wrong_tp(self) -> int:
+        """Wrong TP rows of each species."""
+        return round(self.wrong_tp_share * self.tp_per_species)
 
     def __post_init__(self) -> None:
         for problem, is_so in self._problems().items():
@@ -52,13 +59,15 @@ class Rainforest:
         longest_s = max(template.duration_s for template in call_templates())
         highest_hz = max(template.f_max for template in call_templates())
         least, most = NUM_SPECIES * LEAST, NUM_SPECIES * MOST
+        wrong = self.num_wrong_tp
         numbers = (self.num_train, self.num_test, self.tp_per_species, self.fp_per_species)
         return {
             "counts must be 0 or more": min(numbers) < 0,
             f"{focal} recordings are needed for the TP rows of {NUM_SPECIES} species; "
             "raise num_train or lower tp_per_species": self.num_train < focal,
-            "a species has at most one FP row a recording; raise num_train or lower "
-            "fp_per_species": self.num_train < self.fp_per_species,
+            "a species has at most one FP row a recording, or one wrong TP row; raise num_train "
+            "or lower fp_per_species": self.num_train < self.fp_per_species + wrong,
+            "wrong_tp_share must lie in [0, 1]": not 0 <= self.wrong_tp_share <= 1,
             f"the longest call takes {longest_s} s; raise duration_s": self.duration_s < longest_s,
             f"the highest call reaches {highest_hz} Hz; raise sample_rate above twice "
             "that": self.sample_rate <= 2 * highest_hz,

@@ -66,7 +66,8 @@ def _is_there(root: Path, recipe: Rainforest) -> bool:
     if not path.is_file():
         raise FileExistsError(f"{root} exists and holds no rainforest; choose another folder")
     found = json.loads(path.read_text(encoding="utf-8"))["recipe"]
-    asked = json.loads(json.dumps(asdict(recipe)))
+    asked, defaults = (json.loads(json.dumps(asdict(of))) for of in (recipe, Rainforest()))
+    found = defaults | found  # an earlier version had fewer settings, and made what these say
     if found != asked:
         other = {key: value for key, value in found.items() if asked.get(key) != value}
         raise ValueError(
