@@ -7,8 +7,15 @@ import pytest
 
 from conftest import forest_overrides
 from quick import SECONDS
-from rfcx_audio.config import build, load_config
-from rfcx_audio.experiment import Entry, Job, jobs_of, run_jobs
+from rfcx_audio.config import CONF_DIR, build, load_config
+from rfcx_audio.experiment import (
+    Entry,
+    Job,
+    entries_by_level,
+    jobs_of,
+    read_levels,
+    run_jobs,
+)
 
 
 def entry(*words: str, command: str = "train") -> Entry:
@@ -55,14 +62,27 @@ def test_a_job_trains_in_a_process_of_its_own(forest: Path, tmp_path: Path) -> N
     assert "seed: 3" in (job.folder / "config.yaml").read_text()
 
 
-def test_the_committed_study_asks_about_entries_that_exist_and_compose() -> None:
-    told = build(load_config("study").study)
+STUDIES = [file.stem for file in (CONF_DIR / "study").glob("*.yaml")]
+
+
+@pytest.mark.parametrize("study", STUDIES)
+def test_a_committed_study_asks_about_entries_that_exist_and_compose(study: str) -> None:
+    told = build(load_config("study", [f"study={study}"]).study)
     entries = Entry.read(told["entries"], told["common"])
     names = {one.name for one in entries}
-    assert {"naive", "complete"} <= names
-    for question in told["questions"]:
+    for question in told.get("questions", []):
         assert {question["of"], question["against"]} <= names
-    for one in entries:
+    crossed = entries_by_level(entries, read_levels(told.get("factors", {}))) or entries
+    for one in crossed:
         config = load_config(one.command, [*one.words, "paths.output_dir=x"])
-        longer = 4 if one.name.endswith("_long") else 1
-        assert config.data.crops.crops_per_epoch == longer * 1600
+        if study != "epochs":
+            longer = 4 if one.name.endswith("_long") else 1
+            assert config.data.crops.crops_per_epoch * config.trainer.max_epochs in {
+                longer * 9600,
+                4800,  # of two stages
+            }
+
+
+def test_no_two_studies_write_the_same_page() -> None:
+    pages = [load_config("study", [f"study={study}"]).study.page for study in STUDIES]
+    assert len(set(pages)) == len(pages) >= 3

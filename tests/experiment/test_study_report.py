@@ -2,12 +2,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 
 from rfcx_audio.experiment import Entry, Job, answer, collect, summarise, write_report
 from rfcx_audio.experiment.study_report import chosen, drawn_crops
+
+
+def told(questions: list[dict[str, str]]) -> dict[str, Any]:
+    return {
+        "page": "some",
+        "title": "Which",
+        "introduction": "All of it.",
+        "questions": questions,
+    }
+
 
 SCORES = {"naive": (0.4, 0.5), "complete": (0.8, 0.9), "between": (0.7, 0.8)}
 
@@ -69,19 +80,20 @@ def test_crops_of_teachers_and_stages_count(jobs: list[Job]) -> None:
 def test_the_page_has_every_entry_and_says_what_is_missing(jobs: list[Job], tmp_path: Path) -> None:
     (jobs[-1].folder / "metrics.json").unlink()
     questions = [{"ask": "Better?", "of": "between", "against": "naive", "because": "It is."}]
-    page = write_report(jobs, questions, "All of it.", tmp_path / "docs").read_text()
+    page = write_report(jobs, told(questions), tmp_path / "docs").read_text()
+    assert page.startswith("# Which\n")
     assert "**1 of 6 runs are not finished yet.**" in page
     assert "| `between` | it is between | 0.700 | 62% |" in page
     assert "**Better?** `between` against `naive`: LWLRAP +0.300" in page
     assert "+0.25. It is.\n" in page
     assert "random" in page
-    assert (tmp_path / "docs" / "study.png").stat().st_size > 10_000
-    assert len(pd.read_csv(tmp_path / "docs" / "study.csv")) == 5
+    assert (tmp_path / "docs" / "some.png").stat().st_size > 10_000
+    assert len(pd.read_csv(tmp_path / "docs" / "some.csv")) == 5
 
 
 def test_nothing_finished_is_said(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run of the study is finished"):
-        write_report([Job(Entry("a", "b", ()), 0, tmp_path)], [], "", tmp_path)
+        write_report([Job(Entry("a", "b", ()), 0, tmp_path)], told([]), tmp_path)
 
 
 def test_the_page_tells_how_right_the_chosen_labels_were(jobs: list[Job], tmp_path: Path) -> None:
@@ -94,6 +106,6 @@ def test_the_page_tells_how_right_the_chosen_labels_were(jobs: list[Job], tmp_pa
     table = chosen(jobs)
     assert table.loc["naive", ["share", "before"]].to_list() == pytest.approx([0.85, 0.7])
     assert table.loc["between", "share"] == pytest.approx(0.4)
-    page = write_report(jobs, [], "All of it.", tmp_path / "docs").read_text()
+    page = write_report(jobs, told([]), tmp_path / "docs").read_text()
     assert "0.850 | 0.700 |" in page
     assert "0.400 |  |" in page

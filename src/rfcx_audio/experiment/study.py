@@ -9,7 +9,7 @@ import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class Entry:
     words: tuple[str, ...]
     command: str = "train"
     num_seeds: int | None = None
+
+    def elsewhere(self, place: str, words: Sequence[str]) -> Entry:
+        """The same composition with other data, the last word being the data's."""
+        return replace(self, name=f"{self.name}@{place}", words=(*self.words, *words))
 
     @classmethod
     def read(cls, named: Mapping[str, Mapping[str, Any]], common: Sequence[str]) -> list[Entry]:
