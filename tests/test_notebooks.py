@@ -20,6 +20,7 @@ def test_a_notebook_runs_from_top_to_bottom(path: Path, tmp_path: Path) -> None:
     quick = [
         "data.source.workers=1",
         "trainer.max_epochs=1",
+        "data.crops.crops_per_epoch=64",
         "data.num_workers=0",
         "frontend.n_mels=64",
     ]
