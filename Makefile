@@ -25,11 +25,13 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
 	$(BIN)/python -m rfcx_audio.train
 
-study: $(ENV)  ## which technique works: every one of them, three seeds, complete truth (hours)
-	$(BIN)/python -m rfcx_audio.study
+STUDIES := deck beyond best forest_2 forest_3 holds
+
+study: $(ENV)  ## which technique works, and where: three seeds, complete truth (a night)
+	for study in $(STUDIES); do $(BIN)/python -m rfcx_audio.study study=$$study || exit; done
 
 selection: $(ENV)  ## by which measure to choose a model, over the runs of the study (an hour)
-	$(BIN)/python -m rfcx_audio.study study=epochs folder=runs/epochs docs=runs/epochs
+	$(BIN)/python -m rfcx_audio.study study=epochs docs=runs/epochs
 	$(BIN)/python -m rfcx_audio.selection
 
 walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
