@@ -125,3 +125,8 @@ def test_build_gives_plain_containers() -> None:
     assert built == {"a": [1, {"b": 2}], "c": 3}
     assert type(built["a"]) is list
     assert type(built["a"][1]) is dict
+
+
+def test_laptop_size_validates_at_its_end_however_long_it_is() -> None:
+    trainer = load_config("train", ["scale=laptop", "trainer.max_epochs=2"]).trainer
+    assert trainer.check_val_every_n_epoch == 2
