@@ -23,7 +23,7 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 		--python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
 demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
-	$(BIN)/python -m rfcx_audio.train
+	$(BIN)/python -m rfcx_audio.train experiment=best scale=laptop
 
 STUDIES := deck beyond best forest_2 forest_3 holds
 
