@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import Boxes, ClassBands, Labels, SpectrogramBatch, unknown_labels
 from rfcx_audio.inference import SlidingWindows
-from rfcx_audio.loss import MaskedBCE
+from rfcx_audio.loss import EPR, MaskedBCE
 from rfcx_audio.method import FrequencyFiltering, constant
 from rfcx_audio.method.frequency_filtering import (
     chosen_boxes,
@@ -107,15 +107,30 @@ def test_all_species_that_nobody_speaks_of_are_heard_as_unknown() -> None:
 def test_hearing_all_teaches_of_rows_what_hearing_the_row_does() -> None:
     told = batch(boxes((0, True), (2, False), (1, True)))
     row, _ = method().training_cells(told)
-    everything, _ = method(hear="all").training_cells(told)
-    assert torch.equal(row.weight, everything.weight)
-    assert torch.equal(row.value * row.weight, everything.value * everything.weight)
+    everything, _ = method(1e-3, hear="all").training_cells(told)
+    spoken_of = told.labels.clip.known > 0
+    assert torch.allclose(row.weight[spoken_of], everything.weight[spoken_of], atol=1e-3)
+    assert torch.allclose(row.value[spoken_of], everything.value[spoken_of], atol=1e-2)
+    assert (everything.weight[~spoken_of] == 1e-3).all()
+
+
+def test_hearing_all_with_a_loss_that_leaves_the_unknown_out_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"method\.hear=all hears them in vain"):
+        method(0.0, hear="all")
 
 
 def test_a_crop_without_rows_is_heard_as_unknown() -> None:
     empty = SpectrogramBatch(torch.randn(2, 1, 8, 20), unknown_labels(2, SPECIES), seed=0)
     cells, _ = method(0.1, hear="all").training_cells(empty)
     assert torch.allclose(cells.weight, torch.full((2, SPECIES), 0.1))
+
+
+def test_a_loss_is_asked_with_as_many_species_as_there_are() -> None:
+    assert method(0.5).weighs_unknown()
+    assert not method(0.0).weighs_unknown()
+    asked = method(0.5)
+    asked.loss = EPR(expected=SPECIES)  # no more species can be expected than there are
+    assert asked.weighs_unknown()
 
 
 def test_there_is_no_third_way_to_hear() -> None:

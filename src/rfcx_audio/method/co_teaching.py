@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
-from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, unknown_labels
+from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
@@ -206,7 +206,7 @@ class CoTeaching(Supervised):
             raise ValueError(
                 f"select {select!r} does not exist; choose {', '.join(get_args(Select))}"
             )
-        if select == "cell" and not _weighs_unknown(loss):
+        if select == "cell" and not self.weighs_unknown():
             raise ValueError(
                 "the loss leaves unknown cells out, so method.select=cell has nothing to select; "
                 "choose loss=bce or loss=weak_negatives, or method.select=example"
@@ -245,11 +245,3 @@ class CoTeaching(Supervised):
         """R(T) of a batch; it depends on nothing else, so that a resumed run goes on with it."""
         begun = batch_idx / self.trainer.num_training_batches
         return remember_rate(self.current_epoch + begun, self.tau, self.ramp_epochs, self.exponent)
-
-
-@torch.no_grad()
-def _weighs_unknown(loss: nn.Module) -> bool:
-    """Whether a cell that nobody has spoken about has a weight."""
-    nothing = torch.zeros(1, 1)
-    cells = loss(Logits(nothing, nothing[None]), unknown_labels(1, 1))
-    return bool(cells.weight.any())

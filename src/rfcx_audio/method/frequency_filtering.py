@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple, cast, get_args
+from collections.abc import Callable
+from typing import Literal, NamedTuple, cast, get_args
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+from torchmetrics import Metric
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
+from rfcx_audio.inference import SlidingWindows
+from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.model import ClassBandDetector
 
@@ -83,21 +89,46 @@ class FrequencyFiltering(Supervised):
     and down) moves calls out of their class's band.
 
     Args:
-        *args: of `Supervised`; `model` is a `ClassBandDetector`.
+        model: a `ClassBandDetector`.
+        loss: see `Supervised`.
+        optimizer: see `Supervised`.
+        scheduler: see `Supervised`.
+        window_metrics: see `Supervised`.
+        recording_metrics: see `Supervised`.
+        windows: see `Supervised`.
+        reduction: see `Supervised`.
         hear: `row` or `all`, which with 24 species and crops of 32 x 32 costs about as much as a
             whole window.
-        **kwargs: of `Supervised`.
 
     Raises:
-        ValueError: there is no such `hear`, or `Supervised` refuses its arguments.
+        ValueError: there is no such `hear`, the loss has no use for `all`, or `Supervised` refuses
+            its arguments.
 
     Source: the deck, "Frequency filtering", for `hear="row"`.
     """
 
-    def __init__(self, *args: Any, hear: Hear = "row", **kwargs: Any) -> None:  # noqa: ANN401
-        super().__init__(*args, **kwargs)
+    def __init__(
+        self,
+        model: nn.Module,
+        loss: nn.Module,
+        optimizer: Callable[..., Optimizer],
+        scheduler: Callable[..., LRScheduler],
+        window_metrics: dict[str, Metric],
+        recording_metrics: dict[str, Metric],
+        windows: SlidingWindows,
+        reduction: Reduction = "known",
+        hear: Hear = "row",
+    ) -> None:
+        super().__init__(
+            model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
+        )
         if hear not in get_args(Hear):
             raise ValueError(f"method.hear {hear!r} does not exist; choose row or all")
+        if hear == "all" and not self.weighs_unknown():
+            raise ValueError(
+                "the loss leaves unknown cells out, so method.hear=all hears them in vain; choose "
+                "loss=weak_negatives or loss=bce, or method.hear=row"
+            )
         self.hear: Hear = hear
 
     def check(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import pytorch_lightning as pl
 import torch
@@ -13,9 +13,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric, MetricCollection
 
-from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch
+from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
 from rfcx_audio.inference import SlidingWindows, pool_windows
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
+from rfcx_audio.metric import Lwlrap
 
 _TABLES = "rfcx_audio_row_tables"
 
@@ -96,6 +97,14 @@ class Supervised(pl.LightningModule):
 
     def check(self) -> None:
         """Refuses what the method cannot train, before data is read; here, nothing."""
+
+    @torch.no_grad()
+    def weighs_unknown(self) -> bool:
+        """Whether the loss gives a cell that nobody has spoken about a weight."""
+        species = cast(Lwlrap, self.val_lwlrap).num_species
+        nothing = torch.zeros(1, species)
+        cells = self.loss(Logits(nothing, nothing[None]), unknown_labels(1, species))
+        return bool(cells.weight.any())
 
     def setup(self, stage: str) -> None:
         """Gives what the loss remembers of training rows its size."""
