@@ -27,7 +27,7 @@ demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines
 
 STUDIES := deck beyond best forest_2 forest_3 holds
 
-study: $(ENV)  ## which technique works, and where: three seeds, complete truth (a night)
+study: $(ENV)  ## which technique works, and where: several seeds, complete truth (a night)
 	for study in $(STUDIES); do $(BIN)/python -m rfcx_audio.study study=$$study || exit; done
 
 selection: $(ENV)  ## by which measure to choose a model, over the runs of the study (an hour)

@@ -41,11 +41,15 @@ def read_raw(path: str) -> tuple[JoinedScores, dict[str, Any]]:
     """Scores that no calibration has touched, and their metadata.
 
     Raises:
-        ValueError: the scores are calibrated already, or no table of scores.
+        ValueError: the scores are calibrated or corrected already, or no table of scores.
     """
     table, made_with = read_scores(Path(path))
     if "calibration" in made_with:
         raise ValueError(f"{path} is calibrated already; give the scores that it was made from")
+    if "prior_correction" in made_with:
+        raise ValueError(
+            f"{path} is corrected to a prior already; give the scores that it was made from"
+        )
     return join_scores({path: table}), made_with
 
 

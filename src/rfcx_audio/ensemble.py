@@ -117,6 +117,8 @@ def main(config: DictConfig) -> None:
         for path, weight in zip(tables, shares, strict=True)
     ]
     made_with = {**settings, "how": config.how, "members": members}
+    if any("prior_correction" in one for one in metadata.values()):
+        made_with["transductive"] = True
     write_scores(table, folder / "scores.parquet", made_with)
     sample = None if config.sample_submission is None else Path(config.sample_submission)
     submitted, lacking = submission(pool_table(table, settings.get("pool", "max")), sample)

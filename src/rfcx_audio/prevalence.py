@@ -27,19 +27,20 @@ from rfcx_audio.inference import (
     known_scores,
     mean_prevalence,
     pool_table,
+    prior_correction,
     read_scores,
     save_picture,
     species_columns,
     surety,
-    with_prior,
     write_scores,
 )
 
 _log = logging.getLogger(__name__)
+_LEAST_RESAMPLES = 20
 
 
 def estimates_of(config: DictConfig, pooled: Tensor, pool: Pool) -> Prevalence:
-    """The estimates, made here and checked by the confusion matrix, or read.
+    """The estimates, made here and checked by another estimator, or read.
 
     Args:
         config: of the command.
@@ -47,9 +48,13 @@ def estimates_of(config: DictConfig, pooled: Tensor, pool: Pool) -> Prevalence:
         pool: of their windows.
 
     Raises:
-        ValueError: neither known scores with rows nor estimates are given, or both, or the known
-            scores are pooled otherwise.
+        ValueError: there are too few resamples; neither known scores with rows nor estimates are
+            given, or both; or the known scores are pooled otherwise.
     """
+    if config.resamples < _LEAST_RESAMPLES:
+        raise ValueError(
+            f"resamples={config.resamples} makes no interval; give {_LEAST_RESAMPLES} or more"
+        )
     known = (config.known_scores, config.rows)
     if (config.prevalence is None) == (known == (None, None)) or (None in known and any(known)):
         raise ValueError("give either known_scores=… and rows=…, or prevalence=…")
@@ -65,9 +70,10 @@ def estimates_of(config: DictConfig, pooled: Tensor, pool: Pool) -> Prevalence:
     rows = read_rfcx(Path(config.rows), pooled.shape[1])
     told = known_scores(scores, rows, pool, config.min_overlap)
     generator = torch.Generator().manual_seed(config.seed)
+    check = "mixture" if config.estimator == "confusion" else "confusion"
     found, check = (
         estimate_prevalence(pooled, told, generator, estimator, config.resamples)
-        for estimator in (config.estimator, "confusion")
+        for estimator in (config.estimator, check)
     )
     return checked_prevalence(found, check)
 
@@ -97,7 +103,8 @@ def true_prevalence(path: Path, names: list[str], num_species: int) -> Tensor:
 def main(config: DictConfig) -> None:
     """The command."""
     table, made_with = read_scores(Path(config.scores))
-    if "prior_correction" in made_with:
+    made_of = [one["made_with"] for one in made_with.get("members", [])]
+    if any("prior_correction" in one for one in (made_with, *made_of)):
         raise ValueError(f"{config.scores} is corrected already; give what it was made from")
     folder, pool = Path(config.paths.output_dir), made_with.get("pool", "max")
     recordings = pool_table(table, pool)
@@ -121,7 +128,7 @@ def main(config: DictConfig) -> None:
     save_picture(draw_prevalence(found, against, says), folder / "prevalence.png")
 
     values = torch.from_numpy(table[columns].to_numpy(copy=True))
-    table[columns] = with_prior(values, prior, made_under).numpy()
+    table[columns] = prior_correction(values, prior, made_under).numpy()
     how = config.estimator if config.prevalence is None else str(config.prevalence)
     correction = {"transductive": True, "source": how, "prior": prior.tolist()}
     made_with["prior_correction"] = correction | {"made_under": made_under.tolist()}

@@ -73,7 +73,8 @@ def test_the_page_has_a_table_for_each_factor_and_says_what_is_missing(
     assert "**1 of 16 runs are not finished yet.**" in page
     assert "It holds." in page
     assert "| low | 0.350 ± 0.071 | 0.950 ± 0.071 | 0.350 ± 0.071 | 0.950 ± 0.071 | 2 |" in page
-    assert "| 7 | 0.750 ± 0.071 | 0.900 |" in page
+    assert "| 7 | 0.750 ± 0.071 | 0.900 | 0.750 ± 0.071 | 0.900 | 1 to 2 |" in page
+    assert page.count("`best@snr_2`") == 1
     assert (tmp_path / "docs" / "curves.png").stat().st_size > 10_000
     assert len(pd.read_csv(tmp_path / "docs" / "curves.csv")) == 15
 

@@ -10,6 +10,7 @@ from scipy.special import expit, logit
 from scipy.stats import norm
 from torch import Tensor
 
+from rfcx_audio.inference import prior_correction
 from rfcx_audio.inference.prevalence import (
     Estimator,
     KnownScores,
@@ -26,7 +27,6 @@ from rfcx_audio.inference.prevalence import (
     mean_prevalence,
     mixture_prevalence,
     surety,
-    with_prior,
 )
 
 SHARES = torch.tensor([0.7, 0.3, 0.08], dtype=torch.float64)
@@ -140,12 +140,26 @@ def test_only_the_mixture_stands_deceptive_absences() -> None:
     assert min(worst_error("em"), worst_error("confusion")) > 0.08
 
 
-def test_what_nobody_hears_is_not_corrected_and_what_everybody_hears_is() -> None:
-    deaf, heard = (
-        surety(estimate_prevalence(*forest(400, 10, apart), generator())) for apart in (0.0, 8.0)
-    )
-    assert (heard > 0.9).all()
-    assert (deaf < heard - 0.1).all()
+@pytest.mark.parametrize("trap", [0.0, 2.0])
+@pytest.mark.parametrize("estimator", ["mixture", "em"])
+def test_what_nobody_hears_is_not_corrected_and_what_everybody_hears_is(
+    estimator: Estimator, trap: float
+) -> None:
+    def sure(apart: float) -> Tensor:
+        data = forest(400, 20, apart, trap=trap)
+        both = (estimate_prevalence(*data, generator(), one) for one in (estimator, "confusion"))
+        return surety(checked_prevalence(*both))
+
+    assert (sure(0.0) < 0.15).all()
+    assert (sure(8.0) > 0.8).all()
+
+
+@pytest.mark.parametrize("estimator", ["em", "confusion"])
+def test_presences_that_score_below_absences_say_nothing(estimator: Estimator) -> None:
+    found = estimate_prevalence(*forest(400, 20, 0.0, trap=2.0), generator(), estimator)
+    assert found.estimate.isnan().all()
+    assert (found.low == 0).all()
+    assert (found.high == 1).all()
 
 
 def test_surety_runs_from_all_at_no_width_to_none_without_ends() -> None:
@@ -179,7 +193,7 @@ def test_the_mean_of_models_is_that_of_log_odds_and_passes_over_what_one_cannot_
 def test_the_implied_prior_makes_the_mean_of_the_corrected_scores_the_prior() -> None:
     scores, _ = forest(300, 3, apart=2)
     prior = torch.tensor([0.001, 0.4, 0.99])
-    corrected = with_prior(scores, prior, implied_prior(scores, prior))
+    corrected = prior_correction(scores, prior, implied_prior(scores, prior))
     torch.testing.assert_close(corrected.mean(0), prior.double(), rtol=1e-6, atol=0)
     assert (corrected.argsort(0) == scores.argsort(0)).all()
 
@@ -190,7 +204,8 @@ def test_full_surety_believes_the_estimate_and_none_leaves_the_scores_alone() ->
     full = believed_prevalence(scores, found, torch.ones(3))
     torch.testing.assert_close(full, found.estimate)
     none = believed_prevalence(scores, found, torch.zeros(3))
-    torch.testing.assert_close(with_prior(scores, none, implied_prior(scores, none)), scores)
+    same = prior_correction(scores, none, implied_prior(scores, none))
+    torch.testing.assert_close(same, scores)
 
 
 def test_a_species_that_nobody_confirmed_is_left_alone() -> None:

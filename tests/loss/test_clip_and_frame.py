@@ -6,7 +6,7 @@ from torch import nn
 from torch.nn import functional as F  # noqa: N812
 
 from rfcx_audio.batch import CellLoss, CropLabels, Labels, Logits, unknown_labels
-from rfcx_audio.loss import ROLE, ClipAndFrame, LSoft, MaskedBCE, Ramp, pool_frames
+from rfcx_audio.loss import CSL, ROLE, ClipAndFrame, LSoft, MaskedBCE, Ramp, pool_frames
 
 NAN = float("nan")
 BATCH, FRAMES, SPECIES = 3, 5, 4
@@ -154,9 +154,11 @@ def test_a_schedule_inside_the_loss_is_found():
     assert sum(isinstance(part, Ramp) for part in loss.modules()) == 1
 
 
-def test_a_loss_that_remembers_rows_is_refused_for_frames_only():
+def test_a_loss_that_remembers_crops_is_refused_for_frames_only():
     with pytest.raises(ValueError, match=r"ROLE remembers .*frame_weight=0"):
         ClipAndFrame(ROLE())
+    with pytest.raises(ValueError, match=r"CSL remembers .*frame_weight=0"):
+        ClipAndFrame(CSL())
     ClipAndFrame(ROLE(), clip_weight=1.0, frame_weight=0.0)
 
 

@@ -20,8 +20,10 @@ def looped(table, rows, values):
     result = table.clone()
     for row in range(len(table)):
         written = [value for at, value in zip(rows.tolist(), values, strict=True) if at == row]
-        if written:
-            result[row] = sum(written) / len(written)
+        for species in range(table.shape[1]):
+            said = [value[species] for value in written if not value[species].isnan()]
+            if said:
+                result[row, species] = sum(said) / len(said)
     return result
 
 
@@ -30,6 +32,7 @@ def looped(table, rows, values):
 def test_writing_equals_a_loop_however_it_is_shared_out(seed, writings, cut):
     rng = np.random.default_rng(seed)
     table, values = (torch.tensor(rng.normal(size=(n, 3))) for n in (5, writings))
+    values[torch.tensor(rng.random((writings, 3)) < 0.3)] = torch.nan
     rows = torch.tensor(rng.integers(0, 5, writings), dtype=torch.int64)
     expected = looped(table, rows, values)
     torch.testing.assert_close(settled(table, sums_by_row(rows, values, 5)), expected)

@@ -22,7 +22,7 @@ BANDS = ClassBands(*torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4
 
 
 class OneWeightAClass(nn.Module):
-    """A stand-in whose logit is the weight of the class, times the frame it starts at."""
+    """A stand-in whose logit is the weight of the class; it keeps where it was asked to listen."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -35,6 +35,7 @@ class OneWeightAClass(nn.Module):
 
     def of_classes(self, spectrogram: Tensor, classes: Tensor, start: Tensor) -> Tensor:
         assert ((start >= 0) & (start <= spectrogram.shape[3] - 4)).all()
+        self.classes, self.start = classes, start
         return self.weight[classes]
 
 
@@ -112,6 +113,34 @@ def test_hearing_all_teaches_of_rows_what_hearing_the_row_does() -> None:
     assert torch.allclose(row.weight[spoken_of], everything.weight[spoken_of], atol=1e-3)
     assert torch.allclose(row.value[spoken_of], everything.value[spoken_of], atol=1e-2)
     assert (everything.weight[~spoken_of] == 1e-3).all()
+
+
+def test_the_drawn_row_is_heard_in_its_own_song_and_place_and_others_anywhere() -> None:
+    count = 400
+    told = batch(boxes(*[(0, True)] * count))
+    taught = method(0.5, hear="all")
+    taught.training_cells(told)
+    model = taught.model
+    assert (model.classes == torch.arange(SPECIES)).all()
+    # The row lies from 8 to 12 of 20 frames, a class's window is 4 frames long.
+    assert (model.start[:, 0] == 8).all()
+    for species in (1, 2):
+        places = model.start[:, species].long().bincount(minlength=17)
+        assert len(places) == 17
+        assert (places > 5).all()
+
+
+def test_what_a_row_that_is_not_drawn_says_stays_known_to_the_loss() -> None:
+    told = batch(boxes((0, True), (2, True)))
+    told.labels.clip.known[0, 1] = 1.0  # absent, by a row at another place
+    asked = method(0.5, hear="all")
+    seen = []
+    asked.loss.register_forward_hook(lambda _, args, __: seen.append(args[1].clip))
+    cells, labels = asked.training_cells(told)
+    assert seen[0].known[0].tolist() == [0.5, 1.0, 0.0]
+    assert seen[0].target[0].tolist() == [1.0, 0.0, 0.0]
+    assert cells.weight[0, 1] == 0
+    assert labels.known[0, 1] == 0
 
 
 def test_hearing_all_with_a_loss_that_leaves_the_unknown_out_is_refused() -> None:

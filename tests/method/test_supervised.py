@@ -17,7 +17,7 @@ from rfcx_audio.batch import (
     WindowBatch,
     unknown_labels,
 )
-from rfcx_audio.config import load_config
+from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.experiment import train_run
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import ROLE, MaskedBCE
@@ -142,6 +142,20 @@ def test_a_checkpoint_carries_what_a_loss_remembers_beside_the_weights(method: S
     assert torch.equal(restored.values, kept)
     with pytest.raises(ValueError, match="start_from"):
         remembering(method, num_rows=8).on_load_checkpoint(checkpoint)
+    with pytest.raises(ValueError, match="does not have what ROLE remembers"):
+        remembering(method).on_load_checkpoint({})
+
+
+@pytest.mark.parametrize("option", sorted(path.stem for path in (CONF_DIR / "loss").glob("*.yaml")))
+def test_any_loss_can_be_asked_whether_it_weighs_the_unknown(
+    method: Supervised, option: str
+) -> None:
+    method.loss = build(load_config("train", [f"loss={option}"]).loss)
+    method.val_lwlrap = Lwlrap(24)
+    tables = method.row_tables.values()
+    spoken_of_only = {"masked_bce", "masked_focal", "clip_and_frame"}
+    assert method.weighs_unknown() == (option not in spoken_of_only)
+    assert not any(table.written or table.values.numel() for table in tables)
 
 
 # The new run keeps its own checkpoints; Lightning says that it leaves the old ones where they are.

@@ -36,6 +36,7 @@ GROUPS = ("loss", "model/head", "augment", "frontend", "method", "optimizer", "s
 WITH = {
     "method=co_teaching": ["loss=bce"],
     "method=frequency_filtering": ["model=class_bands_crop"],
+    "method=frequency_filtering_all": ["model=class_bands_crop", "loss=weak_negatives"],
     "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
     "frontend=three_channels": ["model.encoder.in_chans=3"],
 }
@@ -85,7 +86,8 @@ def batch(seed: int) -> WaveformBatch:
     frame = Labels(*(part[:, None].repeat(1, 30, 1) for part in clip))
     waveform = 0.2 * torch.randn(BATCH, round(RATE * DURATION_S), generator=generator)
     truth = Labels(clip.target, torch.ones(BATCH, SPECIES))
-    return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth), seed)
+    rows = torch.arange(BATCH)[:, None]
+    return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth, rows), seed)
 
 
 def recording() -> RecordingWaveform:
@@ -108,6 +110,7 @@ def trainer() -> Any:
         estimated_stepping_batches=10,
         global_rank=0,
         world_size=1,
+        datamodule=SimpleNamespace(train_rows=range(ROWS * BATCH), num_species=SPECIES),
     )
 
 

@@ -120,7 +120,8 @@ def write_curves(
                 for metric in _SHOWN
             }
             told_cells = [cells.get((entry, m), "") for m in _SHOWN for entry in entries]
-            lines.append(f"| {at} | {' | '.join(told_cells)} | {found['seeds'].max()} |")
+            seeds = " to ".join(str(n) for n in sorted(set(found["seeds"])))
+            lines.append(f"| {at} | {' | '.join(told_cells)} | {seeds} |")
     lines += ["", "## Commands", ""]
     lines += [
         f"* `{job.entry.name}`: `{' '.join(job.entry.words)}`" for job in jobs if not job.seed

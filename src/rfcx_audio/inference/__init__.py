@@ -40,7 +40,6 @@ from rfcx_audio.inference.prevalence import (
     mean_prevalence,
     mixture_prevalence,
     surety,
-    with_prior,
 )
 from rfcx_audio.inference.prior import (
     prior_correction,
@@ -155,7 +154,6 @@ __all__ = [
     "thresholds",
     "views",
     "window_cells",
-    "with_prior",
     "write_atomically",
     "write_audacity",
     "write_events",

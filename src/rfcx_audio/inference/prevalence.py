@@ -176,7 +176,8 @@ def estimate_prevalence(
         resamples: number of them.
 
     Returns:
-        A species without a known presence or without a known absence: NaN, 0 and 1.
+        A species without a known presence or without a known absence, or whose known presences do
+        not score higher than its known absences (`em`, `confusion`): NaN, 0 and 1.
 
     Raises:
         ValueError: the estimator is unknown, or the numbers of species differ.
@@ -195,9 +196,10 @@ def estimate_prevalence(
     found = torch.cat([_estimates(logits, w, known, c, estimator) for c, w in blocks])
     rest = found[1:] if resamples else found
     tail = (1 - _LEVEL) / 2
-    low = torch.minimum(rest.quantile(tail, dim=0), found[0])
-    high = torch.maximum(rest.quantile(1 - tail, dim=0), found[0])
-    lacking = known.present.isnan().all(0) | known.absent.isnan().all(0)
+    # A resample that says nothing is compatible with everything.
+    low = torch.minimum(rest.nan_to_num(0).quantile(tail, dim=0), found[0])
+    high = torch.maximum(rest.nan_to_num(1).quantile(1 - tail, dim=0), found[0])
+    lacking = known.present.isnan().all(0) | known.absent.isnan().all(0) | found[0].isnan()
     return Prevalence(
         found[0].masked_fill(lacking, torch.nan),
         low.masked_fill(lacking, 0),
@@ -269,22 +271,6 @@ def implied_prior(scores: Tensor, prior: Tensor) -> Tensor:
 
     shift = _bisected(too_low, torch.full_like(goal, -40), torch.full_like(goal, 40))
     return (goal.logit() - shift).sigmoid()
-
-
-def with_prior(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tensor:
-    """Scores with their odds multiplied by (prior / (1 - prior)) / (q / (1 - q)).
-
-    Args:
-        scores: (..., species) in [0, 1].
-        prior: (species,) in (0, 1).
-        made_under: (species,) in (0, 1), q.
-
-    Returns:
-        As `scores`; 0 and 1 stay what they are.
-    """
-    factor = (prior.double().logit() - made_under.double().logit()).exp()
-    present = scores.double() * factor
-    return (present / (present + (1 - scores.double()))).to(scores.dtype)
 
 
 def known_scores(
@@ -382,8 +368,10 @@ def _estimates(
         return torch.sigmoid(slope[:, None] * (values - middle[:, None]))
 
     scores = calibrated(logits)  # (resamples, recordings, species)
+    deaf = slope <= 0
     if estimator == "em":
-        return em_prevalence(scores, torch.full_like(slope, 0.5), weights)
+        found = em_prevalence(scores, torch.full_like(slope, 0.5), weights)
+        return found.masked_fill(deaf, torch.nan)
 
     def mean(values: Tensor) -> Tensor:
         said = calibrated(values.logit(_EPS))
@@ -392,7 +380,8 @@ def _estimates(
 
     heard = (weights[..., None] * scores).sum(1) / weights.sum(1, keepdim=True)
     share = confusion_prevalence(heard, mean(known.present), mean(known.absent))
-    return (share * len(logits) + _HALF) / (len(logits) + 2 * _HALF)
+    found = (share * len(logits) + _HALF) / (len(logits) + 2 * _HALF)
+    return found.masked_fill(deaf, torch.nan)
 
 
 def _moments(scores: Tensor, weight: Tensor, counts: Tensor) -> Moments:

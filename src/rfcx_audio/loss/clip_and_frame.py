@@ -69,7 +69,7 @@ class ClipAndFrame(nn.Module):
 
     Raises:
         ValueError: if a weight is negative, or none is positive, or frames are asked for and the
-            loss remembers rows of the training table, of which frames have none.
+            loss remembers something of crops, which frames are not.
 
     Source: the two stages of training in the deck: 0.5 and 1, then 1 and 0.
     """
@@ -84,10 +84,10 @@ class ClipAndFrame(nn.Module):
                 f"0, and one of them above it"
             )
         tables = [part for part in loss.modules() if isinstance(part, RowTable)]
-        if frame_weight and any(table.num_rows is None for table in tables):
+        if frame_weight and tables:
             raise ValueError(
-                f"{type(loss).__name__} remembers each row of the training table, and frames "
-                "belong to none; set loss.frame_weight=0, or put another loss inside clip_and_frame"
+                f"{type(loss).__name__} remembers what it was told of crops, and frames are none; "
+                "set loss.frame_weight=0, or put another loss inside clip_and_frame"
             )
         self.loss = loss
         self.clip_weight = clip_weight

@@ -9,7 +9,7 @@ from rfcx_audio.batch import CropLabels
 
 
 def sums_by_row(rows: Tensor, values: Tensor, num_rows: int) -> Tensor:
-    """What was written of each row, added up, and how often.
+    """What was written of each cell, added up, and how often; NaN says nothing.
 
     The sums of several processes, or of several batches, are simply added.
 
@@ -19,21 +19,21 @@ def sums_by_row(rows: Tensor, values: Tensor, num_rows: int) -> Tensor:
         num_rows: of the table.
 
     Returns:
-        (num_rows, species + 1); the last column counts.
+        (num_rows, 2 * species); the latter half counts.
     """
-    counted = torch.cat([values, torch.ones_like(values[:, :1])], dim=1)
+    counted = torch.cat([values.nan_to_num(), (~values.isnan()).to(values.dtype)], dim=1)
     return counted.new_zeros(num_rows, counted.shape[1]).index_add_(0, rows, counted)
 
 
 def settled(table: Tensor, sums: Tensor) -> Tensor:
-    """The table after writing: the mean of what was written of a row, else as it was.
+    """The table after writing: the mean of what was written of a cell, else as it was.
 
     Args:
         table: (rows, species).
-        sums: (rows, species + 1), see `sums_by_row`.
+        sums: (rows, 2 * species), see `sums_by_row`.
     """
-    count = sums[:, -1:]
-    return torch.where(count > 0, sums[:, :-1] / count.clamp(min=1), table)
+    total, count = sums.chunk(2, dim=1)
+    return torch.where(count > 0, total / count.clamp(min=1), table)
 
 
 class RowTable(nn.Module):
@@ -44,10 +44,10 @@ class RowTable(nn.Module):
     belongs to the rows of all of them, a crop of background to none.
 
     What a step writes is read from the next step on. `commit` brings it in: the mean of all that
-    was written of a row, in any process, so that several processes with a share of the batch each
-    have the table that one with the whole batch has. A learning method gives the table its size
-    before training, commits after every step, and keeps the table in its checkpoints; the same
-    rows in the same order are meant when it is resumed.
+    was written of a cell, NaN left out, in any process: of the same values, several processes with
+    a share of the batch each have the table that one with the whole batch has. A learning method
+    gives the table its size before training, commits after every step, and keeps the table in its
+    checkpoints; the same rows in the same order are meant when it is resumed.
 
     Args:
         initial: what is there before anything is written.
@@ -98,7 +98,7 @@ class RowTable(nn.Module):
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
         if not self.written and not together:
             return
-        sums = self.values.new_zeros(len(self.values), self.values.shape[1] + 1)
+        sums = self.values.new_zeros(len(self.values), 2 * self.values.shape[1])
         for rows, values in self.written:
             sums += sums_by_row(rows, values, len(sums))
         self.written = []

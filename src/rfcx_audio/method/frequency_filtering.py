@@ -162,7 +162,11 @@ class FrequencyFiltering(Supervised):
         logits = model.of_classes(spectrogram, places.classes, places.start)
         clip = torch.zeros_like(labels.known, dtype=logits.dtype)
         clip = clip.scatter(1, places.species, logits)
-        cells = self.loss(Logits(clip, clip[:, None]), said._replace(clip=labels))
+        # What other rows say stays known to the loss: it is not heard, and not estimated either.
+        known = torch.where(heard, labels.known, said.clip.known)
+        target = torch.where(heard, labels.target, said.clip.target)
+        told = Labels(target, known) if self.hear == "all" else labels
+        cells = self.loss(Logits(clip, clip[:, None]), said._replace(clip=told))
         return CellLoss(cells.value, cells.weight * heard), labels
 
 

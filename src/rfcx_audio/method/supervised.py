@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any, cast, get_args
 
 import pytorch_lightning as pl
@@ -31,8 +32,10 @@ class Supervised(pl.LightningModule):
     `test/*` are metrics over recordings whose truth is complete.
 
     Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
-    its metrics. Batch normalisation is the exception, unless `trainer.sync_batchnorm` is set: each
-    process normalises with the statistics of its own batch, and the first one's are kept.
+    its metrics. A loss that compares the cells of a batch with each other (`EPR`, `ROLE`,
+    `LargeLoss`, `CSL`) compares those of each process's share instead. And unless
+    `trainer.sync_batchnorm` is set, each process normalises with the statistics of its own batch,
+    and the first one's are kept.
 
     Args:
         model: (batch, channels, mels, frames) -> `Logits`.
@@ -102,9 +105,13 @@ class Supervised(pl.LightningModule):
     def weighs_unknown(self) -> bool:
         """Whether the loss gives a cell that nobody has spoken about a weight."""
         species = cast(Lwlrap, self.val_lwlrap).num_species
-        nothing = torch.zeros(1, species)
-        cells = self.loss(Logits(nothing, nothing[None]), unknown_labels(1, species))
-        return bool(cells.weight.any())
+        asked = deepcopy(self.loss).eval()  # what it remembers is not touched
+        for part in asked.modules():
+            if isinstance(part, RowTable):
+                part.resize(1, species)
+        nothing, rows = torch.zeros(1, species), torch.full((1, 1), -1)
+        labels = unknown_labels(1, species)._replace(rows=rows)
+        return bool(asked(Logits(nothing, nothing[None]), labels).weight.any())
 
     def setup(self, stage: str) -> None:
         """Gives what the loss remembers of training rows its size."""
@@ -126,9 +133,20 @@ class Supervised(pl.LightningModule):
             checkpoint[_TABLES] = tables
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Goes on with what the loss remembered."""
+        """Goes on with what the loss remembered.
+
+        Raises:
+            ValueError: the checkpoint has it not, or of other rows.
+        """
+        found = checkpoint.get(_TABLES, {})
         for name, table in self.row_tables.items():
-            table.restore(checkpoint[_TABLES][name])
+            if name not in found:
+                raise ValueError(
+                    f"the checkpoint does not have what {type(self.loss).__name__} remembers of "
+                    f"training rows ({name}); resume with the loss that it was made with, or start "
+                    f"a run of its own from the weights (start_from)"
+                )
+            table.restore(found[name])
 
     def on_after_backward(self) -> None:
         """Brings in what the loss has to remember of this step; all processes come by here."""
