@@ -14,6 +14,7 @@ from rfcx_audio.metric import (
     MaskedAUROC,
     MaskedLogLoss,
     PooledAUROC,
+    UnlabelledAUROC,
 )
 
 SPECIES = 5
@@ -24,6 +25,7 @@ def metrics() -> dict[str, Metric]:
         "lwlrap": Lwlrap(SPECIES),
         "auroc": MaskedAUROC(SPECIES),
         "pooled": PooledAUROC(SPECIES),
+        "unlabelled": UnlabelledAUROC(SPECIES),
         "average_precision": MacroAveragePrecision(SPECIES),
         "log_loss": MaskedLogLoss(),
     }
@@ -46,13 +48,13 @@ def results(own: dict[str, Metric]) -> dict[str, torch.Tensor]:
 
 
 def main(rank: int, folder: Path) -> None:
-    """Shares of 30 rows: first 23 and 7 in batches of 4, then 30 and none at all."""
+    """Shares of 30 rows in batches of 4: first 24 and 6, then 30 and none at all."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
     )
     uneven, lonely = metrics(), metrics()
     for tensors, own in (
-        ([t[:23] if rank == 0 else t[23:] for t in tables()], uneven),
+        ([t[:24] if rank == 0 else t[24:] for t in tables()], uneven),
         ([t if rank == 0 else t[:0] for t in tables()], lonely),
     ):
         for batch in zip(*(t.split(4) for t in tensors), strict=True):
