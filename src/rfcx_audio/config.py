@@ -204,7 +204,10 @@ def _meant(word: str, known: list[str], before: str = "") -> str:
     """The known words that are most like one that is not; those whose last part is, come first."""
     last = word.rpartition(".")[2]
     begin = [one for one in known if last and one.rpartition(".")[2].startswith(last)]
-    near = [*get_close_matches(word, begin, cutoff=0.0), *get_close_matches(word, known)]
+    near = [
+        *get_close_matches(word, begin, cutoff=0.0),
+        *get_close_matches(word, known, cutoff=0.5),
+    ]
     nearest = ", ".join(f"{before}{one}" for one in list(dict.fromkeys(near))[:3])
     return f"{before}{word} does not exist; " + (
         f"did you mean {nearest}?" if near else "see --help"

@@ -16,7 +16,7 @@ from rfcx_audio.batch import CropLabels, Labels, Logits, unknown_labels
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment import train_run
-from rfcx_audio.loss import Reduction, reduce_cells
+from rfcx_audio.loss import Reduction, RowTable, reduce_cells
 from trust import shares
 from trust.ledger import Tally, brief_or_long
 
@@ -30,8 +30,13 @@ HELD_FIXED = {name: "loss.teacher=ema" for name in LOSSES if name.startswith("ls
 too, so that prediction comes from a teacher, who stands still."""
 
 
-def loss_of(name: str, *more: str) -> nn.Module:
-    return build(load_config("train", [f"loss={name}", *more]).loss)
+def loss_of(name: str, *more: str, num_species: int = SPECIES) -> nn.Module:
+    """The loss, with room for what it may remember of the rows of a batch."""
+    loss: nn.Module = build(load_config("train", [f"loss={name}", *more]).loss)
+    for part in loss.modules():
+        if isinstance(part, RowTable):
+            part.resize(BATCH, num_species)
+    return loss
 
 
 def example(seed: int, known: float, scale: float = 2.0) -> tuple[Logits, CropLabels]:
@@ -49,7 +54,9 @@ def example(seed: int, known: float, scale: float = 2.0) -> tuple[Logits, CropLa
 
     clip, frame = scale * real(BATCH, SPECIES), scale * real(BATCH, FRAMES, SPECIES)
     said = unknown_labels(BATCH, SPECIES, LABEL_FRAMES)._replace(
-        clip=labels(BATCH, SPECIES), frame=labels(BATCH, LABEL_FRAMES, SPECIES)
+        clip=labels(BATCH, SPECIES),
+        frame=labels(BATCH, LABEL_FRAMES, SPECIES),
+        rows=torch.arange(BATCH)[:, None],
     )
     teacher = real(BATCH, SPECIES)
     return Logits(clip.requires_grad_(), frame.requires_grad_(), teacher), said
@@ -80,15 +87,17 @@ EXTREMES = torch.tensor([-1e4, -1e3, -100.0, -20.0, -1e-4, 0.0, 1e-4, 20.0, 100.
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
 @pytest.mark.parametrize("name", LOSSES)
 def test_losses_are_finite_at_any_logit(name: str, dtype: torch.dtype, tally: Tally) -> None:
-    loss = loss_of(name)
     width = len(EXTREMES)
+    loss = loss_of(name, num_species=width)
     for target in (0.0, 0.5, 1.0):
         for known in (0.0, 0.3, 1.0):
             clip = EXTREMES.repeat(2, 1).to(dtype).requires_grad_()
             frame = EXTREMES.repeat(2, FRAMES, 1).to(dtype).requires_grad_()
             both = Labels(torch.full((2, width), target), torch.full((2, width), known))
             said = unknown_labels(2, width)._replace(
-                clip=both, frame=Labels(*(part[:, None] for part in both))
+                clip=both,
+                frame=Labels(*(part[:, None] for part in both)),
+                rows=torch.arange(2)[:, None],
             )
             cells = loss(Logits(clip, frame, clip.detach()), said)
             for how in REDUCTIONS:
