@@ -115,6 +115,7 @@ def main(config: DictConfig) -> None:
     prior = believed_prevalence(pooled, found, sure)
     made_under = implied_prior(pooled, prior)
 
+    folder.mkdir(parents=True, exist_ok=True)
     said = pooled.double().mean(0)
     told = {"said": said, **found._asdict(), "surety": sure, "prior": prior}
     lines = pd.DataFrame({name: values.numpy() for name, values in told.items()})
