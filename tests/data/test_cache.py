@@ -25,10 +25,32 @@ def test_a_cached_stretch_is_the_decoded_one(
     assert reader.size_gb() == pytest.approx(96_000 * 2 / 1e9, rel=0.01)
 
 
-def test_a_full_cache_takes_no_more(noise_file: Path, tmp_path: Path) -> None:
+def test_a_full_cache_takes_no_more_and_says_so(
+    noise_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     reader = cached(tmp_path, max_gb=1e-5)
-    assert len(reader.read(noise_file)) == 96_000
+    for _ in range(2):
+        assert len(reader.read(noise_file)) == 96_000
     assert reader.size_gb() == 0
+    assert caplog.text.count("is full at 1e-05 GB") == 1
+
+
+@pytest.mark.parametrize("level", [0.5, 3.0])  # a full cache; what 16 bits cannot hold
+def test_what_is_not_cached_is_decoded_whole_once_only(
+    level: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, reader = tmp_path / "a.wav", cached(tmp_path, max_gb=1e-6)
+    soundfile.write(path, np.full(48_000, level), 48_000, subtype="FLOAT")
+    asked, plain = [], AudioReader.read
+
+    def read(self: AudioReader, path: Path, start_s: float = 0.0, duration_s: float | None = None):
+        asked.append(duration_s)
+        return plain(self, path, start_s, duration_s)
+
+    monkeypatch.setattr(AudioReader, "read", read)
+    for _ in range(3):
+        assert (reader.read(path, 0.5, 0.1) == level).all()
+    assert asked == [None, 0.1, 0.1, 0.1]
 
 
 def test_the_size_of_the_cache_is_told(noise_file: Path, tmp_path: Path) -> None:

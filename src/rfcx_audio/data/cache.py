@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import threading
 from functools import lru_cache
@@ -13,6 +14,7 @@ import numpy as np
 
 from rfcx_audio.data.audio import AudioReader, padded_to
 
+_log = logging.getLogger(__name__)
 _FULL_SCALE = 32768
 _KEPT = np.dtype("<i2")
 
@@ -24,7 +26,7 @@ class CachedReader(AudioReader):
     from there. Files appear under their final name only when they are complete, so that
     several processes may fill one cache at once. A recording of 16 bits at the sample rate is kept
     exactly; others are rounded to 16 bits. What does not fit (samples beyond full scale, a full
-    cache) is decoded each time.
+    cache, of which a warning tells) is decoded each time, no more of it than is asked for.
 
     Args:
         sample_rate: of what is returned, Hz.
@@ -43,6 +45,8 @@ class CachedReader(AudioReader):
         super().__init__(sample_rate, channel)
         self.folder = Path(folder)
         self.max_gb = max_gb
+        self.refused: set[Path] = set()
+        self.full = False
 
     def __str__(self) -> str:
         """How recordings are read, for a log, and the size of the cache."""
@@ -79,11 +83,23 @@ class CachedReader(AudioReader):
         )
 
     def _keep(self, path: Path, kept: Path) -> bool:
-        """Decodes a recording into the cache, if it fits there."""
+        """Decodes a recording into the cache, if it fits there; what did not is not tried again."""
+        if self.full or kept in self.refused:
+            return False
         waveform = super().read(path)
         samples = np.rint(waveform * _FULL_SCALE)
         fits = samples.size and samples.min() >= -_FULL_SCALE and samples.max() < _FULL_SCALE
-        if not fits or self.size_gb() + samples.size * 2 / 1e9 > self.max_gb:
+        if not fits:
+            self.refused.add(kept)
+            return False
+        if self.size_gb() + samples.size * 2 / 1e9 > self.max_gb:
+            self.full = True
+            _log.warning(
+                "the cache in %s is full at %g GB: what it does not hold is decoded for each crop; "
+                "delete the folder, or raise data.reader.max_gb",
+                self.folder,
+                self.max_gb,
+            )
             return False
         self.folder.mkdir(parents=True, exist_ok=True)
         unfinished = self.folder / f"{kept.stem}.{os.getpid()}-{threading.get_ident()}.part"
