@@ -29,6 +29,7 @@ class OneWeightAClass(nn.Module):
         self.weight = nn.Parameter(torch.tensor([0.5, -1.0, 2.0]))
         self.frames = torch.tensor([4, 4, 4])
         self.bands = BANDS
+        self.species = BANDS.species
 
     def class_of(self, species: Tensor, songtype: Tensor) -> Tensor:
         return torch.where(songtype == 1, species, -1)

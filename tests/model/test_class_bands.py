@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import ClassBands, Logits
 from rfcx_audio.model import BandNorm, ClassBandDetector, class_bands
-from rfcx_audio.model.class_bands import crop_bands, mask_bands, slide
+from rfcx_audio.model.class_bands import slide
 
 MELS, FRAMES = 32, 50
 BANDS = ClassBands(
@@ -82,22 +82,6 @@ def test_a_crop_is_blind_to_what_sounds_before_and_after() -> None:
     loud[..., 27:] += 100.0
     args = (torch.tensor([[1]]), torch.tensor([[7]]))
     assert torch.equal(model.of_classes(quiet, *args), model.of_classes(loud, *args))
-
-
-def test_a_crop_of_its_own_size_is_the_picture_between_its_pixels() -> None:
-    ramp = torch.arange(float(MELS))[:, None] + 100 * torch.arange(float(FRAMES))
-    one = [torch.tensor([value]) for value in (0, 4, 12, 10, 21)]
-    crop = crop_bands(ramp[None, None], *one, size=(7, 20))[0, 0]
-    # 8 mels have 7 steps between their centres, 21 frames have 20.
-    np.testing.assert_allclose(crop[:, 0], 4.5 + np.arange(7) + 100 * 10.5, rtol=1e-5)
-    np.testing.assert_allclose(crop[0], 4.5 + 100 * (10.5 + np.arange(20)), rtol=1e-5)
-
-
-def test_a_mask_fades_in_as_a_raised_cosine() -> None:
-    masked = mask_bands(torch.ones(1, 1, 12, 2), torch.tensor([3]), torch.tensor([9]), 2)
-    edge = [0.5 - 0.5 * np.cos(np.pi * depth / 2) for depth in (0.5, 1.5)]
-    expected = [0, 0, 0, *edge, 1, 1, *edge[::-1], 0, 0, 0]
-    np.testing.assert_allclose(masked[0, 0, :, 1], expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("total", "window"), [(50, 10), (50, 7), (50, 80), (11, 2), (5, 1)])

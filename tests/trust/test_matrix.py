@@ -108,6 +108,7 @@ def trainer() -> Any:
         max_epochs=1,
         current_epoch=0,
         estimated_stepping_batches=10,
+        global_step=1,
         global_rank=0,
         world_size=1,
         datamodule=SimpleNamespace(train_rows=range(ROWS * BATCH), num_species=SPECIES),

@@ -7,12 +7,14 @@ from fractions import Fraction
 
 import torch
 from torch import Tensor
-from torchaudio.functional import phase_vocoder, resample
+from torch.nn import functional
+from torchaudio.functional import resample
 
 from rfcx_audio.augment.chain import chosen
 from rfcx_audio.batch import CropLabels
 
 _N_FFT, _HOP = 2048, 512
+_TURN = 2**32  # a turn of a phase, in whole numbers
 _DENOMINATOR = 64  # of the ratio of frequencies: within 1.5 cents, and a short resampling kernel
 
 
@@ -33,13 +35,71 @@ def shift_pitch(waveform: Tensor, semitones: int) -> Tensor:
     ratio = Fraction(2 ** (semitones / 12)).limit_denominator(_DENOMINATOR)
     window = torch.hann_window(_N_FFT, device=waveform.device)
     spectrum = torch.stft(waveform, _N_FFT, _HOP, window=window, return_complex=True)
-    advance = torch.linspace(0, math.pi * _HOP, spectrum.shape[1], device=waveform.device)[:, None]
-    stretched = phase_vocoder(spectrum, float(1 / ratio), advance)
     samples = waveform.shape[1]
-    longer = torch.istft(stretched, _N_FFT, _HOP, window=window, length=math.ceil(samples * ratio))
+    longer = overlap_added(stretched(spectrum, ratio), window, math.ceil(samples * ratio))
     shifted = resample(longer, ratio.numerator, ratio.denominator)[:, :samples]
     before, after = (x.square().mean(1, keepdim=True).sqrt() for x in (waveform, shifted))
     return shifted * before / after.clamp(min=1e-10)
+
+
+def stretched(spectrum: Tensor, ratio: Fraction) -> Tensor:
+    """A spectrum with so many times the frames, whose phases advance from frame to frame as before.
+
+    Phases are added up as whole numbers of 2^-32 turns: exactly, and unlike sums of floating-point
+    numbers in a deterministic order on CUDA.
+
+    Args:
+        spectrum: (batch, bins, frames) complex, of frames that are a quarter of their length apart.
+        ratio: above 0.
+
+    Source: `torchaudio.functional.phase_vocoder`, Flanagan and Golden (1966).
+    """
+    frames, device = spectrum.shape[2], spectrum.device
+    number = -(-frames * ratio.numerator // ratio.denominator)
+    place = torch.arange(number, device=device) * ratio.denominator  # in parts of the numerator
+    first = place // ratio.numerator
+    share = (place % ratio.numerator) / ratio.numerator
+    padded = functional.pad(torch.view_as_real(spectrum), (0, 0, 0, 2))
+    padded = torch.view_as_complex(padded)
+    before, after = padded.index_select(2, first), padded.index_select(2, first + 1)
+    turns = (after.angle() - before.angle()) / (2 * math.pi)
+    # Bin k turns k hops / n_fft times from frame to frame, and what is measured beyond that.
+    expected = torch.arange(spectrum.shape[1], device=device)[:, None] * (_TURN * _HOP // _N_FFT)
+    beyond = turns - expected / _TURN
+    steps = expected + ((beyond - beyond.round()) * _TURN).long()
+    begin = (spectrum[..., :1].angle() / (2 * math.pi) * _TURN).long()
+    phase = torch.cat([begin, steps[..., :-1]], dim=2).cumsum(2) % _TURN
+    level = share * after.abs() + (1 - share) * before.abs()
+    return torch.polar(level, (phase.double() / _TURN * 2 * math.pi).to(level.dtype))
+
+
+def overlap_added(spectrum: Tensor, window: Tensor, samples: int) -> Tensor:
+    """The waveform of a spectrum whose frames are a quarter of their length apart.
+
+    As `torch.istft`, which waits for the device to look for gaps between the frames.
+
+    Args:
+        spectrum: (batch, bins, frames) complex, of centred frames.
+        window: (n_fft,).
+        samples: of the result; zeros where the frames end earlier.
+
+    Returns:
+        (batch, samples)
+    """
+    frames = torch.fft.irfft(spectrum, n=len(window), dim=1) * window[:, None]
+    weight = window.square()[None, :, None].expand(1, -1, frames.shape[2])
+    signal, sums = (_overlapped(part) for part in (frames, weight))
+    half = len(window) // 2
+    signal = (signal / sums.clamp(min=1e-11))[:, half : half + samples]
+    return functional.pad(signal, (0, samples - signal.shape[1]))
+
+
+def _overlapped(frames: Tensor) -> Tensor:
+    """(batch, n_fft, frames) -> (batch, samples), each frame a hop behind the last."""
+    hops = frames.unflatten(1, (_N_FFT // _HOP, _HOP)).unbind(1)  # (batch, hop, frames) each
+    last = len(hops) - 1
+    total = sum(functional.pad(hop, (k, last - k)) for k, hop in enumerate(hops))
+    return torch.as_tensor(total).transpose(1, 2).flatten(1)
 
 
 class PitchShift:
@@ -75,7 +135,10 @@ class PitchShift:
         shifted = signal.clone()
         for step in [s for s in range(-widest, widest + 1) if s]:
             group = steps == step
-            if group.any():
+            if signal.device.type != "cpu":
+                # To shift all of them takes less time than to wait for how many they are.
+                shifted = torch.where(group[:, None], shift_pitch(signal, step), shifted)
+            elif group.any():
                 shifted[group] = shift_pitch(signal[group], step)
         factor = torch.pow(2.0, steps / 12)[:, None]
         boxes = labels.boxes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -25,13 +26,22 @@ def by_species(name: str, number: BySpecies, like: Tensor) -> Tensor:
     Raises:
         ValueError: a number lies outside [0, 1], or there is not one for each species.
     """
-    numbers = check_shares(name, number).to(like.dtype)
+    numbers = check_shares(name, number)
     if numbers.ndim and numbers.shape != like.shape[-1:]:
         raise ValueError(
             f"{name} has {len(numbers)} numbers for {like.shape[-1]} species; give one for each, "
             f"or one for all"
         )
-    return numbers.to(like.device)
+    if not numbers.ndim:
+        return torch.full((), float(numbers), dtype=like.dtype, device=like.device)
+    return _on_device(tuple(numbers.tolist()), like.dtype, like.device)
+
+
+@lru_cache(maxsize=64)
+def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """The numbers of each species, copied once: a copy at each step would wait for the device."""
+    with torch.inference_mode(mode=False):
+        return torch.tensor(numbers, dtype=torch.float64).to(dtype).to(device)
 
 
 def check_shares(name: str, number: BySpecies) -> Tensor:

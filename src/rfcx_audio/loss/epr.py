@@ -9,7 +9,13 @@ from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.unsaid import exact, said_and_unsaid
 
 
-def count_penalty(scores: Tensor, target: Tensor, known: Tensor, expected: float) -> Tensor:
+def count_penalty(
+    scores: Tensor,
+    target: Tensor,
+    known: Tensor,
+    expected: float,
+    counted: Tensor | None = None,
+) -> Tensor:
     """How far the mean number of species in a crop is from what one expects.
 
     Args:
@@ -17,6 +23,7 @@ def count_penalty(scores: Tensor, target: Tensor, known: Tensor, expected: float
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
         expected: species in a crop.
+        counted: (batch,) 0 or 1, the crops whose mean it is; None for all.
 
     Returns:
         A scalar, ((mean over the batch of the number of species) - expected)^2 / species^2, in
@@ -25,8 +32,12 @@ def count_penalty(scores: Tensor, target: Tensor, known: Tensor, expected: float
     """
     known = known.to(scores.dtype)
     told = torch.where(known > 0, target, 0).to(scores.dtype) * known
-    number = (told + (1 - known) * scores).sum(1).mean()
-    return ((number - expected) / scores.shape[1]) ** 2
+    number = (told + (1 - known) * scores).sum(1)
+    if counted is None:
+        mean = number.mean()
+    else:
+        mean = (counted * number).sum() / counted.sum().clamp(min=1)
+    return ((mean - expected) / scores.shape[1]) ** 2
 
 
 def epr(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Literal, get_args
 
 import torch
@@ -37,7 +36,7 @@ def large_cells(logits: Tensor, known: Tensor, share: float) -> Tensor:
     if not 0 <= share <= 1:
         raise ValueError(f"share is {share}; it must lie in [0, 1]")
     unknown = known == 0
-    return largest(logits, unknown, math.ceil(share * int(unknown.sum()) - _ROUNDING))
+    return largest(logits, unknown, (share * unknown.sum().double() - _ROUNDING).ceil())
 
 
 def large_loss(

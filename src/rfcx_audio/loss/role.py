@@ -77,18 +77,20 @@ def estimate_step(
     Returns:
         (batch, rows, species), new logits.
     """
-    has_row = (rows >= 0).any(1)
-    if not has_row.any():
-        return estimates
+    is_row = rows >= 0
+    has_row = is_row.any(1, keepdim=True).to(estimates.dtype)  # (batch, 1)
     with torch.enable_grad():
         leaf = estimates.detach().clone().requires_grad_()
         # ln(1 - label), and the label and its logarithm from it, so that none of them rounds to 0.
-        log_not = -(F.softplus(leaf) * (rows >= 0)[..., None]).sum(1)[has_row]
+        # A crop without a row has a label of one half, and no weight.
+        log_not = -(F.softplus(leaf) * is_row[..., None]).sum(1)
+        log_not = torch.where(has_row > 0, log_not, -math.log(2))
         label = -torch.expm1(log_not)
-        cross = -(scores[has_row] * label.log() + (1 - scores[has_row]) * log_not)
-        known, target = known[has_row].to(leaf.dtype), target[has_row]
-        penalty = label.numel() * count_penalty(label, target, known, expected)
-        (slope,) = torch.autograd.grad(((1 - known) * cross).sum() + penalty, leaf)
+        cross = -(scores * label.log() + (1 - scores) * log_not)
+        known = known.to(leaf.dtype)
+        cells = has_row.sum() * label.shape[1]
+        penalty = cells * count_penalty(label, target, known, expected, has_row[:, 0])
+        (slope,) = torch.autograd.grad((has_row * (1 - known) * cross).sum() + penalty, leaf)
     return (leaf - rate * slope).detach().clamp(-_SURE, _SURE)
 
 

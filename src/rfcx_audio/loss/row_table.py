@@ -89,8 +89,10 @@ class RowTable(nn.Module):
             values: (writings, species).
         """
         if self.training:
-            kept = rows >= 0
-            self.written.append((rows[kept], values.detach()[kept].to(self.values.dtype)))
+            values = values.detach().to(self.values.dtype)
+            # Leaving rows out would wait for the device; NaN is left out of every sum.
+            noted = torch.where((rows >= 0)[:, None], values, torch.nan)
+            self.written.append((rows.clamp(min=0), noted))
 
     @torch.no_grad()
     def commit(self) -> None:

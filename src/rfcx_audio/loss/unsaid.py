@@ -58,18 +58,19 @@ def said_and_unsaid(
     return CellLoss(value, weight)
 
 
-def largest(value: Tensor, among: Tensor, count: int) -> Tensor:
+def largest(value: Tensor, among: Tensor, count: Tensor) -> Tensor:
     """The cells of largest value.
 
     Args:
         value: of any shape; means something only where `among`.
         among: bool, of the same shape.
-        count: how many, at least 0.
+        count: a scalar, how many; on the device of the others, so that nobody waits for it.
 
     Returns:
         Bool of the same shape, True in at most `count` cells. Of equal ones, the first are chosen.
     """
     ranked = torch.where(among, value.detach(), -torch.inf).flatten()
-    chosen = torch.zeros_like(ranked, dtype=torch.bool)
-    chosen[ranked.argsort(descending=True, stable=True)[:count]] = True
-    return chosen.view_as(among) & among
+    order = ranked.argsort(descending=True, stable=True)
+    place = torch.arange(len(ranked), device=ranked.device)
+    rank = torch.empty_like(place).scatter(0, order, place)
+    return (rank < count).view_as(among) & among

@@ -14,7 +14,7 @@ from torchmetrics import Metric
 from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
-from rfcx_audio.method.supervised import Supervised
+from rfcx_audio.method.supervised import Supervised, num_processes
 from rfcx_audio.model import Peers
 
 Select = Literal["example", "cell"]
@@ -60,12 +60,13 @@ def small_loss_cells(value: Tensor, selectable: Tensor, rate: float) -> Tensor:
         Bool of the same shape, True in max(1, int(rate n)) of the n selectable cells, in none
         where n is 0. Of equal ones, the first are kept.
     """
-    count = int(selectable.sum())
-    count = min(count, max(1, int(rate * count + _ROUNDING)))
+    # The number stays a tensor: nobody waits for the device.
+    number = selectable.sum().double()
+    number = torch.minimum(number, (rate * number + _ROUNDING).floor().clamp(min=1))
     cost = torch.where(selectable, value.detach(), torch.inf).flatten()
-    kept = torch.zeros_like(selectable.flatten())
-    kept[cost.argsort(stable=True)[:count]] = True
-    return kept.view_as(selectable) & selectable
+    place = torch.arange(len(cost), device=cost.device)
+    rank = torch.empty_like(place).scatter(0, cost.argsort(stable=True), place)
+    return (rank < number).view_as(selectable) & selectable
 
 
 def small_loss_examples(losses: Tensor, rate: float) -> Tensor:
@@ -131,17 +132,17 @@ def exchange(
 
 
 def purity(cells: Tensor, truth: Labels) -> Tensor:
-    """The share of cells in which the species is truly absent.
+    """In how many cells the species is truly absent, and of how many.
 
     Args:
         cells: (..., batch, species) bool.
         truth: (batch, species) twice; cells whose truth is unknown are not counted.
 
     Returns:
-        A scalar; NaN where no cell can be judged.
+        (2,) counts; their ratio is the purity, and the counts of several batches add up.
     """
     judged = cells & (truth.known > 0)
-    return (judged & (truth.target == 0)).sum() / judged.sum()
+    return torch.stack([(judged & (truth.target == 0)).sum(), judged.sum()])
 
 
 class CoTeaching(Supervised):
@@ -215,6 +216,7 @@ class CoTeaching(Supervised):
         self.ramp_epochs = ramp_epochs
         self.exponent = exponent
         self.select: Select = select
+        self.purity_counts = torch.zeros(2, 2, dtype=torch.int64)
 
     @property
     def networks(self) -> tuple[nn.Module, nn.Module]:
@@ -233,13 +235,26 @@ class CoTeaching(Supervised):
         values = [self.reduced(cells, labels.clip) for cells in taught]
         size = len(batch.spectrogram)
         self.log_loss((values[0] + values[1]) / 2, size)
-        self.log("train/remember_rate", rate, batch_size=size)
-        for name, pair in (("purity", taught), ("purity_all", (first, second))):
+        self.log("train/remember_rate", torch.full_like(values[0].detach(), rate), batch_size=size)
+        counts = []
+        for pair in (taught, (first, second)):
             assumed = torch.stack([(c.weight > 0) & (labels.clip.known == 0) for c in pair])
-            share = purity(assumed, labels.truth)
-            if not share.isnan():
-                self.log(f"train/{name}", share, batch_size=size)
+            counts.append(purity(assumed, labels.truth))
+        self.purity_counts = self.purity_counts + torch.stack(counts)
         return values[0] + values[1]
+
+    def on_train_epoch_start(self) -> None:
+        """Begins to count anew."""
+        self.purity_counts = torch.zeros(2, 2, dtype=torch.int64, device=self.device)
+
+    def on_train_epoch_end(self) -> None:
+        """Logs the purity of the epoch's cells, where the truth of any is known."""
+        counts = self.purity_counts
+        if num_processes() > 1:
+            torch.distributed.all_reduce(counts)
+        for name, (absent, judged) in zip(("purity", "purity_all"), counts.tolist(), strict=True):
+            if judged:
+                self.log(f"train/{name}", absent / judged)
 
     def rate(self, batch_idx: int) -> float:
         """R(T) of a batch; it depends on nothing else, so that a resumed run goes on with it."""

@@ -210,8 +210,7 @@ def _random_places(
         return torch.rand(len(like), number, device=like.device, generator=generator)
 
     species = torch.arange(like.shape[1], device=like.device).expand_as(like)
-    told = model.bands.species.to(like.device)
-    classes = random_classes(told, like.shape[1], draw(len(told)))
+    classes = random_classes(model.species, like.shape[1], draw(len(model.species)))
     room = (width - model.frames[classes]).clamp(min=0)
     start = draw(like.shape[1]).mul(room + 1).floor().clamp(max=room)
     return _Places(species, classes, start)

@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
 from rfcx_audio.inference import SlidingWindows, pool_windows
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
+from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.metric import Lwlrap
 
 _TABLES = "rfcx_audio_row_tables"
@@ -82,13 +82,7 @@ class Supervised(pl.LightningModule):
         self.optimizer = optimizer
         self.scheduler = scheduler
         self.windows = windows
-        self.teacher = (
-            None
-            if ema_decay is None
-            else AveragedModel(
-                self.model, multi_avg_fn=get_ema_multi_avg_fn(ema_decay), use_buffers=True
-            ).requires_grad_(False)
-        )
+        self.teacher = None if ema_decay is None else MovingAverage(self.model, ema_decay)
         # MetricCollection wants a type of dict that torchmetrics declares invariantly.
         self.val_metrics = MetricCollection(dict(window_metrics), prefix="val/")
         self.val_lwlrap = recording_metrics["lwlrap"].clone()
@@ -179,7 +173,7 @@ class Supervised(pl.LightningModule):
         Args:
             networks: how many losses a step has.
         """
-        if _num_processes() == 1:
+        if num_processes() == 1:
             return None
         none = torch.zeros(0, 0, device=self.device)
         values = [self.reduced(CellLoss(none, none), Labels(none, none)) for _ in range(networks)]
@@ -189,7 +183,7 @@ class Supervised(pl.LightningModule):
 
     def reduced(self, cells: CellLoss, labels: Labels) -> Tensor:
         """One number for the cells; its mean over the processes is that of all their batches."""
-        return reduce_cells(cells, labels, self.reduction, _num_processes())
+        return reduce_cells(cells, labels, self.reduction, num_processes())
 
     def log_loss(self, value: Tensor, batch_size: int) -> None:
         """Logs `train/loss`, the same in all processes."""
@@ -211,7 +205,7 @@ class Supervised(pl.LightningModule):
     def on_train_batch_end(self, outputs: Any, batch: SpectrogramBatch, batch_idx: int) -> None:  # noqa: ANN401, ARG002
         """Moves the teacher after the student."""
         if self.teacher is not None:
-            self.teacher.update_parameters(self.model)
+            self.teacher.follow(self.model, first=self.trainer.global_step <= 1)
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Scores a recording against what rows say of its windows."""
@@ -291,7 +285,7 @@ class Supervised(pl.LightningModule):
         }
 
 
-def _num_processes() -> int:
+def num_processes() -> int:
     """Processes that train together; 1 where there is only this one."""
     group = torch.distributed
     return group.get_world_size() if group.is_available() and group.is_initialized() else 1

@@ -1,16 +1,15 @@
-"""Frequency filtering: a detector that hears each class in its own band only."""
+"""Frequency filtering: a detector that sees each class in its own band only."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Callable, Iterator, Sequence
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torchvision.ops import roi_align
 
 from rfcx_audio.batch import ClassBands, Logits
+from rfcx_audio.model.band_crops import crop_bands, interpolation, mask_bands, placed
 from rfcx_audio.model.encoder import Encoder
 
 Mode = Literal["crop", "mask"]
@@ -19,53 +18,7 @@ _LEAST = 2  # mels and frames of a crop: between the centres of fewer pixels the
 # Encoded in one pass: 1024 crops of 32 x 32, or 29 windows of 128 x 282, which take half a gigabyte
 # in a densenet121.
 _PIXELS_AT_ONCE = 2**20
-
-
-def crop_bands(
-    spectrogram: Tensor,
-    example: Tensor,
-    low: Tensor,
-    high: Tensor,
-    start: Tensor,
-    frames: Tensor,
-    size: Sequence[int],
-) -> Tensor:
-    """Bands of spectrograms over a stretch of time, all stretched to one size.
-
-    Args:
-        spectrogram: (batch, channels, mels, frames).
-        example: (crops,) from which of the batch each is cut.
-        low: (crops,) first mel.
-        high: (crops,) mel behind the last.
-        start: (crops,) first frame.
-        frames: (crops,) number of frames.
-        size: height and width of the result.
-
-    Returns:
-        (crops, channels, *size). What lies outside the cut has no influence: the interpolation
-        takes points between the centres of its own pixels only. A cut of a single mel or frame has
-        no such points, and gives 0.
-    """
-    edges = [example, start + 0.5, low + 0.5, start + frames - 0.5, high - 0.5]
-    boxes = torch.stack([edge.to(spectrogram.dtype) for edge in edges], dim=1)
-    return roi_align(  # pyright: ignore[reportCallIssue]
-        spectrogram, boxes, (size[0], size[1]), aligned=True
-    )
-
-
-def mask_bands(spectrogram: Tensor, low: Tensor, high: Tensor, edge: int) -> Tensor:
-    """Spectrograms that are 0 outside a band, with soft edges inside it.
-
-    Args:
-        spectrogram: (batch, channels, mels, frames), normalised, so that 0 is its mean.
-        low: (batch,) first mel.
-        high: (batch,) mel behind the last.
-        edge: mels over which the band fades in, at each end, as a raised cosine.
-    """
-    middle = torch.arange(spectrogram.shape[2], device=spectrogram.device) + 0.5
-    depth = torch.minimum(middle - low[:, None], high[:, None] - middle)  # (batch, mels)
-    weight = 0.5 - 0.5 * torch.cos(math.pi * (depth / edge).clamp(0, 1))
-    return spectrogram * weight[:, None, :, None]
+_TOP = 3  # logits of `pool="top3"`
 
 
 def slide(total: int, window: int) -> list[int]:
@@ -96,6 +49,7 @@ class ClassBandDetector(nn.Module):
         pool: over a crop's places in time: `max`, or `top3`, the mean of the three highest logits.
 
     Attributes:
+        bands: of the classes, on the CPU.
         reduction: the least size of a spectrogram's axes.
 
     Raises:
@@ -104,9 +58,12 @@ class ClassBandDetector(nn.Module):
     Source: the deck, "Frequency filtering".
     """
 
+    species: Tensor
+    songtype: Tensor
     low: Tensor
     high: Tensor
     frames: Tensor
+    band_weights: Tensor
 
     def __init__(
         self,
@@ -141,17 +98,19 @@ class ClassBandDetector(nn.Module):
         self.edge = edge
         self.pool = pool
         shrinks: int = encoder.reduction * getattr(self.head, "reduction", 1)
+        self.reduction = shrinks if mode == "mask" else 1
+        for name, field in bands._asdict().items():
+            self.register_buffer(name, field.clone(), persistent=False)
         if mode == "crop":
             _check_crops(bands, self.size, shrinks)
-        self.reduction = shrinks if mode == "mask" else 1
-        for name in ("low", "high", "frames"):
-            self.register_buffer(name, getattr(bands, name), persistent=False)
+            highest = int(bands.high.max())
+            weights = interpolation(bands.low, bands.high, self.size[0], highest)
+            self.register_buffer("band_weights", weights, persistent=False)
+        self._layouts: dict[tuple[int, torch.device], _Layout] = {}
 
     def class_of(self, species: Tensor, songtype: Tensor) -> Tensor:
         """The class of each (species, songtype), of any shape; -1 where there is none."""
-        same = (species[..., None] == self.bands.species.to(species.device)) & (
-            songtype[..., None] == self.bands.songtype.to(species.device)
-        )
+        same = (species[..., None] == self.species) & (songtype[..., None] == self.songtype)
         return torch.where(same.any(-1), same.int().argmax(-1), -1)
 
     def of_classes(self, spectrogram: Tensor, classes: Tensor, start: Tensor) -> Tensor:
@@ -160,8 +119,8 @@ class ClassBandDetector(nn.Module):
         Args:
             spectrogram: (batch, channels, mels, frames).
             classes: (batch, some) int64.
-            start: (batch, some) first frame of the class's stretch of time; a mask has no need of
-                it.
+            start: (batch, some) first frame of the class's stretch of time, a whole number, so that
+                the stretch ends within the spectrogram; a mask has no need of it.
 
         Returns:
             (batch, some)
@@ -169,12 +128,16 @@ class ClassBandDetector(nn.Module):
         Raises:
             ValueError: the spectrogram has other channels than the encoder, or is too small.
         """
-        example = torch.arange(len(classes), device=classes.device)[:, None].expand_as(classes)
-        some = (each.flatten() for each in (example, classes, start))
-        return self._logits(self._normalised(spectrogram), *some).view_as(classes)
+        normalised = self._normalised(spectrogram)
+        if self.mode == "mask":
+            low, high = self.low[classes], self.high[classes]
+            return self._logits(mask_bands(normalised.unsqueeze(1), low, high, self.edge), classes)
+        width = spectrogram.shape[3]
+        times = placed(self._layout(width).time_weights, classes, start.long(), width)
+        return self._logits(self._cut(normalised, self.band_weights[classes], times), classes)
 
     def forward(self, spectrogram: Tensor) -> Logits:
-        """What is heard of every species.
+        """The logits of every species.
 
         Args:
             spectrogram: (batch, channels, mels, frames).
@@ -183,31 +146,19 @@ class ClassBandDetector(nn.Module):
             ValueError: the spectrogram has other channels than the encoder, or is too small.
         """
         normalised = self._normalised(spectrogram)
-        batch, width = len(spectrogram), spectrogram.shape[3]
-        places = [
-            (number, start)
-            for number, frames in enumerate(self.frames.tolist())
-            for start in (slide(width, frames) if self.mode == "crop" else [0])
-        ]
-        classes, starts = torch.tensor(places, device=spectrogram.device).T  # (places,)
-        example = torch.arange(batch, device=spectrogram.device).repeat_interleave(len(places))
+        layout = self._layout(spectrogram.shape[3])
         height, length = self.size if self.mode == "crop" else spectrogram.shape[2:]
         at_once = max(1, _PIXELS_AT_ONCE // (height * length))
-        # All places of one example come first, then those of the next.
-        logits = [
-            self._logits(normalised, *part)
-            for part in zip(
-                example.split(at_once),
-                classes.repeat(batch).split(at_once),
-                starts.repeat(batch).split(at_once),
-                strict=True,
-            )
-        ]
-        by_place = torch.cat(logits).view(batch, len(places))
-        by_class = [self._pooled(by_place[:, classes == c]) for c in range(len(self.frames))]
-        species = self.bands.species.to(spectrogram.device).expand(batch, -1)
-        lowest = by_place.new_full((batch, self.num_species), -torch.inf)
-        clip = lowest.scatter_reduce(1, species, torch.stack(by_class, 1), reduce="amax")
+        by_place = torch.cat(
+            [
+                torch.cat(list(self._slid(some, layout, max(1, at_once // len(some)))), dim=1)
+                for some in normalised.split(at_once)
+            ]
+        )  # (batch, places)
+        lowest = torch.where(layout.is_place, 0.0, -torch.inf)  # (classes, most places)
+        by_class = self._pooled(by_place[:, layout.places] + lowest, layout)  # (batch, classes)
+        lowest = torch.where(layout.is_song, 0.0, -torch.inf)  # (species, most songs)
+        clip = (by_class[:, layout.songs] + lowest).amax(2)  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))
 
     def _normalised(self, spectrogram: Tensor) -> Tensor:
@@ -224,23 +175,97 @@ class ClassBandDetector(nn.Module):
             )
         return self.norm(spectrogram)
 
-    def _logits(
-        self, normalised: Tensor, example: Tensor, classes: Tensor, start: Tensor
-    ) -> Tensor:
-        low, high = self.low[classes], self.high[classes]
-        if self.mode == "crop":
-            frames = self.frames[classes].clamp(max=normalised.shape[3])
-            filtered = crop_bands(normalised, example, low, high, start, frames, self.size)
-        else:
-            filtered = mask_bands(normalised[example], low, high, self.edge)
-        logits = self.head(self.encoder(filtered)).clip  # (crops, classes)
-        return logits.float().gather(1, classes[:, None])[:, 0]
+    def _layout(self, width: int) -> _Layout:
+        """Where the classes lie in spectrograms of a width, kept on the device."""
+        key = (width, self.low.device)
+        if key not in self._layouts:
+            # What is made in inference mode could not be used in training.
+            with torch.inference_mode(mode=False):
+                made = _made_layout(self.bands, width, self.mode, self.size[1])
+                on_device = made._replace(
+                    **{
+                        name: field.to(self.low.device)
+                        for name, field in made._asdict().items()
+                        if isinstance(field, Tensor)
+                    }
+                )
+            self._layouts[key] = on_device
+        return self._layouts[key]
 
-    def _pooled(self, logits: Tensor) -> Tensor:
-        """(batch, places) -> (batch,)."""
+    def _slid(self, normalised: Tensor, layout: _Layout, at_once: int) -> Iterator[Tensor]:
+        """The logits of all places of some examples, (examples, places) in parts."""
+        for begin in range(0, len(layout.classes), at_once):
+            part = slice(begin, begin + at_once)
+            classes, width = layout.classes[part], normalised.shape[3]  # (places,)
+            if self.mode == "mask":
+                low, high = self.low[classes], self.high[classes]
+                seen = mask_bands(normalised.unsqueeze(1), low, high, self.edge)
+            else:
+                times = placed(layout.time_weights, classes, layout.starts[part], width)
+                seen = self._cut(normalised, self.band_weights[classes], times)
+            yield self._logits(seen, classes.expand(len(normalised), -1))
+
+    def _cut(self, normalised: Tensor, bands: Tensor, times: Tensor) -> Tensor:
+        return crop_bands(normalised[:, :, : bands.shape[-1]], bands, times)
+
+    def _logits(self, pictures: Tensor, classes: Tensor) -> Tensor:
+        """(batch, some, channels, height, width), (batch, some) -> (batch, some)."""
+        logits = self.head(self.encoder(pictures.flatten(0, 1))).clip  # (batch * some, classes)
+        return logits.float().gather(1, classes.reshape(-1, 1)).view_as(classes)
+
+    def _pooled(self, logits: Tensor, layout: _Layout) -> Tensor:
+        """(batch, classes, most places) -> (batch, classes); -inf is no place."""
         if self.pool == "max":
-            return logits.amax(1)
-        return logits.topk(min(3, logits.shape[1]), dim=1).values.mean(1)
+            return logits.amax(2)
+        highest = logits.topk(min(_TOP, logits.shape[2]), dim=2).values
+        there = highest > -torch.inf
+        return torch.where(there, highest, 0.0).sum(2) / there.sum(2)
+
+
+class _Layout(NamedTuple):
+    """Where classes are looked for in spectrograms of one width.
+
+    Attributes:
+        classes: (places,) int64, in ascending order.
+        starts: (places,) int64, first frames.
+        places: (classes, most places) int64, those of each class.
+        is_place: the same shape, bool; a class may have fewer.
+        songs: (species, most songs) int64, the classes of each species.
+        is_song: the same shape, bool.
+        time_weights: (classes, longest, width of a crop) float32, see `placed`; empty for masks.
+    """
+
+    classes: Tensor
+    starts: Tensor
+    places: Tensor
+    is_place: Tensor
+    songs: Tensor
+    is_song: Tensor
+    time_weights: Tensor
+
+
+def _made_layout(bands: ClassBands, width: int, mode: Mode, crop_width: int) -> _Layout:
+    frames = bands.frames.clamp(max=width)
+    starts = [slide(width, one) if mode == "crop" else [0] for one in frames.tolist()]
+    counts = torch.tensor([len(one) for one in starts])
+    classes = torch.arange(len(counts)).repeat_interleave(counts)
+    places, is_place = _members(classes, len(counts))
+    songs, is_song = _members(bands.species, int(bands.species.max()) + 1)
+    weights = torch.empty(0)
+    if mode == "crop":
+        weights = interpolation(torch.zeros_like(frames), frames, crop_width, int(frames.max()))
+        weights = weights.transpose(1, 2).contiguous()
+    all_starts = torch.tensor([start for one in starts for start in one])
+    return _Layout(classes, all_starts, places, is_place, songs, is_song, weights)
+
+
+def _members(group: Tensor, number: int) -> tuple[Tensor, Tensor]:
+    """(groups, most members) positions of each group's members, 0 where it has fewer, and which."""
+    counts = torch.bincount(group, minlength=number)
+    is_member = torch.arange(int(counts.max())) < counts[:, None]
+    members = torch.zeros(is_member.shape, dtype=torch.int64)
+    members[is_member] = group.argsort(stable=True)
+    return members, is_member
 
 
 def _check_crops(bands: ClassBands, size: Sequence[int], shrinks: int) -> None:

@@ -4,9 +4,25 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from rfcx_audio.batch import Logits
+
+
+def band_means(features: Tensor, num_bands: int) -> Tensor:
+    """The mean of equal parts of the frequency axis, as adaptive average pooling cuts them.
+
+    Its gradient is deterministic on CUDA, which that of `adaptive_avg_pool2d` is not.
+
+    Args:
+        features: (batch, features, height, width).
+        num_bands: where the height is no multiple of it, neighbouring parts overlap.
+
+    Returns:
+        (batch, features, num_bands, width)
+    """
+    height = features.shape[2]
+    edges = [(i * height // num_bands, -(-(i + 1) * height // num_bands)) for i in range(num_bands)]
+    return torch.stack([features[:, :, low:high].mean(2) for low, high in edges], dim=2)
 
 
 class BandedHead(nn.Module):
@@ -34,8 +50,7 @@ class BandedHead(nn.Module):
 
     def forward(self, features: Tensor) -> Logits:
         """The logits of features (batch, in_features, height, width); it does not localise."""
-        size = (self.num_bands, features.shape[3])
-        banded = functional.adaptive_avg_pool2d(features, size)  # (batch, features, bands, width)
+        banded = band_means(features, self.num_bands)  # (batch, features, bands, width)
         pooled = torch.cat([banded.mean(3), banded.amax(3)], dim=1).flatten(1)
         clip = self.linear(self.dropout(pooled))  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))
