@@ -5,23 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
-
 import pytest
 import torch
-from torch import Tensor
 
-from rfcx_audio.batch import (
-    Boxes,
-    CropLabels,
-    Labels,
-    RecordingWaveform,
-    Rows,
-    WaveformBatch,
-)
-from rfcx_audio.config import CONF_DIR, build, load_config
+from rfcx_audio.batch import Labels, RecordingWaveform, Rows
+from rfcx_audio.config import build, load_config
 from rfcx_audio.method import Supervised
+from techniques import DURATION_S, RATE, SPECIES, batch, techniques, trainer
 from trust.corpus import tone, write
 
 PART = "Numerics"
@@ -32,64 +22,6 @@ FAMILIES = {
     "DenseNet": "densenet121",
     "EfficientNet": "efficientnet_b0",
 }
-GROUPS = ("loss", "model/head", "augment", "frontend", "method", "optimizer", "scheduler")
-WITH = {
-    "method=co_teaching": ["loss=bce"],
-    "method=frequency_filtering": ["model=class_bands_crop"],
-    "method=frequency_filtering_all": ["model=class_bands_crop", "loss=weak_negatives"],
-    "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
-    "frontend=three_channels": ["model.encoder.in_chans=3"],
-}
-"""What an option needs beside it."""
-
-RATE, DURATION_S, BATCH, SPECIES, ROWS = 48_000, 3.0, 4, 24, 2
-
-
-def techniques() -> list[list[str]]:
-    """The words that choose each, one technique at a time."""
-    found = [
-        [*WITH.get(f"{group}={path.stem}", []), f"{group}={path.stem}"]
-        for group in GROUPS
-        for path in sorted((CONF_DIR / group).glob("*.yaml"))
-    ]
-    found += [[f"method.reduction={how}"] for how in ("example", "class_balanced", "all", "sum")]
-    found += [["method=frequency_filtering", "model=class_bands_mask"]]
-    found += [["loss=lsoft_a", "loss.teacher=ema", "method.ema_decay=0.99"]]
-    return found
-
-
-def batch(seed: int) -> WaveformBatch:
-    """Noise of which some is said: rows as boxes, and labels of clips and frames that agree."""
-    generator = torch.Generator().manual_seed(seed)
-
-    def unit(*shape: int) -> Tensor:
-        return torch.rand(shape, generator=generator)
-
-    species = torch.randint(0, SPECIES, (BATCH, ROWS), generator=generator)
-    present = unit(BATCH, ROWS) < 0.5
-    t_min, f_min = 2 * unit(BATCH, ROWS), 500 + 3000 * unit(BATCH, ROWS)
-    boxes = Boxes(
-        species=species,
-        songtype=torch.ones_like(species),
-        present=present,
-        weight=torch.ones(BATCH, ROWS),
-        t_min=t_min,
-        t_max=t_min + 0.8,
-        f_min=f_min,
-        f_max=f_min + 2000,
-    )
-    zeros = torch.zeros(BATCH, SPECIES)
-    clip = Labels(
-        zeros.scatter(1, species, present.float()),
-        zeros.scatter(1, species, torch.ones(BATCH, ROWS)),
-    )
-    frame = Labels(*(part[:, None].repeat(1, 30, 1) for part in clip))
-    waveform = 0.2 * torch.randn(BATCH, round(RATE * DURATION_S), generator=generator)
-    truth = Labels(clip.target, torch.ones(BATCH, SPECIES))
-    rows = torch.arange(BATCH)[:, None]
-    return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth, rows), seed)
-
-
 def recording() -> RecordingWaveform:
     nothing = torch.zeros(0)
     whole = torch.zeros(0, dtype=torch.int64)
@@ -99,20 +31,6 @@ def recording() -> RecordingWaveform:
     labels = Labels(torch.zeros(SPECIES), torch.ones(SPECIES))
     waveform = 0.2 * torch.randn(1, 2 * RATE, generator=torch.Generator().manual_seed(0))
     return RecordingWaveform("noise", waveform, rows, labels)
-
-
-def trainer() -> Any:
-    """As much of a trainer as a step looks at."""
-    return SimpleNamespace(
-        num_training_batches=10,
-        max_epochs=1,
-        current_epoch=0,
-        estimated_stepping_batches=10,
-        global_step=1,
-        global_rank=0,
-        world_size=1,
-        datamodule=SimpleNamespace(train_rows=range(ROWS * BATCH), num_species=SPECIES),
-    )
 
 
 @pytest.fixture

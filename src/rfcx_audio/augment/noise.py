@@ -63,9 +63,8 @@ class PinkNoise(GaussianNoise):
     def noise(self, signal: Tensor, generator: torch.Generator) -> Tensor:
         """Noise of the signal's shape, without a constant part."""
         spectrum = torch.fft.rfft(super().noise(signal, generator))
-        place = torch.arange(spectrum.shape[1], device=signal.device).clamp(min=1)
-        falling = place.rsqrt()
-        falling[0] = 0.0
+        place = torch.arange(spectrum.shape[1], device=signal.device)
+        falling = torch.where(place > 0, place.clamp(min=1).rsqrt(), 0.0)
         return torch.fft.irfft(spectrum * falling, n=signal.shape[1])
 
 

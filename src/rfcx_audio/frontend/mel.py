@@ -132,6 +132,8 @@ class LogMel(nn.Module):
         self.center = center
         self.scaling = scaling
         self.eps = eps
+        ends = torch.tensor([f_min, f_max], dtype=torch.float64)
+        self._mel_range: tuple[float, float] = tuple(_mels(ends, mel_scale).tolist())
         filters = self._filters()
         self._blocks = _blocks(filters)
         self.register_buffer("filters", filters, persistent=False)
@@ -174,8 +176,7 @@ class LogMel(nn.Module):
 
     def bands_of(self, frequencies_hz: Tensor) -> Tensor:
         """`band_of` for a tensor of any shape."""
-        ends = torch.tensor([self.f_min, self.f_max], dtype=torch.float64)
-        low, high = _mels(ends, self.mel_scale).tolist()
+        low, high = self._mel_range
         step = (high - low) / (self.n_mels + 1)  # from one centre to the next
         place = (_mels(frequencies_hz, self.mel_scale) - low) / step - 0.5
         return place.clamp(0.0, float(self.n_mels))

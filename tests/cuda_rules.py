@@ -1,0 +1,206 @@
+"""What a training step on a GPU may not do, found out without one."""
+
+from __future__ import annotations
+
+import re
+import traceback
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+RAISING: dict[str, tuple[str, ...]] = {
+    "AvgPool3d": ("avg_pool3d_backward",),
+    "AdaptiveAvgPool2d": ("_adaptive_avg_pool2d_backward",),
+    "AdaptiveAvgPool3d": ("_adaptive_avg_pool3d_backward",),
+    "MaxPool3d": ("max_pool3d_with_indices_backward",),
+    "AdaptiveMaxPool2d": ("adaptive_max_pool2d_backward",),
+    "FractionalMaxPool2d": ("fractional_max_pool2d_backward",),
+    "FractionalMaxPool3d": ("fractional_max_pool3d_backward",),
+    "MaxUnpool1d": ("max_unpool2d",),
+    "MaxUnpool2d": ("max_unpool2d",),
+    "MaxUnpool3d": ("max_unpool3d",),
+    "interpolate": (
+        "upsample_linear1d_backward",
+        "upsample_bilinear2d_backward",
+        "_upsample_bilinear2d_aa_backward",
+        "upsample_bicubic2d_backward",
+        "_upsample_bicubic2d_aa_backward",
+        "upsample_trilinear3d_backward",
+    ),
+    "ReflectionPad1d": ("reflection_pad1d_backward",),
+    "ReflectionPad2d": ("reflection_pad2d_backward",),
+    "ReflectionPad3d": ("reflection_pad3d_backward",),
+    "NLLLoss": ("nll_loss_forward", "nll_loss2d_forward"),
+    "CTCLoss": ("_ctc_loss_backward",),
+    "EmbeddingBag": ("_embedding_bag_dense_backward",),
+    "put_": ("put", "put_"),
+    "histc": ("histc",),
+    "bincount": ("bincount",),
+    "median": ("median.dim", "nanmedian.dim"),
+    "grid_sample": ("grid_sampler_2d_backward", "grid_sampler_3d_backward"),
+    "cumsum": ("cumsum",),
+    "scatter_reduce": ("scatter_reduce",),
+    "resize_": (),  # of quantized tensors, of which there are none here
+}
+"""Operators by the entry of PyTorch's list (the docstring of `use_deterministic_algorithms`) that
+raise on CUDA in deterministic mode. Those of a gradient appear in the backward pass only."""
+
+_NOT_LISTED = ("roi_align", "_roi_align_backward", "roi_pool", "ps_roi_align", "deform_conv2d")
+"""torchvision's own: their gradients raise, and where they do not, a Python path of theirs asks for
+memory that grows with the square of the crops."""
+
+WAITING = (
+    "_local_scalar_dense",  # item(), tolist(), int(), float(), bool(), if
+    "nonzero",
+    "masked_select",
+    "unique_dim",
+    "_unique2",
+    "bincount",
+    "equal",
+    "repeat_interleave.Tensor",
+)
+"""Operators that wait for a CUDA device, whatever their arguments."""
+
+
+def documented() -> list[str]:
+    """The entries of PyTorch's own list, by the name of the function or module."""
+    text = torch.use_deterministic_algorithms.__doc__ or ""
+    section = re.search(r"operations will throw a\s+:class:`RuntimeError` when(.*?)In addition", text, re.S)
+    assert section is not None
+    found = re.findall(r"\* :\w+:`([\w.]+)`", section[1])
+    return list(dict.fromkeys(name.rpartition(".")[2] for name in found))
+
+
+def raises_on_cuda(operator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> bool:
+    """Whether a call raises on CUDA in deterministic mode."""
+    name, overload = operator._schema.name.partition("::")[2], operator._schema.overload_name
+    if name in _NOT_LISTED:
+        return True
+    if name == "cumsum":
+        kind = options.get("dtype") or arguments[0].dtype
+        return kind.is_floating_point or kind.is_complex
+    if name == "scatter_reduce":
+        return "prod" in (*arguments, *options.values())
+    if name == "bincount":
+        return len(arguments) > 1 and arguments[1] is not None
+    raising = {one for several in RAISING.values() for one in several}
+    return name in raising or f"{name}.{overload}" in raising
+
+
+class Raising(TorchDispatchMode):
+    """Notes every operator that would raise on CUDA, forwards and backwards.
+
+    Attributes:
+        found: their names, with the line of the library that called them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(  # noqa: D105
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        if raises_on_cuda(func, args, kwargs or {}):
+            self.found.append(f"{func._schema.name} {_place()}".strip())
+        return func(*args, **(kwargs or {}))
+
+
+class Waiting(TorchDispatchMode):
+    """Notes every operator that would make the host wait for the device.
+
+    Attributes:
+        found: their names, with the line of the library that called them.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def __torch_dispatch__(  # noqa: D105
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        options = kwargs or {}
+        if func._schema.name == "aten::_standard_gamma":  # which has no meaning without values
+            return torch.empty_like(args[0])
+        if waits(func, args, options):
+            self.found.append(f"{func._schema.name} {_place()}".strip())
+        return func(*args, **options)
+
+
+def waits(operator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) -> bool:
+    """Whether a call on tensors of a GPU makes the host wait for it."""
+    name, overload = operator._schema.name.partition("::")[2], operator._schema.overload_name
+    tensors = [one for one in tree_leaves((arguments, options)) if isinstance(one, Tensor)]
+    if name in ("_to_copy", "copy_"):  # between host and device
+        devices = {one.device.type for one in tensors}
+        devices |= {torch.device(options["device"]).type} if options.get("device") else set()
+        asynchronous = options.get("non_blocking") or any(one is True for one in arguments)
+        return len(devices) > 1 and not asynchronous
+    on_gpu = any(one.device.type == "cuda" for one in tensors)
+    if name in ("index", "index_put", "index_put_", "_index_put_impl_"):
+        indices = [one for one in tree_leaves(arguments[1]) if isinstance(one, Tensor)]
+        kinds = {one.dtype for one in indices}
+        return on_gpu and bool(kinds & {torch.bool, torch.uint8})
+    return on_gpu and (name in WAITING or f"{name}.{overload}" in WAITING)
+
+
+def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
+    """The same object with all its tensors on a CUDA device that is not there.
+
+    Modules and the library's own objects are changed in place, so that what they share stays
+    shared. Call it inside a `FakeTensorMode`.
+    """
+    seen = {} if seen is None else seen
+    if id(value) in seen:
+        return seen[id(value)]
+    if isinstance(value, Tensor):
+        made: Any = torch.empty_strided(
+            value.shape, value.stride(), dtype=value.dtype, device="cuda"
+        )
+        if isinstance(value, nn.Parameter):
+            made = nn.Parameter(made, requires_grad=value.requires_grad)
+    elif isinstance(value, torch.device):
+        made = torch.device("cuda", 0)
+    elif isinstance(value, dict):
+        made = {on_fake_cuda(k, seen): on_fake_cuda(v, seen) for k, v in value.items()}
+    elif isinstance(value, tuple | list):
+        items = [on_fake_cuda(one, seen) for one in value]
+        made = type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
+    elif isinstance(value, nn.Module) or type(value).__module__.startswith("rfcx_audio"):
+        seen[id(value)] = value
+        for name, part in list(vars(value).items()):
+            if not name.startswith(("_backward", "_forward", "_trainer")):
+                vars(value)[name] = on_fake_cuda(part, seen)
+        return value
+    else:
+        return value
+    seen[id(value)] = made
+    return made
+
+
+def waits_of(step: Callable[[], object]) -> list[str]:
+    """What waits in the second of two steps inside a `FakeTensorMode`; the first may make things."""
+    step()
+    with Waiting() as mode:
+        step()
+    return mode.found
+
+
+def fake_cuda() -> FakeTensorMode:
+    """A mode in which tensors of a CUDA device have shapes, and no values."""
+    return FakeTensorMode(allow_non_fake_inputs=True)
+
+
+def _place() -> str:
+    """The innermost line of the library that is running."""
+    lines = [frame for frame in traceback.extract_stack() if "/rfcx_audio/" in frame.filename]
+    if not lines:
+        return ""
+    name = lines[-1].filename.rpartition("/rfcx_audio/")[2]
+    return f"at {name}:{lines[-1].lineno}"

@@ -1,0 +1,83 @@
+"""Every technique, one at a time, and what a step of it needs: a batch, and a trainer."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from rfcx_audio.batch import Boxes, CropLabels, Labels, WaveformBatch
+from rfcx_audio.config import CONF_DIR
+
+GROUPS = ("loss", "model/head", "augment", "frontend", "method", "optimizer", "scheduler")
+WITH = {
+    "method=co_teaching": ["loss=bce"],
+    "method=frequency_filtering": ["model=class_bands_crop"],
+    "method=frequency_filtering_all": ["model=class_bands_crop", "loss=weak_negatives"],
+    "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
+    "frontend=three_channels": ["model.encoder.in_chans=3"],
+}
+"""What an option needs beside it."""
+
+RATE, DURATION_S, BATCH, SPECIES, ROWS = 48_000, 3.0, 4, 24, 2
+
+
+def techniques() -> list[list[str]]:
+    """The words that choose each, one technique at a time."""
+    found = [
+        [*WITH.get(f"{group}={path.stem}", []), f"{group}={path.stem}"]
+        for group in GROUPS
+        for path in sorted((CONF_DIR / group).glob("*.yaml"))
+    ]
+    found += [[f"method.reduction={how}"] for how in ("example", "class_balanced", "all", "sum")]
+    found += [["method=frequency_filtering", "model=class_bands_mask"]]
+    found += [["loss=lsoft_a", "loss.teacher=ema", "method.ema_decay=0.99"]]
+    return found
+
+
+def batch(seed: int) -> WaveformBatch:
+    """Noise of which some is said: rows as boxes, and labels of clips and frames that agree."""
+    generator = torch.Generator().manual_seed(seed)
+
+    def unit(*shape: int) -> Tensor:
+        return torch.rand(shape, generator=generator)
+
+    species = torch.randint(0, SPECIES, (BATCH, ROWS), generator=generator)
+    present = unit(BATCH, ROWS) < 0.5
+    t_min, f_min = 2 * unit(BATCH, ROWS), 500 + 3000 * unit(BATCH, ROWS)
+    boxes = Boxes(
+        species=species,
+        songtype=torch.ones_like(species),
+        present=present,
+        weight=torch.ones(BATCH, ROWS),
+        t_min=t_min,
+        t_max=t_min + 0.8,
+        f_min=f_min,
+        f_max=f_min + 2000,
+    )
+    zeros = torch.zeros(BATCH, SPECIES)
+    clip = Labels(
+        zeros.scatter(1, species, present.float()),
+        zeros.scatter(1, species, torch.ones(BATCH, ROWS)),
+    )
+    frame = Labels(*(part[:, None].repeat(1, 30, 1) for part in clip))
+    waveform = 0.2 * torch.randn(BATCH, round(RATE * DURATION_S), generator=generator)
+    truth = Labels(clip.target, torch.ones(BATCH, SPECIES))
+    rows = torch.arange(BATCH)[:, None]
+    return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth, rows), seed)
+
+
+def trainer() -> Any:
+    """As much of a trainer as a step looks at."""
+    return SimpleNamespace(
+        num_training_batches=10,
+        max_epochs=1,
+        current_epoch=0,
+        estimated_stepping_batches=10,
+        global_step=1,
+        global_rank=0,
+        world_size=1,
+        datamodule=SimpleNamespace(train_rows=range(ROWS * BATCH), num_species=SPECIES),
+    )
