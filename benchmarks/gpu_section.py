@@ -21,9 +21,8 @@ def gpu_section(measured: Sequence[str], tried: Sequence[dict[str, Any]]) -> lis
     ready, verb = _not_yet(bool(on_gpu), bool(gpus))
     if ready:
         lines += [
-            f"{ready} {verb} ready and rehearsed on a CPU (`--device cpu`, small sizes), and "
-            f"{'has' if verb == 'is' else 'have'} not run on a GPU since the change that they are "
-            "to judge: there are no figures of it.",
+            f"{ready} {verb} ready, and rehearsed on a CPU (`--device cpu`, at small sizes), but "
+            f"{'has' if verb == 'is' else 'have'} not run on a GPU yet: there are no figures.",
             "",
         ]
     for content in on_gpu:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import shutil
 import subprocess
 import sys
@@ -37,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = prepared(options)
     chosen = [one for one in techniques() if options.only in one.name]
     limit = Limit(options.limit_s)
+    gc.freeze()  # the modules, which the collection after each technique then need not walk
     keep = Keeper(results / TECHNIQUES / file_name(), options.device)
     if not options.only:
         keep(marked_tests(limit, options.device))

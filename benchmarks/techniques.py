@@ -7,6 +7,7 @@ from typing import NamedTuple
 from rfcx_audio.config import CONF_DIR
 
 GROUPS = (
+    "experiment",
     "loss",
     "model/head",
     "frontend",
@@ -16,7 +17,6 @@ GROUPS = (
     "scheduler",
     "data/reader",
     "model",
-    "experiment",
 )
 """The groups of `conf/` whose options change what a training step computes or is fed with."""
 
