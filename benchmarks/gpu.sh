@@ -3,12 +3,13 @@
 #   bash benchmarks/gpu.sh test|bench|both [--results FOLDER] [--device cpu] [--limit-s N]
 # `both` ends within ten minutes. They need the packages that pyproject.toml lists to be importable,
 # but neither an installation of this one, nor the lock file, nor a network. The interpreter is
-# $PYTHON, else that of .venv, else python3.
+# $PYTHON, else that of $VENV (.venv), else python3.
 set -u
 cd "$(dirname "$0")/.."
 python=${PYTHON:-}
 if [ -z "$python" ]; then
-    if [ -x .venv/bin/python ]; then python=.venv/bin/python; else python=python3; fi
+    python=${VENV:-.venv}/bin/python
+    [ -x "$python" ] || python=python3
 fi
 export PYTHONPATH="src:.${PYTHONPATH:+:$PYTHONPATH}" PYTHONUNBUFFERED=1
 

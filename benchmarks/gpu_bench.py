@@ -13,6 +13,8 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import NamedTuple
 
+import torch
+
 from benchmarks.frontend import GPU_GOALS, GPU_SHAPES, frontend_rows
 from benchmarks.gpu import add_arguments, prepared, quiet, say
 from benchmarks.limit import Limit, OutOfTime
@@ -125,6 +127,7 @@ def measure(chosen: Mapping[str, Group], limit: Limit, results: Path) -> list[Ro
             note(NotMeasured(name, str(end), failed=True))
         except Exception as error:  # noqa: BLE001 (the other groups are to be measured all the same)
             note(NotMeasured(name, first_line(error), failed=True))
+        torch.use_deterministic_algorithms(False)  # which a training leaves behind
         say(f"-- {name}: {limit.used - begun:.0f} s")
     return found
 

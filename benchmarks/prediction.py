@@ -90,9 +90,9 @@ def _network_alone(
         ready, _ = windows.cut(recogniser.frontend, waveform[None])
     half = best_precision(device.type) == "bf16-mixed"
 
-    def score(batch: torch.Tensor) -> None:
+    def score(batch: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-            recogniser.detector(batch).clip.float().sigmoid().cpu()
+            return recogniser.detector(batch).clip.float().sigmoid()
 
     if device.type == "cuda":
         return _on_gpu(score, ready, len(ready) * len(files))
@@ -108,14 +108,13 @@ def _network_alone(
 
 
 def _on_gpu(
-    score: Callable[[torch.Tensor], None], ready: torch.Tensor, number: int
+    score: Callable[[torch.Tensor], torch.Tensor], ready: torch.Tensor, number: int
 ) -> Callable[[], None]:
-    """So many windows in batches of the fastest size."""
+    """So many windows in batches of the fastest size; the scores are fetched when all are done."""
 
     def run(size: int) -> None:
         batch = ready.repeat(-(-size // len(ready)), 1, 1, 1)[:size]
-        for begun in range(0, number, size):
-            score(batch[: number - begun])
+        torch.cat([score(batch[: number - begun]) for begun in range(0, number, size)]).cpu()
 
     calls = {str(size): partial(run, size) for size in _BATCHES}
     seconds = {size: min(times) for size, times in timed_in_turn(calls, 1).items()}

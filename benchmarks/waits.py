@@ -18,7 +18,7 @@ _OURS = f"{Path('src') / 'rfcx_audio'}/"
 
 
 class Waits(pl.Callback):
-    """Watches the second training step: augmentation, front end, forward pass and loss.
+    """Watches the second training step: crops, augmentation, front end, forward pass and loss.
 
     The first step is not watched: libraries that set themselves up may wait once. What is found is
     kept by the class, for the configuration builds the instance and a run that fails returns none.
@@ -40,8 +40,8 @@ class Waits(pl.Callback):
         """Puts itself around the step."""
         if stage == "fit":
             data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-            for owner, name in ((data, "spectrograms"), (pl_module, "training_step")):
-                setattr(owner, name, _from_the_second_on(getattr(owner, name)))
+            for owner, name in ((data, "on_after_batch_transfer"), (pl_module, "training_step")):
+                setattr(owner, name, _from_the_second_on(getattr(owner, name), trainer))
 
 
 @contextmanager
@@ -61,14 +61,14 @@ def watched() -> Generator[None]:
             torch.cuda.set_sync_debug_mode("default")
 
 
-def _from_the_second_on(call: Callable[..., Any]) -> Callable[..., Any]:
+def _from_the_second_on(call: Callable[..., Any], trainer: pl.Trainer) -> Callable[..., Any]:
     calls = 0
 
     @wraps(call)
     def around(*arguments: Any, **more: Any) -> Any:
         nonlocal calls
-        calls += 1
-        if calls == 1:
+        calls += trainer.training  # and not when it validates
+        if calls < 2 or not trainer.training:
             return call(*arguments, **more)
         with watched():
             return call(*arguments, **more)

@@ -12,6 +12,7 @@ from benchmarks.limit import Limit
 from benchmarks.techniques import Technique, techniques
 from benchmarks.trial import Ground, tried
 from benchmarks.trial_outcome import OK, Outcome
+from benchmarks.waits import Waits
 
 THREE = [Technique(name, ()) for name in ("a", "b", "c")]
 
@@ -79,6 +80,7 @@ def test_a_technique_is_trained_tested_used_and_exported(tmp_path: Path) -> None
     technique = next(one for one in techniques() if one.name == "loss=bce")
     outcome = tried(technique, ground, tmp_path / "run")
     assert (outcome.outcome, outcome.peak_mb, outcome.waits) == (OK, None, None)
+    assert Waits.watched == 2  # the second batch on its way, and the second step
     assert (tmp_path / "run" / "checkpoints" / "last.ckpt").exists()
     assert (tmp_path / "run" / "scores" / "scores.parquet").exists()
     assert len(list((tmp_path / "run" / "artefact").iterdir())) == 2

@@ -37,8 +37,8 @@ def modes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def step_of(method: Any) -> None:
-    data = SimpleNamespace(spectrograms=lambda batch: batch)
-    Waits().setup(SimpleNamespace(datamodule=data), method, "fit")
+    data = SimpleNamespace(on_after_batch_transfer=lambda batch, loader: batch)
+    Waits().setup(SimpleNamespace(datamodule=data, training=True), method, "fit")
 
 
 @pytest.mark.filterwarnings("ignore:called a synchronizing|something else:UserWarning")
@@ -72,3 +72,16 @@ def test_the_watch_is_over_where_a_step_fails(modes: list[str]) -> None:
     with pytest.raises(ZeroDivisionError):
         method.training_step(0)
     assert modes == ["warn", "default"]
+
+
+def test_validation_is_not_watched(modes: list[str]) -> None:
+    data = SimpleNamespace(on_after_batch_transfer=lambda batch, loader: batch)
+    trainer = SimpleNamespace(datamodule=data, training=False)
+    Waits().setup(trainer, SimpleNamespace(training_step=None), "fit")
+    for _ in range(3):
+        data.on_after_batch_transfer(1, 0)
+    trainer.training = True
+    data.on_after_batch_transfer(1, 0)
+    assert Waits.watched == 0
+    data.on_after_batch_transfer(1, 0)
+    assert Waits.watched == 1
