@@ -100,7 +100,7 @@ def _network_alone(
     def run() -> None:
         threads = len(os.sched_getaffinity(0))
         before = torch.get_num_threads()
-        with ThreadPoolExecutor(threads, torch.set_num_threads, initargs=(1,)) as pool:
+        with ThreadPoolExecutor(threads, "alone", torch.set_num_threads, (1,)) as pool:
             list(pool.map(score, [ready] * len(files)))
         torch.set_num_threads(before)
 
