@@ -5,7 +5,7 @@ ENV := .venv/.installed
 LEDGER := $(CURDIR)/.trust.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test trust mutation audit demo study selection walkthrough bench bench-gpu build clean
+.PHONY: help install lock format lint test trust mutation audit demo study selection walkthrough bench test-gpu bench-gpu build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -41,9 +41,12 @@ walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (
 bench: $(ENV)  ## speed and memory on this CPU, beside peers and limits (half an hour, of all its cores)
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
 
-bench-gpu: $(ENV)  ## the same of training, prediction and spectrograms on this GPU
-	$(BIN)/python -c "import sys, torch; sys.exit(not torch.cuda.is_available() and 'no GPU here')"
-	$(BIN)/python -m benchmarks frontend training prediction growth
+# These two need no .venv: a machine that is borrowed for its GPU has packages of its own.
+test-gpu:  ## every technique on this GPU, two steps each, and the tests marked gpu (four minutes)
+	bash benchmarks/gpu.sh test $(ARGS)
+
+bench-gpu:  ## training, prediction and spectrograms beside their limits on this GPU (six minutes)
+	bash benchmarks/gpu.sh bench $(ARGS)
 
 lint: $(ENV)  ## ruff (format, rules) and the type checker
 	$(BIN)/ruff format --check src tests benchmarks

@@ -1,21 +1,22 @@
-"""`python -m benchmarks [group ...]`: measures, prints, and writes the page."""
+"""`python -m benchmarks [group ...]`: measures a CPU, prints, and writes the page."""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from itertools import product
 from pathlib import Path
 
 import torch
 
-from benchmarks.frontend import frontend_rows
+from benchmarks.frontend import CPU_GOALS, CPU_SHAPES, frontend_rows
 from benchmarks.growth import growth_rows
 from benchmarks.prediction import prediction_rows
 from benchmarks.reading import reading_rows
 from benchmarks.report import keep, show, write_page
 from benchmarks.startup import memory_rows, startup_rows
-from benchmarks.timing import Row
-from benchmarks.training import training_rows
+from benchmarks.timing import NotMeasured, Row
+from benchmarks.training import training_row
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment.folds import load_data
 from rfcx_audio.experiment.run import train_run
@@ -42,30 +43,36 @@ def checkpoint() -> Path:
     return path
 
 
-GROUPS: dict[str, Callable[[str], list[Row]]] = {
-    "frontend": lambda device: frontend_rows(15, device),
-    "reading": lambda _: reading_rows(recordings()[:20], 7),
-    "startup": lambda _: startup_rows(5),
-    "training": lambda device: training_rows(
-        _DATA, 3, *((40, 64) if device == "cuda" else (8, 16))
-    ),
-    "prediction": lambda device: prediction_rows(recordings()[: 100 if device == "cuda" else 4], 3),
-    "growth": lambda _: growth_rows(recordings(), 2),
-    "memory": lambda _: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
+def _training() -> Iterator[Row | NotMeasured]:
+    where = [f"paths.data_dir={_DATA}"]
+    for model, reader in product(("densenet121", "efficientnet_b0"), ("direct", "cached")):
+        yield from training_row(model, reader, where, 1 / 0.9, repeats=3, steps=8, batch_size=16)
+
+
+GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
+    "frontend": lambda: frontend_rows(15, "cpu", CPU_SHAPES, CPU_GOALS),
+    "reading": lambda: reading_rows(recordings()[:20], 7),
+    "startup": lambda: startup_rows(5),
+    "training": _training,
+    "prediction": lambda: prediction_rows(recordings()[:4], 3, 1 / 0.9),
+    "growth": lambda: growth_rows(recordings(), 2),
+    "memory": lambda: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
 }
 
 
 def main() -> None:
     """Measures the groups that are named, or all."""
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     unknown = set(sys.argv[1:]) - set(GROUPS)
     if unknown:
         raise SystemExit(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")
-    rows: list[Row] = []
+    if torch.cuda.is_available():
+        raise SystemExit("these are for a CPU: make bench, or python -m benchmarks.gpu_bench")
+    found: list[Row | NotMeasured] = []
     for name in sys.argv[1:] or GROUPS:
-        rows += GROUPS[name](device)
-        keep(rows)
-    show(rows)
+        for one in GROUPS[name]():
+            found.append(one)
+            keep(found)
+    show([one for one in found if isinstance(one, Row)])
     write_page()
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
 
-from benchmarks.timing import Row, rows_of, timed_in_turn
+from benchmarks.timing import NotMeasured, Row, rows_of, timed_in_turn
 from rfcx_audio.archive import LocalEngine, score_archive
 from rfcx_audio.config import build, load_config
 from rfcx_audio.inference import Recogniser
@@ -19,19 +20,31 @@ from rfcx_audio.method import best_precision
 
 _MODEL = "densenet121"
 _WINDOW_S = 6.0
+_BATCHES = (32, 64, 128, 256)
 
 
-def prediction_rows(files: Sequence[Path], repeats: int) -> list[Row]:
+def prediction_rows(
+    files: Sequence[Path],
+    repeats: int,
+    goal: float,
+    number: int | None = None,
+    model: str = _MODEL,
+) -> Iterator[Row | NotMeasured]:
     """Windows of 6 s, half overlapping, over whole recordings.
 
     Args:
-        files: audio.
+        files: audio of one length.
         repeats: number of times.
+        goal: largest ratio to the network alone.
+        number: of recordings, for which the files stand in turn; None: each once.
+        model: option of `conf/model`.
     """
     engine = LocalEngine()
     device = torch.device(engine.device_type)
-    recogniser = make_recogniser().to(device)
-    paths = {path.stem: path for path in files}
+    recogniser = make_recogniser(f"model={model}").to(device)
+    chosen = [files[index % len(files)] for index in range(number or len(files))]
+    paths = {f"{index:04}": path for index, path in enumerate(chosen)}
+    group = f"prediction, {model}, {len(chosen)} recordings"
 
     def ours() -> None:
         with TemporaryDirectory() as folder:
@@ -39,16 +52,15 @@ def prediction_rows(files: Sequence[Path], repeats: int) -> list[Row]:
 
     calls: dict[str, Callable[[], object]] = {
         "predict": ours,
-        "network alone": _network_alone(recogniser, files, device),
+        "network alone": _network_alone(recogniser, chosen, device),
     }
-    goals = {"network alone": 1 / 0.9}
+    goals = {"network alone": goal}
     if not find_spec("opensoundscape"):
-        print('OpenSoundscape is left out: pip install -e ".[bench]"')  # noqa: T201
+        yield NotMeasured(f"{group}, OpenSoundscape", 'not installed: pip install -e ".[bench]"')
     else:
         calls["OpenSoundscape"] = _opensoundscape(files)
         goals["OpenSoundscape"] = 0.5
-    group = f"prediction, {_MODEL}, {len(files)} recordings"
-    return rows_of(group, "predict", timed_in_turn(calls, repeats), goals)
+    yield from rows_of(group, "predict", timed_in_turn(calls, repeats), goals)
 
 
 def make_recogniser(*overrides: str) -> Recogniser:
@@ -67,25 +79,46 @@ def make_recogniser(*overrides: str) -> Recogniser:
 def _network_alone(
     recogniser: Recogniser, files: Sequence[Path], device: torch.device
 ) -> Callable[[], None]:
-    """The same windows as ready spectrograms, with the cores shared out in the same way."""
+    """The same windows as ready spectrograms.
+
+    On a CPU with the cores shared out as `predict` does; on a GPU in batches over all recordings,
+    of the size that it is fastest with.
+    """
     windows = recogniser.windows
     waveform = torch.from_numpy(recogniser.reader.read(files[0])).to(device)
     with torch.inference_mode():
         ready, _ = windows.cut(recogniser.frontend, waveform[None])
     half = best_precision(device.type) == "bf16-mixed"
 
-    def score(_: Path) -> None:
+    def score(batch: torch.Tensor) -> torch.Tensor:
         with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
-            windows.probabilities(recogniser.detector, ready).cpu()
+            return recogniser.detector(batch).clip.float().sigmoid()
+
+    if device.type == "cuda":
+        return _on_gpu(score, ready, len(ready) * len(files))
 
     def run() -> None:
-        threads = 1 if device.type == "cuda" else len(os.sched_getaffinity(0))
+        threads = len(os.sched_getaffinity(0))
         before = torch.get_num_threads()
-        with ThreadPoolExecutor(threads, torch.set_num_threads, initargs=(1,)) as pool:
-            list(pool.map(score, files))
+        with ThreadPoolExecutor(threads, "alone", torch.set_num_threads, (1,)) as pool:
+            list(pool.map(score, [ready] * len(files)))
         torch.set_num_threads(before)
 
     return run
+
+
+def _on_gpu(
+    score: Callable[[torch.Tensor], torch.Tensor], ready: torch.Tensor, number: int
+) -> Callable[[], None]:
+    """So many windows in batches of the fastest size; the scores are fetched when all are done."""
+
+    def run(size: int) -> None:
+        batch = ready.repeat(-(-size // len(ready)), 1, 1, 1)[:size]
+        torch.cat([score(batch[: number - begun]) for begun in range(0, number, size)]).cpu()
+
+    calls = {str(size): partial(run, size) for size in _BATCHES}
+    seconds = {size: min(times) for size, times in timed_in_turn(calls, 1).items()}
+    return calls[min(seconds, key=lambda size: seconds[size])]
 
 
 def _opensoundscape(files: Sequence[Path]) -> Callable[[], object]:

@@ -21,7 +21,7 @@ class Row:
         other: what it is compared with.
         unit: of the values.
         values: ours and the other's, a pair for each repeat.
-        goal: the largest ratio, ours to the other's, that is good enough; None: it is only told.
+        goal: the largest ratio, ours to the other's, that is good enough; None: for information.
     """
 
     group: str
@@ -42,7 +42,7 @@ class Row:
         return median(self.ratios)
 
     def line(self) -> dict[str, Any]:
-        """Everything that is told of it."""
+        """All that is kept of it."""
         ours, others = zip(*self.values, strict=True)
         return asdict(self) | {
             "median_ours": median(ours),
@@ -52,6 +52,21 @@ class Row:
             "highest": max(self.ratios),
             "reached": self.goal is None or self.ratio <= self.goal,
         }
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """A line that the table should have, and why it has it not.
+
+    Attributes:
+        what: the group, and what would have been compared.
+        reason: in a few words.
+        failed: whether something is wrong; else a package or an option is not there.
+    """
+
+    what: str
+    reason: str
+    failed: bool = False
 
 
 def timed_in_turn(
@@ -72,6 +87,26 @@ def timed_in_turn(
             if repeat >= 0:
                 found[name].append(perf_counter() - begun)
     return found
+
+
+def seconds_each(call: Callable[[], object], number: int, warm_up: int) -> float:
+    """Seconds of one of many calls in a row, after some that do not count.
+
+    A GPU works behind the calls, and nothing waits for it before the last: how it is in a training.
+
+    Args:
+        call: to time.
+        number: of calls that count.
+        warm_up: of calls before.
+    """
+    for _ in range(warm_up):
+        call()
+    synchronize()
+    begun = perf_counter()
+    for _ in range(number):
+        call()
+    synchronize()
+    return (perf_counter() - begun) / number
 
 
 def synchronize() -> None:

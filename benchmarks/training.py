@@ -1,80 +1,119 @@
-"""A training step from FLAC files with augmentation, beside the step on ready tensors."""
+"""A training step from files with augmentation, beside the step on ready tensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from itertools import product
-from pathlib import Path
-from statistics import mean
 from time import perf_counter
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 
-from benchmarks.timing import Row, synchronize
+from benchmarks.timing import NotMeasured, Row, seconds_each, synchronize
 from rfcx_audio.batch import SpectrogramBatch
-from rfcx_audio.config import DictConfig, build, load_config
+from rfcx_audio.config import CONF_DIR, DictConfig, build, load_config
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.method import Supervised
 
-_WARM_UP = 3
+WARM_UP = 3
+FROM = {"direct": "from FLAC", "cached": "from the decoded cache", "resident": "from resident"}
+"""How the table calls the readers."""
 
 
-def training_rows(data_dir: Path, repeats: int, steps: int, batch_size: int) -> list[Row]:
-    """Both encoders, each in several pairs of runs.
+class Trained(NamedTuple):
+    """A short training.
+
+    Attributes:
+        step_s: seconds of a step, after some that do not count.
+        method: on its device.
+        batch: the last one.
+        context: a function that gives the trainer's precision to what runs in it.
+    """
+
+    step_s: float
+    method: Supervised
+    batch: SpectrogramBatch
+    context: Callable[[], AbstractContextManager[None]]
+
+
+def has_reader(name: str) -> bool:
+    """Whether there is such a reader."""
+    return (CONF_DIR / "data" / "reader" / f"{name}.yaml").exists()
+
+
+def training_row(
+    model: str,
+    reader: str,
+    overrides: Sequence[str],
+    goal: float | None,
+    repeats: int,
+    steps: int,
+    batch_size: int,
+) -> Iterator[Row | NotMeasured]:
+    """One encoder fed by one reader.
 
     Args:
-        data_dir: where the synthetic rainforest is, or will be made.
+        model: option of `conf/model`.
+        reader: option of `conf/data/reader`.
+        overrides: where the data is, and further settings.
+        goal: largest ratio.
         repeats: pairs of a short training and as many steps on ready tensors.
         steps: of each.
         batch_size: crops in a batch.
     """
-    goal = 1 / 0.95 if torch.cuda.is_available() else 1 / 0.9
-    rows = []
-    for model, reader in product(("densenet121", "efficientnet_b0"), ("direct", "cached")):
-        config = load_config(
-            "train",
-            [
-                f"model={model}",
-                "model.encoder.pretrained=false",
-                "augment=deck",
-                f"data/reader={reader}",
-                f"paths.data_dir={data_dir}",
-                "paths.output_dir=.",
-                f"data.batch_size={batch_size}",
-                f"data.crops.crops_per_epoch={(steps + _WARM_UP) * batch_size}",
-            ],
-        )
-        pairs = [_pair(config) for _ in range(repeats)]
-        group = f"training step, {model}, {batch_size} x 6 s, augment=deck"
-        ours = "from FLAC" if reader == "direct" else "from the decoded cache"
-        rows.append(Row(group, ours, "ready tensors", "s", pairs, goal))
-    return rows
+    group = f"training step, {model}, {batch_size} x 6 s, augment=deck"
+    if not has_reader(reader):
+        yield NotMeasured(f"{group}, {FROM[reader]}", f"there is no data/reader={reader}")
+        return
+    words = [f"model={model}", "augment=deck", f"data/reader={reader}", *overrides]
+    config = step_config(words, steps, batch_size)
+    pairs = [_pair(config, steps) for _ in range(repeats)]
+    yield Row(group, FROM[reader], "ready tensors", "s", pairs, goal)
+
+
+def step_config(words: Sequence[str], steps: int, batch_size: int) -> DictConfig:
+    """The configuration of a training of so many steps after the warm-up."""
+    return load_config(
+        "train",
+        [
+            *words,
+            "model.encoder.pretrained=false",
+            "paths.output_dir=.",
+            f"data.batch_size={batch_size}",
+            f"data.crops.crops_per_epoch={(steps + WARM_UP) * batch_size}",
+        ],
+    )
 
 
 class StepTimes(pl.Callback):
-    """When each step ended, and the batch of the last."""
+    """When the steps after the warm-up began and ended, and the batch of the last.
 
-    def __init__(self) -> None:
-        self.ends: list[float] = []
+    Args:
+        number: of all steps.
+    """
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        self.times: list[float] = []
         self.batch: SpectrogramBatch | None = None
 
     def on_train_batch_end(self, *arguments: Any, **_: Any) -> None:
-        """Keeps the time."""
-        synchronize()
-        self.ends.append(perf_counter())
-        self.batch = cast(SpectrogramBatch, arguments[3])
+        """Keeps the time of two; at the others the GPU goes on with what it has to do."""
+        batch_idx = cast(int, arguments[4])
+        if batch_idx + 1 in (WARM_UP, self.number):
+            synchronize()
+            self.times.append(perf_counter())
+            self.batch = cast(SpectrogramBatch, arguments[3])
 
 
-def _pair(config: DictConfig) -> tuple[float, float]:
-    """Seconds of a step of a training, and of one on ready tensors."""
+def trained(config: DictConfig) -> Trained:
+    """A training of one epoch, without validation, checkpoints and logs."""
     pl.seed_everything(0, verbose=False)
     method = cast(Supervised, build(config.method))
     data = cast(RecordingDataModule, build(config.data))
-    times = StepTimes()
+    number = config.data.crops.crops_per_epoch // config.data.batch_size
+    times = StepTimes(number)
     trainer: pl.Trainer = build(
         config.trainer,
         max_epochs=1,
@@ -87,33 +126,34 @@ def _pair(config: DictConfig) -> tuple[float, float]:
         enable_model_summary=False,
     )
     trainer.fit(method, data)
-    trained = times.ends[_WARM_UP:]
-    whole = (trained[-1] - trained[0]) / (len(trained) - 1)
+    begun, ended = times.times
     assert times.batch is not None
-    batch = times.batch
-    device = trainer.strategy.root_device
-    method.to(device)
-    ready = SpectrogramBatch(batch.spectrogram, batch.labels, batch.seed)
-    alone = list(_steps(method, ready, trainer.precision_plugin.forward_context, len(trained)))
-    return whole, mean(alone[_WARM_UP:])
-
-
-def _steps(
-    method: Supervised,
-    batch: SpectrogramBatch,
-    context: Any,
-    number: int,
-) -> Iterator[float]:
-    """Forward, backward and optimizer step, again and again."""
-    optimizer = method.optimizer(method.model.parameters())
+    method.to(trainer.strategy.root_device)
     method.train()
-    for _ in range(number + _WARM_UP):
-        begun = perf_counter()
-        with cast(AbstractContextManager[None], context()):
+    context = cast(
+        "Callable[[], AbstractContextManager[None]]", trainer.precision_plugin.forward_context
+    )
+    return Trained((ended - begun) / (number - WARM_UP), method, times.batch, context)
+
+
+def ready_step(run: Trained) -> Callable[[], None]:
+    """Forward, backward and optimizer step on the last batch of a training."""
+    method = run.method
+    optimizer = method.optimizer(method.model.parameters())
+    batch = SpectrogramBatch(run.batch.spectrogram, run.batch.labels, run.batch.seed)
+
+    def step() -> None:
+        with run.context():
             cells, _labels = method.training_cells(batch)
-            value: Tensor = (cells.value * cells.weight).sum() / cells.weight.sum()
+            value: torch.Tensor = (cells.value * cells.weight).sum() / cells.weight.sum()
         optimizer.zero_grad()
         value.backward()
         optimizer.step()
-        synchronize()
-        yield perf_counter() - begun
+
+    return step
+
+
+def _pair(config: DictConfig, steps: int) -> tuple[float, float]:
+    """Seconds of a step of a training, and of one on ready tensors."""
+    run = trained(config)
+    return run.step_s, seconds_each(ready_step(run), steps, WARM_UP)

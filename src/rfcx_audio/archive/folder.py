@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +25,7 @@ from rfcx_audio.inference import (
     write_atomically,
     write_scores,
 )
+from rfcx_audio.versions import versions
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
@@ -43,7 +43,7 @@ def archive_settings(recogniser: Recogniser, device_type: str, precision: str) -
         **recogniser.settings(),
         "device": device_type,
         "precision": precision,
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "versions": versions(_LIBRARIES),
     }
 
 

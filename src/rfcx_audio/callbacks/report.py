@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import platform
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +19,7 @@ from pytorch_lightning.utilities import rank_zero_only
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import SlidingWindows, draw_recording, save_picture, score_table
+from rfcx_audio.versions import versions
 
 _log = logging.getLogger(__name__)
 _PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")
@@ -46,19 +46,19 @@ class Report(Callback):
         """Writes what is known before training."""
         self.folder.mkdir(parents=True, exist_ok=True)
         encoder: Any = pl_module.model.encoder  # pyright: ignore[reportAttributeAccessIssue]
-        versions = {
+        found = {
             "python": platform.python_version(),
-            **{package: version(package) for package in _PACKAGES},
+            **versions(_PACKAGES),
             "device": str(pl_module.device),
             "precision": str(trainer.precision),
             "weights": encoder.weights,
         }
-        (self.folder / "versions.json").write_text(json.dumps(versions, indent=2) + "\n")
+        (self.folder / "versions.json").write_text(json.dumps(found, indent=2) + "\n")
         _log.info(
             "%s, %d parameters, weights: %s",
             encoder.name,
             sum(parameter.numel() for parameter in pl_module.parameters()),
-            versions["weights"],
+            found["weights"],
         )
         _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, contiguous_format
 
 from rfcx_audio.inference.calibrate import Calibration
+from rfcx_audio.versions import versions
 
 FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 1
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
@@ -101,7 +101,7 @@ def save_artefact(artefact: Artefact, folder: str | Path) -> None:
         "version": FORMAT_VERSION,
         **{name: value for name, value in artefact._asdict().items() if name != "weights"},
         "weights_sha256": file_hash(folder / WEIGHTS_FILE),
-        "versions": {name: version(name) for name in _LIBRARIES},
+        "versions": versions(_LIBRARIES),
     }
     _check_content(description, folder / DESCRIPTION_FILE)
     description[_SEAL] = content_hash(description)

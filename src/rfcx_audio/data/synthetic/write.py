@@ -8,7 +8,6 @@ import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from uuid import uuid4
 
@@ -20,6 +19,7 @@ from rfcx_audio.data.synthetic.plan import Plan, plan_rainforest
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.render import render
 from rfcx_audio.data.synthetic.scene import Scene
+from rfcx_audio.versions import versions
 
 RECIPE_FILE = "rainforest.json"
 FULL_SCALE = 2**15 - 1
@@ -82,7 +82,7 @@ def _write_tables(root: Path, recipe: Rainforest, plan: Plan) -> None:
     plan.train_fp.to_csv(root / "train_fp.csv", index=False)
     plan.truth.to_csv(root / "truth.csv", index=False)
     plan.sample_submission.to_csv(root / "sample_submission.csv", index=False)
-    made = {"version": version("rfcx-audio"), "recipe": asdict(recipe)}
+    made = {"version": versions(["rfcx-audio"])["rfcx-audio"], "recipe": asdict(recipe)}
     (root / RECIPE_FILE).write_text(json.dumps(made, indent=2) + "\n", encoding="utf-8")
 
 
