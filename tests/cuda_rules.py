@@ -186,8 +186,9 @@ def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
 
 def waits_of(step: Callable[[], object]) -> list[str]:
     """What waits in the second of two steps inside a `FakeTensorMode`; the first may make things."""
-    step()
     with Waiting() as mode:
+        step()
+        mode.found.clear()
         step()
     return mode.found
 

@@ -19,6 +19,7 @@ from torch.nn import functional
 from torchvision.ops import roi_align
 
 from cuda_rules import RAISING, Raising, Waiting, documented, fake_cuda, on_fake_cuda, waits_of
+from rfcx_audio.augment import pitch
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.loss import by_species
 from rfcx_audio.method import Supervised
@@ -26,7 +27,7 @@ from techniques import DURATION_S, batch, techniques, trainer
 from trust.corpus import tone, write
 
 EXPERIMENTS = [[f"experiment={path.stem}"] for path in sorted((CONF_DIR / "experiment").iterdir())]
-ALL = [*techniques(), *EXPERIMENTS, ["loss=weak_negatives", f"loss.unknown_weight={[0.1] * 24}"]]
+ALL = [*techniques(), *EXPERIMENTS, ["loss=weak_negatives", "loss.unknown_weight=${tenths}", f"+tenths={[0.1] * 24}"]]
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 SLIM = ["model.encoder.name=resnet10t", "++model.encoder.options.channels=[8,8,16,16]"]
 SLIM += ["++model.encoder.options.stem_width=8", "model.encoder.pretrained=false"]
@@ -45,7 +46,8 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     more += [f"data.crop_duration_s={DURATION_S}", "data.num_workers=0"]
     chosen = any(word.startswith(("model=", "experiment=")) for word in words)
     model = [] if chosen else ["model=densenet121"]
-    config = load_config("train", [*more, *model, *words])
+    root = "relabel" if any("pseudo_labels" in word for word in words) else "train"
+    config = load_config(root, [*more, *model, *words])
     torch.manual_seed(0)
     method, data = build(config.method), build(config.data)
     method._trainer = trainer()
@@ -53,6 +55,12 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     method.train()
     method.on_train_epoch_start()
     return method, data
+
+
+def forget() -> None:
+    """What is kept for a device that is not there."""
+    by_species._on_device.cache_clear()
+    pitch._resampler.cache_clear()
 
 
 def step(method: Any, data: Any, waveforms: Any) -> Tensor:
@@ -157,7 +165,7 @@ def test_no_step_waits_for_the_device(words: list[str], tmp_path: Path) -> None:
     method, data = parts([*words, *SLIM], tmp_path)
     waveforms = batch(seed=1)
     step(method, data, waveforms)  # makes what is made once
-    by_species._on_device.cache_clear()
+    forget()
     host, gradient = torch.Generator(), lambda _, inputs: (torch.zeros_like(inputs),)
     with (
         fake_cuda(),
@@ -170,5 +178,5 @@ def test_no_step_waits_for_the_device(words: list[str], tmp_path: Path) -> None:
         method, data = on_fake_cuda(method, seen), on_fake_cuda(data, seen)
         waveforms = on_fake_cuda(waveforms, seen)
         found = waits_of(lambda: step(method, data, waveforms))
-    by_species._on_device.cache_clear()
+    forget()
     assert not found

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from functools import lru_cache
 
 import torch
 from torch import Tensor
 from torch.nn import functional
-from torchaudio.functional import resample
+from torchaudio.transforms import Resample
 
 from rfcx_audio.augment.chain import chosen
 from rfcx_audio.batch import CropLabels
@@ -37,9 +38,16 @@ def shift_pitch(waveform: Tensor, semitones: int) -> Tensor:
     spectrum = torch.stft(waveform, _N_FFT, _HOP, window=window, return_complex=True)
     samples = waveform.shape[1]
     longer = overlap_added(stretched(spectrum, ratio), window, math.ceil(samples * ratio))
-    shifted = resample(longer, ratio.numerator, ratio.denominator)[:, :samples]
+    shifted = _resampler(ratio, waveform.device)(longer)[:, :samples]
     before, after = (x.square().mean(1, keepdim=True).sqrt() for x in (waveform, shifted))
     return shifted * before / after.clamp(min=1e-10)
+
+
+@lru_cache(maxsize=64)
+def _resampler(ratio: Fraction, device: torch.device) -> Resample:
+    """Its kernel is made on the host: once, for a copy at each step would wait for the device."""
+    with torch.inference_mode(mode=False):
+        return Resample(ratio.numerator, ratio.denominator).to(device)
 
 
 def stretched(spectrum: Tensor, ratio: Fraction) -> Tensor:

@@ -26,15 +26,15 @@ def by_species(name: str, number: BySpecies, like: Tensor) -> Tensor:
     Raises:
         ValueError: a number lies outside [0, 1], or there is not one for each species.
     """
-    numbers = check_shares(name, number)
-    if numbers.ndim and numbers.shape != like.shape[-1:]:
+    check_shares(name, number)
+    if not isinstance(number, Sequence):
+        return torch.full((), number, dtype=like.dtype, device=like.device)
+    if len(number) != like.shape[-1]:
         raise ValueError(
-            f"{name} has {len(numbers)} numbers for {like.shape[-1]} species; give one for each, "
+            f"{name} has {len(number)} numbers for {like.shape[-1]} species; give one for each, "
             f"or one for all"
         )
-    if not numbers.ndim:
-        return torch.full((), float(numbers), dtype=like.dtype, device=like.device)
-    return _on_device(tuple(numbers.tolist()), like.dtype, like.device)
+    return _on_device(tuple(number), like.dtype, like.device)
 
 
 @lru_cache(maxsize=64)
@@ -44,16 +44,15 @@ def _on_device(numbers: tuple[float, ...], dtype: torch.dtype, device: torch.dev
         return torch.tensor(numbers, dtype=torch.float64).to(dtype).to(device)
 
 
-def check_shares(name: str, number: BySpecies) -> Tensor:
-    """The number or numbers, refused where one is no share.
+def check_shares(name: str, number: BySpecies) -> None:
+    """Refuses a number that is no share.
 
     Raises:
         ValueError: a number lies outside [0, 1].
     """
-    numbers = torch.as_tensor(number, dtype=torch.float64)
-    if not ((numbers >= 0) & (numbers <= 1)).all():
+    numbers = number if isinstance(number, Sequence) else [number]
+    if not all(0 <= one <= 1 for one in numbers):
         raise ValueError(f"{name} is {shown(number)}; it must lie in [0, 1]")
-    return numbers
 
 
 def shown(number: BySpecies) -> str:
