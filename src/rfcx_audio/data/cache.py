@@ -135,7 +135,9 @@ class CachedReader(AudioReader):
             self._room, self._added = round((self.max_gb - self.size_gb()) * 1e9), 0
         if size <= self._room - self._added:
             return True
-        return self._is_full(f"it may hold {self.max_gb:g} GB", "delete it, or raise data.reader.max_gb")
+        return self._is_full(
+            f"it may hold {self.max_gb:g} GB", "delete it, or raise data.reader.max_gb"
+        )
 
     def _is_full(self, reason: str, remedy: str) -> bool:
         """Warns once that the cache takes no more; False."""
