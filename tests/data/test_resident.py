@@ -252,9 +252,7 @@ def test_the_gpu_takes_its_share_then_the_host_then_nobody(
             reader.memory_for(size, device, processes)
 
 
-def test_the_run_says_how_large_and_where(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_the_run_says_how_large_and_where(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rows = table([("a", 1.0, 2.0), ("a", 1000.0, 1001.0)])
     recordings = write(tmp_path, {"a": 1100.0})
     with caplog.at_level("INFO"):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
@@ -32,4 +34,5 @@ class LogInterval(Callback):
             return
         limit, steps = trainer.limit_train_batches, data.batches_per_epoch
         steps = min(steps, limit) if isinstance(limit, int) else int(steps * limit)
-        trainer.log_every_n_steps = min(trainer.log_every_n_steps, max(1, steps // self.per_epoch))
+        chosen: Any = trainer  # Lightning sets the attribute without declaring it
+        chosen.log_every_n_steps = min(chosen.log_every_n_steps, max(1, steps // self.per_epoch))
