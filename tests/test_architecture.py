@@ -17,6 +17,7 @@ TESTS = Path(__file__).parent
 FLOORS = {
     "batch": 0,
     "config": 0,
+    "hardware": 0,
     "versions": 0,
     "data": 1,
     "frontend": 1,

@@ -156,3 +156,14 @@ def test_the_real_recordings_train_a_model(real_data: Path, tmp_path: Path) -> N
     left_out = pd.read_csv(tmp_path / "left_out.csv")
     assert len(left_out) == 8971
     assert (tmp_path / "checkpoints" / "best.ckpt").exists()
+
+
+def test_a_run_from_memory_equals_one_that_decodes(
+    run: Path, forest: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO"):
+        train_run(load_config("train", words(forest, tmp_path, "data/reader=resident")))
+    assert "GB of 16-bit samples" in caplog.text
+    expected = weights(run / "checkpoints/last.ckpt")
+    for name, value in weights(tmp_path / "checkpoints/last.ckpt").items():
+        assert torch.equal(value, expected[name]), name

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -148,6 +149,25 @@ class WaveformBatch(NamedTuple):
         failures: recordings whose crop could not be read; they are missing from the batch.
     """
 
+    waveform: Tensor
+    labels: CropLabels
+    seed: int
+    failures: tuple[Failure, ...] = ()
+
+
+class PlacedBatch(NamedTuple):
+    """Training crops as they leave the workers where audio is resident in memory.
+
+    Attributes:
+        places: (batch, 2) int64, block and offset of each crop in that memory; -1 and 0 where it
+            had to be read. No tensor: the host needs them, and they stay there.
+        waveform: (crops that had to be read, samples), in their order.
+        labels: of all crops.
+        seed: see `WaveformBatch`.
+        failures: see `WaveformBatch`.
+    """
+
+    places: np.ndarray
     waveform: Tensor
     labels: CropLabels
     seed: int

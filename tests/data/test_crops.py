@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rfcx_audio.data import background_start, crop_start, window_starts
+from rfcx_audio.data.crops import crop_starts
 
 seeds = st.integers(0, 2**32)
 
@@ -98,3 +99,19 @@ def test_windows_cover_everything_and_the_last_is_flush(total: int, data: st.Dat
 def test_lengths_out_of_range_are_refused(total: int, window: int, hop: int) -> None:
     with pytest.raises(ValueError, match="expected 1 <= hop"):
         window_starts(total, window, hop)
+
+
+@given(st.floats(0, 59), st.floats(0.1, 20), st.floats(1, 12), st.floats(1, 70), seeds)
+def test_crops_start_in_the_range_that_is_stated(
+    t_min: float, length: float, duration: float, recording: float, seed: int
+) -> None:
+    earliest, latest = crop_starts(t_min, t_min + length, duration, recording)
+    start = crop_start(t_min, t_min + length, duration, recording, np.random.default_rng(seed))
+    assert earliest - 1e-9 <= start <= latest + 1e-9
+
+
+def test_the_range_of_starts_is_no_wider_than_it_must_be() -> None:
+    assert crop_starts(30, 32, 6, 60) == (26, 30)
+    assert crop_starts(1, 2, 6, 60) == (0, 1)
+    assert crop_starts(10, 30, 6, 60) == (10, 24)
+    assert crop_starts(58, 60, 6, 60) == (54, 54)

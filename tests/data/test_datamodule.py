@@ -193,3 +193,23 @@ def test_boxes_come_to_lie_on_the_axes(forest: Path, tmp_path: Path) -> None:
     places = torch.tensor(data.frontend.band_of(theirs.f_min[there].tolist())) / 128
     assert torch.allclose(ours.f_min[there], places.float(), atol=1e-5)
     assert (ours.f_max[there] > ours.f_min[there]).all()
+
+
+def test_an_epoch_has_as_many_batches_as_the_loader(forest: Path, tmp_path: Path) -> None:
+    for batch_size in (1, 8, 10_000):
+        data = module(forest, tmp_path, batch_size=batch_size)
+        assert data.batches_per_epoch == len(data.train_dataloader())
+
+
+@pytest.mark.parametrize(("workers", "ahead"), [(0, None), (1, 4), (2, 2)])
+def test_workers_read_ahead(workers: int, ahead: int | None, forest: Path, tmp_path: Path) -> None:
+    loader = module(forest, tmp_path, num_workers=workers).train_dataloader()
+    assert (loader.num_workers, loader.prefetch_factor) == (workers, ahead)
+    assert loader.persistent_workers == (workers > 0)
+
+
+def test_what_is_no_number_of_workers_is_refused(forest: Path, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="num_workers = 'some'"):
+        module(forest, tmp_path, num_workers="some")
+    with pytest.raises(ValueError, match="batch_size = 0"):
+        module(forest, tmp_path, batch_size=0)

@@ -169,3 +169,18 @@ def test_each_recording_has_its_rows() -> None:
     found = rows_by_recording(said.assign(recording_id=["b", "a", "b"]))
     assert {name: rows.species.tolist() for name, rows in found.items()} == {"a": [2], "b": [1, 3]}
     assert list(found) == ["a", "b"]
+
+
+@given(st.lists(any_row, max_size=12), st.floats(-5, 30, width=32))
+def test_windows_of_several_lengths_are_labelled_as_each_alone(
+    rows: list[tuple[int, bool, float, float, float]], start: float
+) -> None:
+    told = rows_of(table(*rows))
+    durations = torch.tensor([6.0, 0.1, 2.5], dtype=torch.float64)
+    starts = start + torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)
+    for label_them in (label_windows, true_windows):
+        together = label_them(told, starts, durations, SPECIES, 0.5)
+        for number, duration in enumerate(durations.tolist()):
+            one = label_them(told, starts[number, None], duration, SPECIES, 0.5)
+            assert torch.equal(together.target[number], one.target[0])
+            assert torch.equal(together.known[number], one.known[0])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Generator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import torch
 
 from rfcx_audio.archive.scorer import FileScorer, Outcome
+from rfcx_audio.hardware import usable_cores
 
 _THREADS_AT_MOST = 8
 _AHEAD = 2  # recordings handed out for each scorer, so that none waits for the next
@@ -182,9 +182,3 @@ def _answer(scorer: FileScorer, connection: Pipe) -> None:
             except (EOFError, OSError):
                 return
             connection.send(scorer(path))
-
-
-def usable_cores() -> int:
-    """Cores that this process may use."""
-    affinity = getattr(os, "sched_getaffinity", None)  # which not every system has
-    return len(affinity(0)) if affinity else os.cpu_count() or 1

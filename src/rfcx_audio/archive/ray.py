@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from rfcx_audio.archive.local import usable_cores
 from rfcx_audio.archive.scorer import FileScorer, FileScores, Outcome
+from rfcx_audio.hardware import usable_cores
 
 
 def num_actors_for(

@@ -1,6 +1,8 @@
 """What watches a run and writes down what it sees."""
 
 from rfcx_audio.callbacks.batch_seed import BatchSeed
+from rfcx_audio.callbacks.log_interval import LogInterval
+from rfcx_audio.callbacks.progress import Progress
 from rfcx_audio.callbacks.report import Report, draw_curves
 from rfcx_audio.callbacks.stamp import Stamp
 from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs, rich_table
@@ -8,6 +10,8 @@ from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs, ric
 __all__ = [
     "BatchSeed",
     "Comparison",
+    "LogInterval",
+    "Progress",
     "Report",
     "Stamp",
     "TestTable",

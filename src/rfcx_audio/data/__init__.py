@@ -10,7 +10,7 @@ from rfcx_audio.data.audio import (
     readable_name,
 )
 from rfcx_audio.data.cache import CachedReader
-from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
+from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule, known_share
 from rfcx_audio.data.folds import Folds, assign_folds
@@ -18,6 +18,7 @@ from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
@@ -43,6 +44,8 @@ __all__ = [
     "RecordingDataModule",
     "RecordingDataset",
     "Recordings",
+    "ResidentAudio",
+    "ResidentReader",
     "RfcxFolder",
     "SpeciesClass",
     "SyntheticFolder",
@@ -51,6 +54,7 @@ __all__ = [
     "assign_folds",
     "background_start",
     "collate_crops",
+    "collate_placed",
     "complete_labels",
     "crop_start",
     "find_recordings",
@@ -61,6 +65,7 @@ __all__ = [
     "match_audio",
     "number_species",
     "probe",
+    "reachable",
     "read_annotations",
     "read_pseudo",
     "read_rfcx",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,14 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from rfcx_audio.batch import CropLabels, Failure, Labels, WaveformBatch, unknown_labels
+from rfcx_audio.batch import (
+    CropLabels,
+    Failure,
+    Labels,
+    PlacedBatch,
+    WaveformBatch,
+    unknown_labels,
+)
 from rfcx_audio.data.audio import AudioError, AudioReader
 from rfcx_audio.data.crops import background_start, crop_start
 from rfcx_audio.data.labels import (
@@ -21,16 +29,21 @@ from rfcx_audio.data.labels import (
     stack_boxes,
     true_windows,
 )
+from rfcx_audio.data.resident import Stretch, place_of
 from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, Draw
 from rfcx_audio.data.source import Recordings
 
 
 class Crop(NamedTuple):
-    """One training example: a `WaveformBatch` of one, without its first axis."""
+    """One training example: a `WaveformBatch` of one, without its first axis.
+
+    Where its audio is resident in memory, it has a place there (block, offset) and no samples.
+    """
 
     waveform: Tensor
     labels: CropLabels
     seed: int
+    place: tuple[int, int] | None = None
 
 
 class CropDataset(Dataset[Crop | Failure]):
@@ -43,6 +56,8 @@ class CropDataset(Dataset[Crop | Failure]):
         recipe: how crops are cut and labelled.
         num_species: width of the labels.
         calls: every call of these recordings, where that is known.
+        resident: the stretches of recordings that are in memory already, by recording; crops of
+            them are not read.
 
     Raises:
         ValueError: the recipe wants the truth for supervision, and there is none.
@@ -56,6 +71,7 @@ class CropDataset(Dataset[Crop | Failure]):
         recipe: CropRecipe,
         num_species: int,
         calls: pd.DataFrame | None = None,
+        resident: Mapping[str, Sequence[Stretch]] | None = None,
     ) -> None:
         if recipe.supervision == "truth" and calls is None:
             raise ValueError(
@@ -74,35 +90,49 @@ class CropDataset(Dataset[Crop | Failure]):
         self.reader = reader
         self.recipe = recipe
         self.num_species = num_species
+        self.resident = resident or {}
+        frame_s = recipe.duration_s / recipe.num_frames
+        frames = frame_s * torch.arange(recipe.num_frames, dtype=torch.float64)
+        # The crop and its label frames are windows of one call, whose cost is its many small steps.
+        self.window_starts_s = torch.cat([torch.zeros(1, dtype=torch.float64), frames])
+        self.window_durations_s = torch.full_like(self.window_starts_s, frame_s)
+        self.window_durations_s[0] = recipe.duration_s
 
     def __getitem__(self, draw: Draw) -> Crop | Failure:
         """The crop of a draw, or why its recording cannot be used."""
         rng = np.random.default_rng(draw.seed)
         name, start_s = self._place(draw, rng)
-        try:
-            samples = self.reader.read(self.paths[name], start_s, self.recipe.duration_s)
-        except AudioError as error:
-            return Failure(name, str(error))
+        place = self._in_memory(name, start_s)
+        samples = np.empty(0, np.float32)
+        if place is None:
+            try:
+                samples = self.reader.read(self.paths[name], start_s, self.recipe.duration_s)
+            except AudioError as error:
+                return Failure(name, str(error))
         labels = self._labels(name, start_s)._replace(rows=torch.tensor([draw.row]))
-        return Crop(torch.from_numpy(samples), labels, draw.seed)
+        return Crop(torch.from_numpy(samples), labels, draw.seed, place)
+
+    def _in_memory(self, name: str, start_s: float) -> tuple[int, int] | None:
+        if name not in self.resident:
+            return None
+        start, length = map(self.reader.num_samples, (start_s, self.recipe.duration_s))
+        return place_of(self.resident[name], start, length)
 
     def _labels(self, name: str, start_s: float) -> CropLabels:
         recipe, rows = self.recipe, self.by_recording[name]
-        frames = recipe.num_frames
-        frame_s = recipe.duration_s / frames
-        start = torch.tensor([start_s], dtype=torch.float64)
-        starts = start_s + frame_s * torch.arange(frames, dtype=torch.float64)
+        starts, durations = start_s + self.window_starts_s, self.window_durations_s
         size = (self.num_species, recipe.min_overlap)
         boxes = boxes_in(rows, start_s, recipe.duration_s)
-        if self.calls is None:
+        calls = None if self.calls is None else self.calls.get(name, self.no_calls)
+        if calls is not None and recipe.supervision == "truth":
+            clip, frames = _clip_and_frames(true_windows(calls, starts, durations, *size))
+            return CropLabels(clip, frames, boxes, clip)
+        if calls is None:
             truth = Labels(torch.zeros(self.num_species), torch.zeros(self.num_species))
         else:
-            calls = self.calls.get(name, self.no_calls)
-            truth = _first(true_windows(calls, start, recipe.duration_s, *size))
-            if recipe.supervision == "truth":
-                return CropLabels(truth, true_windows(calls, starts, frame_s, *size), boxes, truth)
-        clip = _first(label_windows(rows, start, recipe.duration_s, *size))
-        return CropLabels(clip, label_windows(rows, starts, frame_s, *size), boxes, truth)
+            truth, _ = _clip_and_frames(true_windows(calls, starts[:1], durations[:1], *size))
+        clip, frames = _clip_and_frames(label_windows(rows, starts, durations, *size))
+        return CropLabels(clip, frames, boxes, truth)
 
     def _place(self, draw: Draw, rng: np.random.Generator) -> tuple[str, float]:
         duration_s, recording_s = self.recipe.duration_s, self.durations_s
@@ -123,28 +153,49 @@ class CropDataset(Dataset[Crop | Failure]):
         )
 
 
-def _first(labels: Labels) -> Labels:
-    return Labels(labels.target[0], labels.known[0])
+def _clip_and_frames(windows: Labels) -> tuple[Labels, Labels]:
+    """The first of the windows, which is the whole crop, and the others, its frames."""
+    target, known = windows
+    return Labels(target[0], known[0]), Labels(target[1:], known[1:])
 
 
 def collate_crops(items: list[Crop | Failure]) -> WaveformBatch:
     """A batch of the crops that could be read; the others are named in `failures`."""
-    crops = [item for item in items if isinstance(item, Crop)]
-    failures = tuple(item for item in items if isinstance(item, Failure))
+    crops, failures = _parted(items)
     if not crops:
         return WaveformBatch(torch.zeros(0, 0), unknown_labels(0, 0, 0), 0, failures)
-    labels = [crop.labels for crop in crops]
-    return WaveformBatch(
-        waveform=torch.stack([crop.waveform for crop in crops]),
-        labels=CropLabels(
-            clip=_stack([one.clip for one in labels]),
-            frame=_stack([one.frame for one in labels]),
-            boxes=stack_boxes([one.boxes for one in labels]),
-            truth=_stack([one.truth for one in labels]),
-            rows=torch.stack([one.rows for one in labels if one.rows is not None]),
-        ),
+    waveform = torch.stack([crop.waveform for crop in crops])
+    return WaveformBatch(waveform, _labels_of(crops), crops[0].seed, failures)
+
+
+def collate_placed(items: list[Crop | Failure]) -> PlacedBatch | WaveformBatch:
+    """As `collate_crops`, where audio is resident; a batch without crops has no places either."""
+    crops, failures = _parted(items)
+    if not crops:
+        return collate_crops(items)
+    read = [crop.waveform for crop in crops if crop.place is None]
+    return PlacedBatch(
+        places=np.array([crop.place or (-1, 0) for crop in crops], dtype=np.int64),
+        waveform=torch.stack(read) if read else torch.zeros(0, 0),
+        labels=_labels_of(crops),
         seed=crops[0].seed,
         failures=failures,
+    )
+
+
+def _parted(items: list[Crop | Failure]) -> tuple[list[Crop], tuple[Failure, ...]]:
+    crops = [item for item in items if isinstance(item, Crop)]
+    return crops, tuple(item for item in items if isinstance(item, Failure))
+
+
+def _labels_of(crops: list[Crop]) -> CropLabels:
+    labels = [crop.labels for crop in crops]
+    return CropLabels(
+        clip=_stack([one.clip for one in labels]),
+        frame=_stack([one.frame for one in labels]),
+        boxes=stack_boxes([one.boxes for one in labels]),
+        truth=_stack([one.truth for one in labels]),
+        rows=torch.stack([one.rows for one in labels if one.rows is not None]),
     )
 
 

@@ -18,8 +18,15 @@ def crop_start(
         rng: drawn from once.
     """
     earliest, latest = sorted((t_max - duration_s, t_min))
-    start = rng.uniform(earliest, latest)
-    return float(np.clip(start, 0.0, max(0.0, recording_s - duration_s)))
+    return _inside(rng.uniform(earliest, latest), duration_s, recording_s)
+
+
+def crop_starts(
+    t_min: float, t_max: float, duration_s: float, recording_s: float
+) -> tuple[float, float]:
+    """The earliest and the latest start (s) that `crop_start` draws; see there."""
+    earliest, latest = sorted((t_max - duration_s, t_min))
+    return _inside(earliest, duration_s, recording_s), _inside(latest, duration_s, recording_s)
 
 
 def background_start(
@@ -66,3 +73,8 @@ def window_starts(total: int, window: int, hop: int) -> list[int]:
         raise ValueError(f"expected 1 <= hop <= window <= total, got {hop}, {window}, {total}")
     starts = list(range(0, total - window + 1, hop))
     return starts if starts[-1] == total - window else [*starts, total - window]
+
+
+def _inside(start: float, duration_s: float, recording_s: float) -> float:
+    """The start (s) of a crop that is moved into its recording, where it fits there."""
+    return float(np.clip(start, 0.0, max(0.0, recording_s - duration_s)))

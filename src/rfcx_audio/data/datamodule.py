@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ from rfcx_audio.batch import (
     Boxes,
     CropLabels,
     Failure,
+    PlacedBatch,
     RecordingWaveform,
     SpectrogramBatch,
     WaveformBatch,
@@ -25,15 +26,18 @@ from rfcx_audio.batch import (
 )
 from rfcx_audio.data.annotations import AnnotationError
 from rfcx_audio.data.audio import AudioReader
-from rfcx_audio.data.crop_dataset import CropDataset, collate_crops
+from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.labels import label_windows
 from rfcx_audio.data.pseudo import add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder
+from rfcx_audio.hardware import num_workers as number_of_workers
 
 _log = logging.getLogger(__name__)
+_AHEAD = 4  # batches that the workers together read ahead, at least
 
 
 class Augment(Protocol):
@@ -96,7 +100,7 @@ class RecordingDataModule(pl.LightningDataModule):
         frontend: (batch, samples) -> (batch, channels, mels, frames).
         augment: changes training crops.
         batch_size: crops in a batch, for each process.
-        num_workers: processes that read audio.
+        num_workers: processes that read audio, see `rfcx_audio.hardware.num_workers`.
         seed: of all random draws.
         pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
             the tables' own rows, see `add_pseudo_rows`; None for none.
@@ -119,16 +123,14 @@ class RecordingDataModule(pl.LightningDataModule):
         frontend: Frontend,
         augment: Augment,
         batch_size: int = 32,
-        num_workers: int = 2,
+        num_workers: int | Literal["auto"] = "auto",
         seed: int = 0,
         pseudo_rows: str | None = None,
     ) -> None:
         super().__init__()
-        if batch_size < 1 or num_workers < 0:
-            raise ValueError(
-                f"batch_size = {batch_size} and num_workers = {num_workers}; expected at least 1 "
-                "and at least 0"
-            )
+        number_of_workers(num_workers)  # refuses now what is no number of workers
+        if batch_size < 1:
+            raise ValueError(f"batch_size = {batch_size}; expected at least 1")
         self.num_species = num_species
         self.source = source(root, num_species)
         self.reader = reader(sample_rate)
@@ -138,12 +140,13 @@ class RecordingDataModule(pl.LightningDataModule):
         self.frontend = frontend
         self.augment = augment
         self.batch_size = batch_size
-        self.num_workers = num_workers
+        self._wanted_workers: int | Literal["auto"] = num_workers
         self.seed = seed
         self.pseudo_rows = pseudo_rows
         self.failures: dict[str, str] = {}
         self.set_aside = pd.DataFrame()
         self._corpus: Corpus | None = None
+        self._resident: ResidentAudio | None = None
 
     @property
     def corpus(self) -> Corpus:
@@ -156,6 +159,17 @@ class RecordingDataModule(pl.LightningDataModule):
     def has_truth(self) -> bool:
         """Whether there are test recordings whose truth is complete."""
         return self.corpus.truth is not None
+
+    @property
+    def num_workers(self) -> int:
+        """Processes that read audio for this one."""
+        return number_of_workers(self._wanted_workers, self._processes_here())
+
+    @property
+    def batches_per_epoch(self) -> int:
+        """Training batches of this process in an epoch, before any limit of the trainer's."""
+        crops = len(self._sampler())
+        return crops // min(self.batch_size, crops)
 
     def prepare_data(self) -> None:
         """Makes the data set if its source can."""
@@ -232,20 +246,42 @@ class RecordingDataModule(pl.LightningDataModule):
 
     def train_dataloader(self) -> DataLoader:
         """Random crops around rows; see `CropRecipe`."""
-        rows, corpus = self.train_rows, self.corpus
+        rows, corpus, sampler = self.train_rows, self.corpus, self._sampler()
+        places = None
+        if isinstance(self.reader, ResidentReader):
+            self._resident = None  # that of a fit before, whose memory may be needed
+            self._resident = self._in_memory(self.reader)
+            places = self._resident.places
         dataset = CropDataset(
-            rows, corpus.train, self.reader, self.crops, self.num_species, corpus.train_truth
+            *(rows, corpus.train, self.reader, self.crops, self.num_species, corpus.train_truth),
+            resident=places,
         )
-        present, pseudo = (rows[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
-        sampler = CropSampler(present, pseudo, self.crops, self.seed, *self._place())
         return DataLoader(
             dataset,
             batch_size=min(self.batch_size, len(sampler)),
             sampler=sampler,
-            collate_fn=collate_crops,
+            collate_fn=collate_crops if places is None else collate_placed,
             drop_last=True,
             **self._loader_options(),
         )
+
+    def teardown(self, stage: str) -> None:
+        """Frees what was resident in memory for training."""
+        if stage == "fit":
+            self._resident = None
+
+    def _sampler(self) -> CropSampler:
+        rows = self.train_rows
+        present, pseudo = (rows[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
+        return CropSampler(present, pseudo, self.crops, self.seed, *self._place())
+
+    def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
+        """The audio that training crops can be cut from, on the device that trains."""
+        recordings = self.corpus.train
+        stretches = reachable(self.train_rows, recordings.durations_s, self.crops, reader)
+        trainer = self.trainer
+        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())
 
     def val_dataloader(self) -> DataLoader:
         """The held-out recordings, whole, with what the tables say of them."""
@@ -262,12 +298,15 @@ class RecordingDataModule(pl.LightningDataModule):
 
     def on_after_batch_transfer(
         self,
-        batch: WaveformBatch | RecordingWaveform,
+        batch: WaveformBatch | PlacedBatch | RecordingWaveform,
         dataloader_idx: int,  # noqa: ARG002 (Lightning's signature)
     ) -> SpectrogramBatch | WindowBatch:
         """Waveforms to spectrograms, on the device that the waveforms are on."""
         self._remember(batch.failures)
         self.frontend.to(batch.waveform.device)
+        if isinstance(batch, PlacedBatch):
+            assert self._resident is not None  # noqa: S101 (tells the type checker)
+            batch = self._resident.crops(batch, self.reader.num_samples(self.crops.duration_s))
         if isinstance(batch, WaveformBatch):
             return self.spectrograms(batch)
         return self.cut(batch)
@@ -321,10 +360,17 @@ class RecordingDataModule(pl.LightningDataModule):
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
 
+    def _processes_here(self) -> int:
+        """Processes that train on this machine."""
+        return 1 if self.trainer is None else self.trainer.num_devices
+
     def _loader_options(self) -> dict[str, Any]:
+        workers = self.num_workers
         return {
-            "num_workers": self.num_workers,
-            "persistent_workers": self.num_workers > 0,
+            "num_workers": workers,
+            # One worker alone reads further ahead: a slow crop then stops nothing.
+            "prefetch_factor": max(2, -(-_AHEAD // workers)) if workers else None,
+            "persistent_workers": workers > 0,
             "pin_memory": torch.cuda.is_available(),
             "worker_init_fn": _one_thread,
         }

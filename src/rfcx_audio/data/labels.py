@@ -35,7 +35,7 @@ def rows_by_recording(rows: pd.DataFrame) -> dict[str, Rows]:
 
 
 def label_windows(
-    rows: Rows, starts_s: Tensor, duration_s: float, num_species: int, min_overlap: float
+    rows: Rows, starts_s: Tensor, duration_s: float | Tensor, num_species: int, min_overlap: float
 ) -> Labels:
     """What a recording's rows say of windows in it.
 
@@ -47,7 +47,7 @@ def label_windows(
     Args:
         rows: of one recording.
         starts_s: (windows,) s.
-        duration_s: of every window.
+        duration_s: of every window, or (windows,) of each.
         num_species: width of the labels.
         min_overlap: in (0, 1].
 
@@ -56,21 +56,21 @@ def label_windows(
         decide the cell.
     """
     starts = starts_s.to(rows.t_min)[:, None]  # (windows, 1)
-    overlap = torch.minimum(rows.t_max, starts + duration_s) - torch.maximum(rows.t_min, starts)
-    shorter = (rows.t_max - rows.t_min).clamp(max=duration_s)
+    duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
+    overlap = torch.minimum(rows.t_max, starts + duration) - torch.maximum(rows.t_min, starts)
+    shorter = torch.clamp(rows.t_max - rows.t_min, max=duration)  # pyright: ignore[reportCallIssue, reportArgumentType]
     speaks = overlap >= min_overlap * shorter - 1e-9  # (windows, rows)
     touches = overlap > 0
 
-    present = _strongest(speaks & rows.present, rows, num_species)  # (windows, species)
-    absent = _strongest(speaks & ~rows.present, rows, num_species)
-    touched = _strongest(touches & rows.present, rows, num_species) > 0
+    which = torch.stack([speaks & rows.present, speaks & ~rows.present, touches & rows.present])
+    present, absent, touched = _strongest(which, rows, num_species)  # (windows, species) each
     target = (present > 0).float()
-    known = torch.where(present > 0, present, torch.where(touched, 0.0, absent))
+    known = torch.where(present > 0, present, torch.where(touched > 0, 0.0, absent))
     return Labels(target, known)
 
 
 def true_windows(
-    calls: Rows, starts_s: Tensor, duration_s: float, num_species: int, min_overlap: float
+    calls: Rows, starts_s: Tensor, duration_s: float | Tensor, num_species: int, min_overlap: float
 ) -> Labels:
     """What windows hold, where every call of their recording is known.
 
@@ -80,7 +80,7 @@ def true_windows(
     Args:
         calls: all of one recording.
         starts_s: (windows,) s.
-        duration_s: of every window.
+        duration_s: of every window, or (windows,) of each.
         num_species: width of the labels.
         min_overlap: in (0, 1].
 
@@ -89,7 +89,8 @@ def true_windows(
     """
     present = label_windows(calls, starts_s, duration_s, num_species, min_overlap).known > 0
     starts = starts_s.to(calls.t_min)[:, None]  # (windows, 1)
-    touches = (calls.t_min < starts + duration_s) & (calls.t_max > starts)  # (windows, calls)
+    duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
+    touches = (calls.t_min < starts + duration) & (calls.t_max > starts)  # (windows, calls)
     touched = _strongest(touches, calls, num_species) > 0  # (windows, species)
     return Labels(present.float(), (present | ~touched).float())
 
@@ -106,15 +107,17 @@ def boxes_in(rows: Rows, start_s: float, duration_s: float) -> Boxes:
         Boxes, each (boxes,), in s from the start of the crop and Hz.
     """
     touches = (rows.t_min < start_s + duration_s) & (rows.t_max > start_s)
+    which = touches.nonzero()[:, 0]  # once for all
+    inside = Rows(*(part[which] for part in rows))
     return Boxes(
-        species=rows.species[touches],
-        songtype=rows.songtype[touches],
-        present=rows.present[touches],
-        weight=rows.weight[touches],
-        t_min=(rows.t_min[touches] - start_s).float(),
-        t_max=(rows.t_max[touches] - start_s).float(),
-        f_min=rows.f_min[touches].float(),
-        f_max=rows.f_max[touches].float(),
+        species=inside.species,
+        songtype=inside.songtype,
+        present=inside.present,
+        weight=inside.weight,
+        t_min=(inside.t_min - start_s).float(),
+        t_max=(inside.t_max - start_s).float(),
+        f_min=inside.f_min.float(),
+        f_max=inside.f_max.float(),
     )
 
 
@@ -157,8 +160,7 @@ def complete_labels(species: list[int], num_species: int) -> Labels:
 
 
 def _strongest(which: Tensor, rows: Rows, num_species: int) -> Tensor:
-    """(windows, rows) -> (windows, species): the largest weight among the chosen rows, else 0."""
-    weight = which * rows.weight  # (windows, rows)
-    index = rows.species.expand_as(weight)
-    zeros = torch.zeros(len(which), num_species, device=weight.device)
-    return zeros.scatter_reduce(1, index, weight.float(), reduce="amax")
+    """(..., rows) -> (..., species): the largest weight among the chosen rows, else 0."""
+    weight = (which * rows.weight).float()  # (..., rows)
+    zeros = weight.new_zeros(*weight.shape[:-1], num_species)
+    return zeros.scatter_reduce(-1, rows.species.expand_as(weight), weight, reduce="amax")

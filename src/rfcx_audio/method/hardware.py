@@ -35,6 +35,8 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
     """
     # Lightning 2.6 calls what torch 2.11 deprecates, once a batch of every run.
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="pytorch_lightning")
+    # How many workers read is decided from the cores, or by the user (data.num_workers).
+    warnings.filterwarnings("ignore", message=".*does not have many workers")
     if precision == "auto":
         precision = best_precision(accelerator)
     return pl.Trainer(

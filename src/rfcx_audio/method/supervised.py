@@ -186,8 +186,8 @@ class Supervised(pl.LightningModule):
         return reduce_cells(cells, labels, self.reduction, num_processes())
 
     def log_loss(self, value: Tensor, batch_size: int) -> None:
-        """Logs `train/loss`, the same in all processes."""
-        self.log("train/loss", value, batch_size=batch_size, prog_bar=True, sync_dist=True)
+        """Logs `train/loss`, the same in all processes; `Progress` shows it, see there."""
+        self.log("train/loss", value, batch_size=batch_size, sync_dist=True)
 
     def nothing(self) -> Tensor:
         """A 0 with a gradient of 0 for every weight, which other processes wait for."""
