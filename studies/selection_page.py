@@ -158,12 +158,17 @@ def _sentences(runs: pd.DataFrame, table: pd.DataFrame) -> list[str]:
     own = table[[need not in (COMPLETE, OTHERS) for need in needs]]
     lines = []
     for truth, title in TRUTHS.items():
-        first = own.sort_values(f"{truth}_rho").iloc[-1]
-        rho, low, high = (first[f"{truth}_{part}"] for part in ("rho", "lead_low", "lead_high"))
+        better = own[f"{truth}_better"].dropna()
+        if better.empty:  # and so are the correlations of fewer than two techniques
+            lines.append(f"* Too few techniques to rank measures by the true {title}.")
+            continue
+        first = str(own[f"{truth}_rho"].idxmax())
+        rho, low, high = (
+            float(own[f"{truth}_{part}"][first]) for part in ("rho", "lead_low", "lead_high")
+        )
         lead = "lies above 0" if low > 0 else "does not lie above 0: a tie"
-        better = own[f"{truth}_better"]
         lines.append(
-            f"* Of the measures that one run has without complete truth, `{first.name}` has the "
+            f"* Of the measures that one run has without complete truth, `{first}` has the "
             f"highest rho with the true {title}, {rho:.2f}. The interval of its lead over `auc`, "
             f"[{low:+.2f}, {high:+.2f}], {lead}. Among the better half of the techniques the "
             f"highest is {better.max():.2f}, of `{better.idxmax()}`."

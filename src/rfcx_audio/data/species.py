@@ -1,4 +1,4 @@
-"""The classes that frequency filtering tells apart: one band and one duration a song."""
+"""The classes of frequency filtering: one band and one duration a song."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.synthetic import box_templates
+from rfcx_audio.data.rfcx_templates import rfcx_templates
 
 
 class SpeciesClass(NamedTuple):
@@ -33,18 +33,18 @@ def species_classes(
     """A fixed band and duration for every (species, songtype).
 
     A row's own box must not be used in their place: for 9 of the 26 classes of the RFCX tables the
-    choice of the template alone tells TP from FP.
+    choice of the template alone separates TP from FP.
 
     Args:
         padding_hz: added at both ends of the union of a class's bands.
         padding_s: added to its longest duration.
-        templates: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`; None: those of
-            the RFCX tables.
+        templates: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`; None, as in
+            configurations of earlier versions: `rfcx_templates()`.
 
     Returns:
         By species and song type.
     """
-    table = box_templates() if templates is None else templates
+    table = rfcx_templates() if templates is None else templates
     widest = table.groupby(["species_id", "songtype_id"], as_index=False).agg(
         f_min=("f_min", "min"), f_max=("f_max", "max"), duration_s=("duration_s", "max")
     )
@@ -64,8 +64,7 @@ def species_bands(rows: pd.DataFrame) -> pd.DataFrame:
     """One band a species, the union of its boxes, and its commonest song.
 
     Args:
-        rows: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz); as `read_rfcx` or `box_templates`
-            return them.
+        rows: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz); as `read_rfcx` returns them.
 
     Returns:
         `species_id`, `songtype_id`, `f_min`, `f_max`, of the species that have rows.
