@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
@@ -28,7 +29,9 @@ class SpeciesClass(NamedTuple):
 
 
 def species_classes(
-    padding_hz: float = 200.0, padding_s: float = 0.3, templates: pd.DataFrame | None = None
+    padding_hz: float = 200.0,
+    padding_s: float = 0.3,
+    templates: pd.DataFrame | Sequence[Mapping[str, float]] | None = None,
 ) -> list[SpeciesClass]:
     """A fixed band and duration for every (species, songtype).
 
@@ -38,13 +41,20 @@ def species_classes(
     Args:
         padding_hz: added at both ends of the union of a class's bands.
         padding_s: added to its longest duration.
-        templates: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`; None, as in
-            configurations of earlier versions: `rfcx_templates()`.
+        templates: rows of `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`, as a
+            table or as in YAML; None, as in configurations of earlier versions:
+            `rfcx_templates()`.
 
     Returns:
         By species and song type.
+
+    Raises:
+        ValueError: the templates have no such columns.
     """
-    table = rfcx_templates() if templates is None else templates
+    table = rfcx_templates() if templates is None else pd.DataFrame(templates)
+    missing = [name for name in SpeciesClass._fields if name not in table]
+    if missing:
+        raise ValueError(f"the templates have no {', '.join(missing)}; each row needs them")
     widest = table.groupby(["species_id", "songtype_id"], as_index=False).agg(
         f_min=("f_min", "min"), f_max=("f_max", "max"), duration_s=("duration_s", "max")
     )

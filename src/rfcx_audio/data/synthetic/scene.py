@@ -118,7 +118,7 @@ def _series(rng: np.random.Generator, recipe: Rainforest, box_s: float) -> NDArr
 
 
 def _draw_song(rng: np.random.Generator, songs: Sequence[Template]) -> Template:
-    return songs[rng.integers(len(songs))]
+    return songs[int(rng.integers(len(songs)))]
 
 
 def _own_voice(song: Template) -> Voice:
