@@ -35,8 +35,8 @@ def test_a_call_fills_its_box_and_stays_in_its_band(song):
         assert len(waveform) == round(song.duration_s * RATE)
         assert np.mean(np.square(waveform)) == pytest.approx(1.0, abs=1e-4)
         assert in_band(waveform, song) > 0.97
-        heard = np.flatnonzero(waveform)
-        assert 0.7 * len(waveform) < heard[-1] - heard[0] < len(waveform)
+        sounding = np.flatnonzero(waveform)
+        assert 0.7 * len(waveform) < sounding[-1] - sounding[0] < len(waveform)
 
 
 @pytest.mark.parametrize("song", SONGS.values(), ids=SONGS)

@@ -79,7 +79,7 @@ def draw_sounds(
         songs: of the species.
         recording_id: from which individuals have their names.
         present: (species,) which species call.
-        focal: its species calls whatever `present` says, at least one caller with this song.
+        focal: its species calls whatever `present` holds, at least one caller with this song.
     """
     cast: list[tuple[Kind, Template, Voice | None]] = []
     if focal is not None:
