@@ -5,7 +5,7 @@ ENV := .venv/.installed
 LEDGER := $(CURDIR)/.trust.jsonl
 
 .DEFAULT_GOAL := help
-.PHONY: help install lock format lint test trust mutation audit demo study selection walkthrough bench test-gpu bench-gpu build clean
+.PHONY: help install lock format lint test trust mutation audit demo study selection pages walkthrough bench test-gpu bench-gpu build clean
 
 help:  ## say what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,11 +28,15 @@ demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines
 STUDIES := deck beyond best forest_2 forest_3 holds
 
 study: $(ENV)  ## which technique works, and where: several seeds, complete truth (a night)
-	for study in $(STUDIES); do $(BIN)/python -m rfcx_audio.study study=$$study || exit; done
+	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study || exit; done
 
 selection: $(ENV)  ## by which measure to choose a model, over the runs of the study (an hour)
-	$(BIN)/python -m rfcx_audio.study study=epochs docs=runs/epochs
-	$(BIN)/python -m rfcx_audio.selection
+	$(BIN)/python -m studies study=epochs docs=runs/epochs
+	$(BIN)/python -m studies.selection
+
+pages: $(ENV)  ## the pages of both again, from their tables in docs/ (a minute, no training)
+	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study stage=page || exit; done
+	$(BIN)/python -m studies.selection stage=page
 
 walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
@@ -49,13 +53,13 @@ bench-gpu:  ## training, prediction and spectrograms beside their limits on this
 	bash benchmarks/gpu.sh bench $(ARGS)
 
 lint: $(ENV)  ## ruff (format, rules) and the type checker
-	$(BIN)/ruff format --check src tests benchmarks
-	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks studies
+	$(BIN)/ruff check src tests benchmarks studies
 	$(BIN)/basedpyright
 
 format: $(ENV)  ## let ruff mend what it can
-	$(BIN)/ruff format src tests benchmarks
-	$(BIN)/ruff check --fix src tests benchmarks
+	$(BIN)/ruff format src tests benchmarks studies
+	$(BIN)/ruff check --fix src tests benchmarks studies
 
 test: $(ENV)  ## all tests
 	$(BIN)/python -m pytest

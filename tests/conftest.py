@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from hypothesis import settings
 
+from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 
 # A busy machine is no fault of what is tested.
@@ -37,7 +38,8 @@ def forest_overrides(root: Path) -> list[str]:
 def forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A small synthetic rainforest on disk."""
     root = tmp_path_factory.mktemp("forest") / "synthetic"
-    write_rainforest(root, Rainforest(**SMALL_FOREST), workers=1, progress=False)
+    recipe = Rainforest(**SMALL_FOREST)
+    write_rainforest(root, recipe, rfcx_templates(), workers=1, progress=False)
     return root
 
 

@@ -34,6 +34,9 @@ FLOORS = {
 }
 ENTRY_POINT_FLOOR = 5
 FILES = sorted(PACKAGE.rglob("*.py"))
+STUDIES = TESTS.parent / "studies"
+BESIDE = {"studies", "benchmarks", "conf"}
+"""What stands beside the package, and may import it."""
 
 
 def imported(path: Path) -> set[str]:
@@ -65,6 +68,18 @@ def test_a_room_imports_only_from_lower_floors(path: Path) -> None:
 def test_only_config_knows_hydra(path: Path) -> None:
     knows = {name.split(".")[0] for name in imported(path)} & {"hydra", "omegaconf"}
     assert not knows or path == PACKAGE / "config.py"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_library_imports_nothing_that_stands_beside_it(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported(path)} & BESIDE
+
+
+@pytest.mark.parametrize("path", sorted(STUDIES.glob("*.py")), ids=lambda path: path.name)
+def test_studies_know_no_hydra_and_are_tested_in_the_file_of_their_name(path: Path) -> None:
+    assert not {name.split(".")[0] for name in imported(path)} & {"hydra", "omegaconf"}
+    stem = path.stem.strip("_")
+    assert stem == "init" or (TESTS / "studies" / f"test_{stem}.py").exists()
 
 
 def test_the_synthetic_rainforest_does_not_need_torch() -> None:

@@ -20,7 +20,7 @@ OPTIONS = sorted(
     path.relative_to(CONF_DIR).with_suffix("")
     for path in CONF_DIR.rglob("*.yaml")
     if path.parent.name
-    not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "study", "hparams_search")
+    not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "hparams_search")
 )
 ROOT_OF = {"labelling": "relabel", "engine": "predict"}
 """The root that knows a group, where it is not `train`."""

@@ -14,7 +14,7 @@ from rfcx_audio.config import load_config
 from rfcx_audio.data import Recordings, TableFolder
 from rfcx_audio.detect import check_recordings, recordings_of, scores_of, species_of
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import read_scores, score_table, write_scores
+from rfcx_audio.inference import describe_events, read_scores, score_table, write_scores
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -121,8 +121,13 @@ def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path:
     assert set(events["recording_id"]) == {"day/a", "day/b"}
 
 
-def test_species_without_labels_are_those_of_rfcx(labels: Path) -> None:
+def test_species_without_labels_have_the_whole_band(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows, names = species_of(None, 24, 24_000.0)
-    assert set(rows["species_id"]) == set(range(24))
+    assert "the species have no bands: events reach up to 24000 Hz" in caplog.text
     assert names == {}
+    found = pd.DataFrame({"recording_id": ["a"], "species_id": [3], "t_min": 0.0, "t_max": 1.0})
+    events = describe_events(found.assign(score=0.9), rows, names, 24_000.0)
+    assert events[["songtype_id", "f_min", "f_max"]].to_numpy().tolist() == [[1, 0, 24_000]]
     assert species_of(str(labels), 2, 8000.0)[1] == {0: "Frog", 1: "Owl"}

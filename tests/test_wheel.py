@@ -18,6 +18,9 @@ def test_the_configuration_works_from_a_wheel_in_an_empty_folder(tmp_path: Path)
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "site")
+    top = {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()}
+    assert top == {"rfcx_audio"}  # no studies, no benchmarks, no tests
+    assert not list((tmp_path / "site").rglob("*stud*"))
     (tmp_path / "empty").mkdir()
     done = subprocess.run(
         [sys.executable, "-m", "rfcx_audio.train", "model=densenet121", "--cfg", "job"],

@@ -11,9 +11,12 @@ from typing import Any, cast
 
 import hydra
 from hydra import compose, initialize_config_dir
+from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException, MissingConfigException
 from hydra.experimental.callback import Callback as SweepCallback
+from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
 from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
@@ -54,30 +57,35 @@ _EXTRAS = {
 """What has to be installed for choices that Hydra itself does not have."""
 
 
-def load_config(name: str = "train", overrides: Sequence[str] = ()) -> DictConfig:
+def load_config(
+    name: str = "train", overrides: Sequence[str] = (), folder: Path = CONF_DIR
+) -> DictConfig:
     """The composed configuration, as a notebook or a test wants it.
 
     Args:
-        name: of a root file in `conf/`, without its ending.
+        name: of a root file in `folder`, without its ending.
         overrides: as on the command line, for example `["model=tiny", "loss=bce"]`.
+        folder: of configuration, see `entry_point`.
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
     """
     try:
-        return _composed(name, overrides)
+        return _composed(name, overrides, folder)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
-        raise ConfigError("\n".join([str(error), *suggestions(name, overrides)])) from None
+        lines = [str(error), *suggestions(name, overrides, folder)]
+        raise ConfigError("\n".join(lines)) from None
 
 
-def suggestions(name: str, overrides: Sequence[str]) -> list[str]:
+def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) -> list[str]:
     """What words that name nothing may have meant, one line for each.
 
     Args:
-        name: of a root file in `conf/`, without its ending.
+        name: of a root file in `folder`, without its ending.
         overrides: as on the command line; those that add something (`+key=1`) may have any name.
+        folder: of configuration, see `entry_point`.
     """
-    options = _options()
+    options = _options(folder)
     groups, keys, lines = [], [], []
     for word in overrides:
         key, _, value = word.partition("=")
@@ -89,7 +97,8 @@ def suggestions(name: str, overrides: Sequence[str]) -> list[str]:
         elif not key.startswith(("+", "-", "hydra")) and (value or key.startswith("~")):
             keys.append(group)
     try:
-        known = list(_keys(_composed(name, [word for word in groups if "," not in word])))
+        choices = [word for word in groups if "," not in word]
+        known = list(_keys(_composed(name, choices, folder)))
     except (HydraException, OmegaConfBaseException, ValueError):
         return lines
     return lines + [_meant(key, [*known, *options]) for key in keys if key not in known]
@@ -140,18 +149,23 @@ def variant(config: DictConfig, changes: dict[str, Any]) -> DictConfig:
     return copy
 
 
-def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
+def entry_point(
+    name: str, folder: Path = CONF_DIR
+) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
     """Makes a function of a configuration into a command with overrides and multirun.
 
     Args:
-        name: of the root file in `conf/`.
+        name: of the root file in `folder`.
+        folder: of configuration. What is not in it is looked for in the library's, so that a
+            package beside the library has its own roots and groups and shares the others.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        run = hydra.main(version_base="1.3", config_path=str(CONF_DIR), config_name=name)(task)
+        run = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(task)
 
         @wraps(task)
         def command() -> None:
+            _search_library_after(folder)
             try:
                 run()
             except SystemExit as end:
@@ -164,7 +178,8 @@ def entry_point(name: str) -> Callable[[Callable[[DictConfig], Any]], Callable[[
                         f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
                     ) from None
                 if end.code:
-                    sys.stderr.writelines(f"{line}\n" for line in suggestions(name, sys.argv[1:]))
+                    lines = suggestions(name, sys.argv[1:], folder)
+                    sys.stderr.writelines(f"{line}\n" for line in lines)
                 raise
 
         return command
@@ -177,18 +192,32 @@ def in_multirun() -> bool:
     return HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
 
 
-def _composed(name: str, overrides: Sequence[str]) -> DictConfig:
-    with initialize_config_dir(config_dir=str(CONF_DIR), version_base="1.3"):
+class _LibraryLast(SearchPathPlugin):
+    """Looks for configuration in the library's folder after all others."""
+
+    def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
+        search_path.append("rfcx_audio", f"file://{CONF_DIR}")
+
+
+def _search_library_after(folder: Path) -> None:
+    if folder != CONF_DIR:
+        Plugins.instance().register(_LibraryLast)
+
+
+def _composed(name: str, overrides: Sequence[str], folder: Path) -> DictConfig:
+    _search_library_after(folder)
+    with initialize_config_dir(config_dir=str(folder), version_base="1.3"):
         return compose(config_name=name, overrides=list(overrides))
 
 
-def _options() -> dict[str, list[str]]:
-    """The options of each group, by its folder in `conf/`."""
+def _options(folder: Path) -> dict[str, list[str]]:
+    """The options of each group, by its folder in a folder of configuration or the library's."""
     found: dict[str, list[str]] = {}
-    for path in sorted(CONF_DIR.rglob("*.yaml")):
-        group = path.parent.relative_to(CONF_DIR).as_posix()
-        if group != ".":
-            found.setdefault(group, []).append(path.stem)
+    for place in dict.fromkeys((folder, CONF_DIR)):
+        for path in sorted(place.rglob("*.yaml")):
+            group = path.parent.relative_to(place).as_posix()
+            if group != ".":
+                found.setdefault(group, []).append(path.stem)
     return found
 
 

@@ -12,7 +12,6 @@ from rfcx_audio.archive import list_recordings
 from rfcx_audio.batch import Failure
 from rfcx_audio.config import DictConfig, entry_point
 from rfcx_audio.data import Recordings, TableFolder, inside
-from rfcx_audio.data.synthetic import box_templates
 from rfcx_audio.experiment import Scored, score_recordings
 from rfcx_audio.inference import (
     describe_events,
@@ -106,9 +105,12 @@ def check_recordings(scores: pd.DataFrame, recordings: Recordings) -> None:
 def species_of(
     labels: str | None, num_species: int, f_max: float
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Boxes of the species, up to `f_max` (Hz) where labels tell no frequency, and their names."""
+    """Boxes of the species, up to `f_max` (Hz) where labels have no frequency, and their names."""
     if labels is None:
-        return box_templates(), {}
+        _log.warning("without labels=… the species have no bands: events reach up to %g Hz", f_max)
+        return pd.DataFrame(
+            columns=["species_id", "songtype_id", "f_min", "f_max"], dtype=float
+        ), {}
     source = TableFolder(labels, num_species, labels, str(Path(labels) / "species.csv"))
     rows, numbers = source.rows(f_max)
     names = {number: name for name, number in reversed(numbers.items())}

@@ -22,6 +22,17 @@ def test_a_folder_is_loaded_with_its_truth(forest: Path) -> None:
     assert set(corpus.truth["recording_id"]) <= set(corpus.test.paths)
 
 
+def test_boxes_are_those_of_rfcx_only_where_the_configuration_names_them(
+    forest: Path, tmp_path: Path
+) -> None:
+    assert RfcxFolder(str(forest), 24).load().templates is None
+    for data in ("rfcx", "synthetic", "table"):
+        config = load_config("train", [f"data={data}", f"paths.output_dir={tmp_path}"])
+        source = build(config.data.source)(str(forest), 24)
+        assert (source.templates is None) == (data == "table")
+    assert SyntheticFolder(str(forest), 24, Rainforest(**SMALL_FOREST)).load().templates is not None
+
+
 def test_a_folder_without_truth_has_no_test(forest: Path, tmp_path: Path) -> None:
     for name in ("train_tp.csv", "train_fp.csv"):
         (tmp_path / name).write_bytes((forest / name).read_bytes())

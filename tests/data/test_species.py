@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import species_bands, species_classes
+from rfcx_audio.data import rfcx_templates, species_bands, species_classes
 
 
 def test_a_class_is_the_union_of_its_templates_with_padding() -> None:
@@ -16,8 +16,9 @@ def test_a_class_is_the_union_of_its_templates_with_padding() -> None:
             "duration_s": [1.0, 2.0, 0.5, 3.0],
         }
     )
-    told = species_classes(150.0, 0.5, templates)
-    assert told == [
+    classes = species_classes(150.0, 0.5, templates)
+    assert classes == species_classes(150.0, 0.5, templates.to_dict("records"))  # as from YAML
+    assert classes == [
         (0, 1, 250.0, 950.0, 2.5),
         (0, 4, 750.0, 1100.0, 1.0),
         (1, 1, 0.0, 350.0, 3.5),
@@ -25,7 +26,8 @@ def test_a_class_is_the_union_of_its_templates_with_padding() -> None:
 
 
 def test_the_tables_have_26_classes_of_24_species() -> None:
-    classes = species_classes()
+    classes = species_classes(templates=rfcx_templates())
+    assert classes == species_classes()
     assert len(classes) == 26
     assert {one.species_id for one in classes} == set(range(24))
     two_songs = [one.species_id for one in classes if one.songtype_id == 4]
@@ -43,3 +45,8 @@ def test_a_species_band_is_the_union_of_its_boxes() -> None:
         }
     )
     assert species_bands(rows).to_numpy().tolist() == [[0, 1, 50, 60], [2, 4, 100, 400]]
+
+
+def test_templates_without_bands_are_refused() -> None:
+    with pytest.raises(ValueError, match="have no f_max, duration_s; each row needs them"):
+        species_classes(templates=[{"species_id": 0, "songtype_id": 1, "f_min": 100.0}])

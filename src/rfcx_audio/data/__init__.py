@@ -19,6 +19,7 @@ from rfcx_audio.data.labels import complete_labels, label_recording, label_windo
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
+from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
@@ -73,6 +74,7 @@ __all__ = [
     "read_species",
     "read_tables",
     "readable_name",
+    "rfcx_templates",
     "rows_of",
     "spans",
     "species_bands",

@@ -12,13 +12,14 @@ import pandas as pd
 
 from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
+from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.species_numbers import (
     check_species,
     number_species,
     read_species,
     write_species,
 )
-from rfcx_audio.data.synthetic import Rainforest, box_templates, write_rainforest
+from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.data.tables import read_annotations, read_tables
 
 MissingAudio = Literal["error", "leave_out"]
@@ -97,6 +98,7 @@ class RfcxFolder:
         num_species: species are numbered from 0.
         missing_audio: what happens to rows whose recording has no audio file: `leave_out` reports
             them and goes on, `error` refuses.
+        templates: the species' usual boxes, if known: `rfcx_templates()` for RFCX's own species.
 
     Raises:
         ValueError: `missing_audio` is neither.
@@ -107,12 +109,14 @@ class RfcxFolder:
         root: str,
         num_species: int,
         missing_audio: MissingAudio = "leave_out",
+        templates: pd.DataFrame | None = None,
     ) -> None:
         if missing_audio not in get_args(MissingAudio):
             raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
         self.root = Path(root)
         self.num_species = num_species
         self.missing_audio: MissingAudio = missing_audio
+        self.templates = templates
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
@@ -133,7 +137,7 @@ class RfcxFolder:
             raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
-        return Corpus(rows, usable, left_out, train, test, truth, train_truth, box_templates())
+        return Corpus(rows, usable, left_out, train, test, truth, train_truth, self.templates)
 
     def _truth(self, split: str) -> pd.DataFrame | None:
         path = self.root / "truth.csv"
@@ -186,6 +190,8 @@ class SyntheticFolder(RfcxFolder):
         num_species: must be the 24 of the rainforest.
         recipe: how it is made; a folder made by another recipe is refused.
         missing_audio: see `RfcxFolder`.
+        templates: the boxes that the calls lie in; None: `rfcx_templates()`, which the voices are
+            made for.
         workers: processes that write it; None takes one for each core.
     """
 
@@ -195,9 +201,12 @@ class SyntheticFolder(RfcxFolder):
         num_species: int,
         recipe: Rainforest,
         missing_audio: MissingAudio = "error",
+        templates: pd.DataFrame | None = None,
         workers: int | None = None,
     ) -> None:
-        super().__init__(root, num_species, missing_audio)
+        boxes = rfcx_templates() if templates is None else templates
+        super().__init__(root, num_species, missing_audio, boxes)
+        self.boxes = boxes
         self.recipe = recipe
         self.workers = workers
 
@@ -207,7 +216,7 @@ class SyntheticFolder(RfcxFolder):
         Raises:
             ValueError: the folder holds a rainforest of another recipe.
         """
-        write_rainforest(self.root, self.recipe, self.workers)
+        write_rainforest(self.root, self.recipe, self.boxes, self.workers)
 
 
 class TableFolder(RfcxFolder):
@@ -221,6 +230,7 @@ class TableFolder(RfcxFolder):
             in the tables are numbered in their order, and it is written.
         columns: of the tables by field, see `read_tables`.
         missing_audio: see `RfcxFolder`.
+        templates: see `RfcxFolder`.
     """
 
     def __init__(
@@ -230,9 +240,10 @@ class TableFolder(RfcxFolder):
         audio: str,
         species: str,
         columns: Mapping[str, str | None] | None = None,
-        missing_audio: Literal["error", "leave_out"] = "error",
+        missing_audio: MissingAudio = "error",
+        templates: pd.DataFrame | None = None,
     ) -> None:
-        super().__init__(root, num_species, missing_audio)
+        super().__init__(root, num_species, missing_audio, templates)
         self.audio = Path(audio)
         self.species = Path(species)
         self.columns = columns
@@ -282,4 +293,4 @@ class TableFolder(RfcxFolder):
                 f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
                 "data.source.audio to the folder of the recordings"
             )
-        return Corpus(rows, usable, left_out, train, None, None, None, None)
+        return Corpus(rows, usable, left_out, train, None, None, None, self.templates)

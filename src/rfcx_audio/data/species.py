@@ -1,12 +1,13 @@
-"""The classes that frequency filtering tells apart: one band and one duration a song."""
+"""The classes of frequency filtering: one band and one duration a song."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.synthetic import box_templates
+from rfcx_audio.data.rfcx_templates import rfcx_templates
 
 
 class SpeciesClass(NamedTuple):
@@ -28,23 +29,32 @@ class SpeciesClass(NamedTuple):
 
 
 def species_classes(
-    padding_hz: float = 200.0, padding_s: float = 0.3, templates: pd.DataFrame | None = None
+    padding_hz: float = 200.0,
+    padding_s: float = 0.3,
+    templates: pd.DataFrame | Sequence[Mapping[str, float]] | None = None,
 ) -> list[SpeciesClass]:
     """A fixed band and duration for every (species, songtype).
 
     A row's own box must not be used in their place: for 9 of the 26 classes of the RFCX tables the
-    choice of the template alone tells TP from FP.
+    choice of the template alone separates TP from FP.
 
     Args:
         padding_hz: added at both ends of the union of a class's bands.
         padding_s: added to its longest duration.
-        templates: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`; None: those of
-            the RFCX tables.
+        templates: rows of `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`, as a
+            table or as in YAML; None, as in configurations of earlier versions:
+            `rfcx_templates()`.
 
     Returns:
         By species and song type.
+
+    Raises:
+        ValueError: the templates have no such columns.
     """
-    table = box_templates() if templates is None else templates
+    table = rfcx_templates() if templates is None else pd.DataFrame(templates)
+    missing = [name for name in SpeciesClass._fields if name not in table]
+    if missing:
+        raise ValueError(f"the templates have no {', '.join(missing)}; each row needs them")
     widest = table.groupby(["species_id", "songtype_id"], as_index=False).agg(
         f_min=("f_min", "min"), f_max=("f_max", "max"), duration_s=("duration_s", "max")
     )
@@ -64,8 +74,7 @@ def species_bands(rows: pd.DataFrame) -> pd.DataFrame:
     """One band a species, the union of its boxes, and its commonest song.
 
     Args:
-        rows: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz); as `read_rfcx` or `box_templates`
-            return them.
+        rows: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz); as `read_rfcx` returns them.
 
     Returns:
         `species_id`, `songtype_id`, `f_min`, `f_max`, of the species that have rows.

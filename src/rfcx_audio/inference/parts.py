@@ -14,6 +14,7 @@ Part = TypeVar("Part")
 _WHOLE_ROOMS = ("rfcx_audio.frontend", "rfcx_audio.model")
 _SINGLE_PARTS = (
     "rfcx_audio.data.AudioReader",
+    "rfcx_audio.data.rfcx_templates",
     "rfcx_audio.data.species_classes",
     "rfcx_audio.inference.SlidingWindows",
     "torch.nn.Identity",

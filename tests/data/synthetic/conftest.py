@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Plan, Rainforest, plan_rainforest, write_rainforest
 
 SMALL = Rainforest(
@@ -13,7 +14,7 @@ SMALL = Rainforest(
 
 @pytest.fixture(scope="session")
 def default_plan() -> Plan:
-    return plan_rainforest(Rainforest())
+    return plan_rainforest(Rainforest(), rfcx_templates())
 
 
 @pytest.fixture(scope="session")
@@ -24,5 +25,5 @@ def small_recipe() -> Rainforest:
 @pytest.fixture(scope="session")
 def small_forest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("synthetic") / "forest"
-    write_rainforest(root, SMALL, workers=1, progress=False)
+    write_rainforest(root, SMALL, rfcx_templates(), workers=1, progress=False)
     return root

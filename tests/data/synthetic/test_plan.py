@@ -7,11 +7,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.data.synthetic import Rainforest, call_templates, plan_rainforest, prevalence
+from rfcx_audio.data import rfcx_templates
+from rfcx_audio.data.synthetic import Plan, Rainforest, plan_rainforest, prevalence, songs_of
 
 CELL = ["recording_id", "species_id"]
 BOX = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
 ROUNDING = 1e-3
+
+
+def planned(recipe: Rainforest) -> Plan:
+    return plan_rainforest(recipe, rfcx_templates())
 
 
 def split(plan, name):
@@ -60,7 +65,7 @@ def test_fp_rows_are_as_many_for_every_species_and_one_a_cell(default_plan):
 def test_no_call_of_the_species_touches_an_fp_window(default_plan, near_misses):
     plan = default_plan
     if near_misses != Rainforest().near_misses:
-        plan = plan_rainforest(Rainforest(near_misses=near_misses, num_test=0))
+        plan = planned(Rainforest(near_misses=near_misses, num_test=0))
     both = plan.train_fp.merge(split(plan, "train"), on=CELL)
     assert len(both) > 50  # it may call elsewhere in the recording
     overlap_s = both[["t_max_x", "t_max_y"]].min(axis=1) - both[["t_min_x", "t_min_y"]].max(axis=1)
@@ -71,7 +76,11 @@ def test_fp_windows_lie_in_the_recording_on_the_templates(default_plan):
     rows = default_plan.train_fp
     assert rows.t_min.min() >= 0
     assert rows.t_max.max() <= Rainforest().duration_s + ROUNDING
-    boxes = {(s.species_id, s.songtype_id): s for s in call_templates()}
+    boxes = {
+        (s.species_id, s.songtype_id): s
+        for songs in songs_of(rfcx_templates()).values()
+        for s in songs
+    }
     for row in rows.itertuples():
         song = boxes[row.species_id, row.songtype_id]
         assert (row.f_min, row.f_max) == pytest.approx((song.f_min, song.f_max), abs=1e-3)
@@ -79,14 +88,14 @@ def test_fp_windows_lie_in_the_recording_on_the_templates(default_plan):
 
 
 def test_most_fp_rows_lie_on_near_misses(default_plan):
-    heard = {
+    mistaken = {
         (scene.recording_id, s.template.species_id, round(s.t_min, 4))
         for scene in default_plan.scenes
         for s in scene.sounds
         if s.kind == "near_miss"
     }
     rows = default_plan.train_fp[[*CELL, "t_min"]].itertuples(index=False, name=None)
-    assert np.mean([row in heard for row in rows]) == pytest.approx(0.7, abs=0.08)
+    assert np.mean([row in mistaken for row in rows]) == pytest.approx(0.7, abs=0.08)
 
 
 def test_nothing_is_known_of_about_92_percent_of_the_cells(default_plan):
@@ -113,7 +122,7 @@ def test_prevalence_follows_the_prior_over_many_recordings():
     recipe = Rainforest(
         num_train=0, tp_per_species=0, fp_per_species=0, num_test=1500, duration_s=10.0, skew=0.6
     )
-    truth = plan_rainforest(recipe).truth
+    truth = planned(recipe).truth
     counts = truth.groupby("species_id").recording_id.nunique()
     shares = prevalence(recipe.species_per_recording, recipe.skew)
     np.testing.assert_allclose(counts / recipe.num_test, shares, atol=0.001)
@@ -125,7 +134,7 @@ def test_species_are_present_independently_of_each_other():
     recipe = Rainforest(
         num_train=0, tp_per_species=0, fp_per_species=0, num_test=1500, duration_s=10.0
     )
-    calls = plan_rainforest(recipe).truth.groupby("recording_id").species_id
+    calls = planned(recipe).truth.groupby("recording_id").species_id
     richness = np.zeros(recipe.num_test)
     richness[: calls.ngroups] = calls.nunique()
     shares = prevalence(recipe.species_per_recording, recipe.skew)
@@ -141,11 +150,11 @@ def test_train_and_test_share_no_individual_and_no_recording(default_plan):
     train, test = split(default_plan, "train"), split(default_plan, "test")
     assert not set(train.individual) & set(test.individual)
     assert not set(train.recording_id) & set(test.recording_id)
-    heard = {
+    callers = {
         s: {x.caller for scene in default_plan.scenes if scene.split == s for x in scene.sounds}
         for s in ("train", "test")
     }
-    assert not heard["train"] & heard["test"]
+    assert not callers["train"] & callers["test"]
 
 
 def test_recordings_are_named_as_in_rfcx(default_plan):
@@ -167,11 +176,11 @@ def test_numbers_are_rounded_as_in_rfcx(default_plan):
 
 
 def test_the_same_seed_gives_the_same_plan_another_seed_another(small_recipe):
-    first, again = plan_rainforest(small_recipe), plan_rainforest(small_recipe)
+    first, again = planned(small_recipe), planned(small_recipe)
     assert first.scenes == again.scenes
     for name in ("train_tp", "train_fp", "truth"):
         pd.testing.assert_frame_equal(getattr(first, name), getattr(again, name))
-    other = plan_rainforest(Rainforest(**{**vars(small_recipe), "seed": 4}))
+    other = planned(Rainforest(**{**vars(small_recipe), "seed": 4}))
     assert not set(first.truth.recording_id) & set(other.truth.recording_id)
 
 
@@ -188,17 +197,21 @@ def test_fp_rows_that_cannot_be_found_are_not_made_up():
     with pytest.raises(
         ValueError, match=r"have a window without species \d+, 24 are needed; raise num_train"
     ):
-        plan_rainforest(recipe)
+        planned(recipe)
 
 
 def test_wrong_tp_rows_take_the_place_of_right_ones():
     recipe = Rainforest(num_train=240, num_test=24, tp_per_species=10, fp_per_species=5)
-    right, wrong = (plan_rainforest(replace(recipe, wrong_tp_share=s)) for s in (0.0, 0.2))
+    right, wrong = (planned(replace(recipe, wrong_tp_share=s)) for s in (0.0, 0.2))
     assert wrong.train_tp.species_id.value_counts().to_dict() == dict.fromkeys(range(24), 10)
     assert wrong.train_fp.species_id.value_counts().to_dict() == dict.fromkeys(range(24), 5)
-    told = right.train_tp.merge(wrong.train_tp, how="outer", indicator=True)
-    assert told._merge.value_counts().to_dict() == {"both": 192, "left_only": 48, "right_only": 48}
-    false = told[told._merge == "right_only"]
+    merged = right.train_tp.merge(wrong.train_tp, how="outer", indicator=True)
+    assert merged._merge.value_counts().to_dict() == {
+        "both": 192,
+        "left_only": 48,
+        "right_only": 48,
+    }
+    false = merged[merged._merge == "right_only"]
     calls = false.merge(split(wrong, "train"), on=CELL)
     touch = (calls.t_min_x < calls.t_max_y) & (calls.t_min_y < calls.t_max_x)
     assert not touch.any()

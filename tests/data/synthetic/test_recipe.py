@@ -2,7 +2,8 @@ from __future__ import annotations
 
 import pytest
 
-from rfcx_audio.data.synthetic import Rainforest
+from rfcx_audio.data import rfcx_templates
+from rfcx_audio.data.synthetic import Rainforest, songs_of
 
 
 @pytest.mark.parametrize(
@@ -11,8 +12,6 @@ from rfcx_audio.data.synthetic import Rainforest
         ({"num_train": 100}, "672 recordings are needed .* raise num_train"),
         ({"tp_per_species": 0, "num_train": 20}, "at most one FP row a recording"),
         ({"num_test": -1}, "0 or more"),
-        ({"duration_s": 5.0}, "takes 7.924 s; raise duration_s"),
-        ({"sample_rate": 22_050}, "13687.5 Hz; raise sample_rate"),
         ({"species_per_recording": 0.1}, "between 0.6 and 22.1"),
         ({"skew": -1.0}, "skew and near_misses"),
         ({"near_misses": -1.0}, "skew and near_misses"),
@@ -23,3 +22,24 @@ from rfcx_audio.data.synthetic import Rainforest
 def test_a_recipe_that_cannot_be_made_says_what_to_change(changed, message):
     with pytest.raises(ValueError, match=message):
         Rainforest(**changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"duration_s": 5.0}, "takes 7.924 s; raise duration_s"),
+        ({"sample_rate": 22_050}, "13687.5 Hz; raise sample_rate"),
+    ],
+)
+def test_songs_that_do_not_fit_the_recordings_are_refused(changed, message):
+    songs = songs_of(rfcx_templates())
+    Rainforest().check_songs(songs)
+    with pytest.raises(ValueError, match=message):
+        Rainforest(**changed).check_songs(songs)
+
+
+def test_templates_of_other_classes_are_refused():
+    templates = rfcx_templates()
+    fewer = songs_of(templates[templates["species_id"] != 5])
+    with pytest.raises(ValueError, match=r"voices for; they differ in \[\(5, 1\)\]"):
+        Rainforest().check_songs(fewer)

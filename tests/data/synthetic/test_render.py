@@ -3,7 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from rfcx_audio.data.synthetic import Rainforest, render
+from rfcx_audio.data import rfcx_templates
+from rfcx_audio.data.synthetic import Rainforest, render, songs_of
 from rfcx_audio.data.synthetic.render import PEAK
 from rfcx_audio.data.synthetic.scene import Scene, draw_sounds
 
@@ -13,7 +14,9 @@ RECIPE = Rainforest(duration_s=10.0, near_misses=3.0)
 def scenes():
     """One scene for each kind of sound of each class, alone in its recording."""
     rng = np.random.default_rng(0)
-    sounds = draw_sounds(rng, RECIPE, "abc", np.ones(24, dtype=bool), None)
+    sounds = draw_sounds(
+        rng, RECIPE, songs_of(rfcx_templates()), "abc", np.ones(24, dtype=bool), None
+    )
     first = {(s.kind, s.template): s for s in sounds}
     return [
         Scene("train", number, "abc", None, (sound,)) for number, sound in enumerate(first.values())

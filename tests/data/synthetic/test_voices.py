@@ -4,10 +4,15 @@ from dataclasses import fields
 
 import pytest
 
-from rfcx_audio.data.synthetic import call_templates
+from rfcx_audio.data import rfcx_templates
+from rfcx_audio.data.synthetic import songs_of
 from rfcx_audio.data.synthetic.voices import VOICES, Voice, near_misses
 
-CLASSES = [(song.species_id, song.songtype_id) for song in call_templates()]
+CLASSES = [
+    (song.species_id, song.songtype_id)
+    for several in songs_of(rfcx_templates()).values()
+    for song in several
+]
 
 
 def test_every_class_has_a_voice_of_its_own():

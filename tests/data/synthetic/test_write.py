@@ -12,9 +12,12 @@ import pytest
 import soundfile
 
 import rfcx_audio.data.synthetic as room
+from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import plan_rainforest, write, write_rainforest
 
 BOX = ["recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max"]
+
+BOXES = rfcx_templates()
 
 
 def digests(root):
@@ -51,7 +54,7 @@ def test_recordings_are_mono_flac_of_16_bit_and_exact_length(small_forest, small
 
 
 def test_the_tables_are_those_of_the_plan(small_forest, small_recipe):
-    plan = plan_rainforest(small_recipe)
+    plan = plan_rainforest(small_recipe, BOXES)
     for name in ("train_tp", "train_fp", "truth", "sample_submission"):
         written = pd.read_csv(small_forest / f"{name}.csv", dtype={"recording_id": str})
         pd.testing.assert_frame_equal(written, getattr(plan, name))
@@ -70,15 +73,15 @@ def test_the_recipe_is_kept_beside_the_data(small_forest, small_recipe):
 def test_the_same_recipe_makes_the_same_bytes_with_any_number_of_workers(
     small_forest, small_recipe, tmp_path
 ):
-    write_rainforest(tmp_path / "again", small_recipe, workers=3, progress=False)
+    write_rainforest(tmp_path / "again", small_recipe, BOXES, workers=3, progress=False)
     assert digests(tmp_path / "again") == digests(small_forest)
 
 
 def test_a_forest_that_is_there_is_left_as_it_is(small_forest, small_recipe, monkeypatch):
     monkeypatch.setattr(write, "plan_rainforest", None)
     before = digests(small_forest)
-    write_rainforest(small_forest, small_recipe)
-    write_rainforest(small_forest, replace(small_recipe, snr_db=[6.0, 24.0]))  # as from YAML
+    write_rainforest(small_forest, small_recipe, BOXES)
+    write_rainforest(small_forest, replace(small_recipe, snr_db=[6.0, 24.0]), BOXES)  # as from YAML
     assert digests(small_forest) == before
 
 
@@ -86,21 +89,21 @@ def test_a_forest_from_before_a_setting_is_one_of_its_default(small_recipe, tmp_
     made = asdict(small_recipe)
     assert made.pop("wrong_tp_share") == 0
     (tmp_path / "rainforest.json").write_text(json.dumps({"recipe": made}))
-    write_rainforest(tmp_path, small_recipe)
+    write_rainforest(tmp_path, small_recipe, BOXES)
     assert [path.name for path in tmp_path.iterdir()] == ["rainforest.json"]
     with pytest.raises(ValueError, match=r"another recipe, with \{'wrong_tp_share': 0.0\}"):
-        write_rainforest(tmp_path, replace(small_recipe, wrong_tp_share=0.1))
+        write_rainforest(tmp_path, replace(small_recipe, wrong_tp_share=0.1), BOXES)
 
 
 def test_a_forest_of_another_recipe_is_refused(small_forest, small_recipe):
     with pytest.raises(ValueError, match=r"another recipe, with \{'seed': 3\}; delete it"):
-        write_rainforest(small_forest, replace(small_recipe, seed=4))
+        write_rainforest(small_forest, replace(small_recipe, seed=4), BOXES)
 
 
 def test_a_folder_with_something_else_is_refused(small_recipe, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="holds no rainforest"):
-        write_rainforest(tmp_path, small_recipe)
+        write_rainforest(tmp_path, small_recipe, BOXES)
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
@@ -118,7 +121,7 @@ def test_interrupted_writing_leaves_nothing_behind(
 
     monkeypatch.setattr(write, "_write_recording", fail_at_the_third)
     with pytest.raises(error):
-        write_rainforest(tmp_path / "forest", small_recipe, workers, progress=False)
+        write_rainforest(tmp_path / "forest", small_recipe, BOXES, workers, progress=False)
     assert len(written) >= 3
     assert not list(tmp_path.iterdir())
 
@@ -126,10 +129,10 @@ def test_interrupted_writing_leaves_nothing_behind(
 def test_an_empty_folder_may_be_filled_and_parents_are_made(tmp_path, small_recipe):
     recipe = replace(small_recipe, num_train=0, num_test=1, tp_per_species=0, fp_per_species=0)
     root = tmp_path / "some" / "where"
-    write_rainforest(root, recipe, 1, progress=True)
+    write_rainforest(root, recipe, BOXES, 1, progress=True)
     assert (root / "truth.csv").is_file()
     (tmp_path / "empty").mkdir()
-    write_rainforest(tmp_path / "empty", recipe, 1, progress=False)
+    write_rainforest(tmp_path / "empty", recipe, BOXES, 1, progress=False)
     assert (tmp_path / "empty" / "rainforest.json").is_file()
 
 

@@ -1,4 +1,4 @@
-"""What annotators say about planned recordings: the whole truth, or one cell in twelve."""
+"""What annotators label in planned recordings: the whole truth, or one cell in twelve."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 from rfcx_audio.data.synthetic.false_alarms import false_alarms
 from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES
 from rfcx_audio.data.synthetic.scene import Scene
-from rfcx_audio.data.synthetic.templates import Template
+from rfcx_audio.data.synthetic.templates import Songs, Template
 
 BOX_COLUMNS = ("recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max")
 TRUTH_COLUMNS = ("split", *BOX_COLUMNS, "snr_db", "individual")
@@ -49,7 +49,11 @@ def tp_rows(rng: np.random.Generator, scenes: Sequence[Scene]) -> pd.DataFrame:
 
 
 def fp_rows(
-    rng: np.random.Generator, scenes: Sequence[Scene], fp_per_species: int, duration_s: float
+    rng: np.random.Generator,
+    scenes: Sequence[Scene],
+    songs: Songs,
+    fp_per_species: int,
+    duration_s: float,
 ) -> pd.DataFrame:
     """Refuted rows, equally many of each species, at most one of a species in a recording.
 
@@ -61,7 +65,7 @@ def fp_rows(
     by_id = {scene.recording_id: scene for scene in scenes}
     rows = []
     for species in range(NUM_SPECIES):
-        alarms = false_alarms(rng, scenes, species, duration_s)
+        alarms = false_alarms(rng, scenes, songs, species, duration_s)
         hits = list(islice(alarms, fp_per_species))
         if len(hits) < fp_per_species:
             raise ValueError(

@@ -1,4 +1,4 @@
-"""What is heard where no species of ours calls: ambience, insects, rain and wind."""
+"""What sounds where no species of ours calls: ambience, insects, rain and wind."""
 
 from __future__ import annotations
 

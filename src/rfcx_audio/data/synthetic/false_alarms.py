@@ -9,11 +9,11 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from rfcx_audio.data.synthetic.scene import Scene, Sound
-from rfcx_audio.data.synthetic.templates import Template, songs_of
+from rfcx_audio.data.synthetic.templates import Songs, Template
 
 Cause = Literal["near_miss", "other", "burst", "quiet"]
 
-# What is heard instead, tried in an order drawn by these weights for each detection.
+# What it detected instead, tried in an order drawn by these weights for each detection.
 CAUSES: tuple[Cause, ...] = ("near_miss", "other", "burst")
 WEIGHTS = (0.7, 0.2, 0.1)
 QUIET: Cause = "quiet"  # when there is nothing else
@@ -27,7 +27,7 @@ class Detection(NamedTuple):
     """What a template matcher reports.
 
     Attributes:
-        cause: what it heard: a near miss, another species, a burst of noise, or nothing much.
+        cause: what it detected: a near miss, another species, a burst of noise, or nothing much.
         recording_id: where.
         template: what it looked for.
         t_min: start of the box, seconds.
@@ -40,7 +40,11 @@ class Detection(NamedTuple):
 
 
 def false_alarms(
-    rng: np.random.Generator, scenes: Sequence[Scene], species: int, duration_s: float
+    rng: np.random.Generator,
+    scenes: Sequence[Scene],
+    songs: Songs,
+    species: int,
+    duration_s: float,
 ) -> Iterator[Detection]:
     """False alarms for a species, each in another recording, until none is left.
 
@@ -50,14 +54,16 @@ def false_alarms(
     Args:
         rng: draws the order.
         scenes: the recordings.
+        songs: of the species.
         species: whose matcher it is.
         duration_s: length of each recording, seconds.
     """
     calls = {scene.recording_id: _calls(scene, species) for scene in scenes}
-    heard = [hit for scene in scenes for hit in _heard(scene, species)]
-    quiet = [hit for scene in scenes for hit in _quiet(rng, scene, species, duration_s)]
+    own = songs[species]
+    mistaken = [hit for scene in scenes for hit in _mistaken(scene, species, own)]
+    quiet = [hit for scene in scenes for hit in _quiet(rng, scene, own, duration_s)]
     left: dict[Cause, list[Detection]] = {cause: [] for cause in (*CAUSES, QUIET)}
-    for hits in (heard, quiet):
+    for hits in (mistaken, quiet):
         for place in rng.permutation(len(hits)):
             left[hits[place].cause].append(hits[place])
     while any(left.values()):
@@ -86,29 +92,28 @@ def _is_call(sound: Sound, species: int) -> bool:
     return sound.kind == "call" and sound.template.species_id == species
 
 
-def _heard(scene: Scene, species: int) -> Iterator[Detection]:
+def _mistaken(scene: Scene, species: int, songs: tuple[Template, ...]) -> Iterator[Detection]:
     """A detection on every sound that the matcher may take for its own."""
     for sound in scene.sounds:
-        heard = sound.template
-        if heard.species_id != species:
-            for song in _confused_with(heard, species):
-                t_min = sound.t_min + 0.5 * (heard.duration_s - song.duration_s)
+        other = sound.template
+        if other.species_id != species:
+            for song in _confused_with(other, songs):
+                t_min = sound.t_min + 0.5 * (other.duration_s - song.duration_s)
                 yield Detection("other", scene.recording_id, song, t_min)
         elif sound.kind != "call":
-            yield Detection(sound.kind, scene.recording_id, heard, sound.t_min)
+            yield Detection(sound.kind, scene.recording_id, other, sound.t_min)
 
 
 @cache
-def _confused_with(heard: Template, species: int) -> tuple[Template, ...]:
-    """The songs of a species in whose band another template lies."""
-    return tuple(song for song in songs_of(species) if song.overlap(heard) >= LEAST_OVERLAP)
+def _confused_with(other: Template, songs: tuple[Template, ...]) -> tuple[Template, ...]:
+    """Those of a species' songs in whose band another template lies."""
+    return tuple(song for song in songs if song.overlap(other) >= LEAST_OVERLAP)
 
 
 def _quiet(
-    rng: np.random.Generator, scene: Scene, species: int, duration_s: float
+    rng: np.random.Generator, scene: Scene, songs: tuple[Template, ...], duration_s: float
 ) -> Iterator[Detection]:
     """Detections anywhere."""
-    songs = songs_of(species)
     for _ in range(QUIET_TRIES):
         song = songs[rng.integers(len(songs))]
         t_min = float(rng.uniform(0.0, duration_s - song.duration_s))

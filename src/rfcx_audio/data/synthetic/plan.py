@@ -13,7 +13,7 @@ from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES, draw_presences, pr
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.scene import Scene, draw_sounds
 from rfcx_audio.data.synthetic.streams import generator
-from rfcx_audio.data.synthetic.templates import Template, songs_of
+from rfcx_audio.data.synthetic.templates import Songs, Template, songs_of
 
 ID_DIGITS = 9  # hexadecimal, as in RFCX
 
@@ -44,18 +44,25 @@ class Plan(NamedTuple):
         return pd.DataFrame({"recording_id": names, **scores})
 
 
-def plan_rainforest(recipe: Rainforest) -> Plan:
-    """Draws who calls when in each recording, and which of it the annotators say.
+def plan_rainforest(recipe: Rainforest, templates: pd.DataFrame) -> Plan:
+    """Draws who calls when in each recording, and which of it the annotators label.
+
+    Args:
+        recipe: the settings.
+        templates: the boxes that the calls lie in, see `songs_of`.
 
     Raises:
-        ValueError: the FP rows asked for cannot be found.
+        ValueError: the templates do not fit, or the FP rows asked for cannot be found.
     """
+    songs = songs_of(templates)
+    recipe.check_songs(songs)
     names = _recording_ids(recipe)
-    train = _scenes(recipe, "train", names[: recipe.num_train], _draw_focal(recipe))
-    test = _scenes(recipe, "test", names[recipe.num_train :], [None] * recipe.num_test)
+    focal = _draw_focal(recipe, songs)
+    train = _scenes(recipe, songs, "train", names[: recipe.num_train], focal)
+    test = _scenes(recipe, songs, "test", names[recipe.num_train :], [None] * recipe.num_test)
     wrong, rng = recipe.num_wrong_tp, generator(recipe.seed, "FP rows")
     right = tp_rows(generator(recipe.seed, "TP rows"), train)
-    alarms = fp_rows(rng, train, recipe.fp_per_species + wrong, recipe.duration_s)
+    alarms = fp_rows(rng, train, songs, recipe.fp_per_species + wrong, recipe.duration_s)
     rng = generator(recipe.seed, "wrong TP rows")
     confirmed = alarms.groupby("species_id").sample(wrong, random_state=rng)
     doubted = right.groupby("species_id").sample(wrong, random_state=rng)
@@ -71,6 +78,7 @@ def plan_rainforest(recipe: Rainforest) -> Plan:
 
 def _scenes(
     recipe: Rainforest,
+    songs: Songs,
     split: Literal["train", "test"],
     names: list[str],
     focal: list[Template | None],
@@ -82,19 +90,19 @@ def _scenes(
     scenes = []
     for number, (name, song) in enumerate(zip(names, focal, strict=True)):
         rng = generator(recipe.seed, f"scene of {split}", number)
-        sounds = draw_sounds(rng, recipe, name, present[number], song)
+        sounds = draw_sounds(rng, recipe, songs, name, present[number], song)
         scenes.append(Scene(split, number, name, song, sounds))
     return scenes
 
 
-def _draw_focal(recipe: Rainforest) -> list[Template | None]:
+def _draw_focal(recipe: Rainforest, songs: Songs) -> list[Template | None]:
     """The focal song of each training recording: species evenly, the songs of one in turn."""
     focal: list[Template | None] = [None] * recipe.num_train
     places = iter(generator(recipe.seed, "focal species").permutation(recipe.num_train))
     for species in range(NUM_SPECIES):
-        songs = songs_of(species)
+        own = songs[species]
         for number in range(recipe.tp_per_species):
-            focal[next(places)] = songs[number % len(songs)]
+            focal[next(places)] = own[number % len(own)]
     return focal
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rfcx_audio.data.synthetic.prevalence import LEAST, MOST, NUM_SPECIES
-from rfcx_audio.data.synthetic.templates import call_templates
+from rfcx_audio.data.synthetic.templates import Songs
+from rfcx_audio.data.synthetic.voices import VOICES
 
 
 @dataclass(frozen=True)
@@ -50,14 +51,42 @@ class Rainforest:
         return round(self.wrong_tp_share * self.tp_per_species)
 
     def __post_init__(self) -> None:
-        for problem, is_so in self._problems().items():
+        self._refuse(self._problems())
+
+    def check_songs(self, songs: Songs) -> None:
+        """Refuses songs that do not fit into the recordings, or that nobody sings.
+
+        Args:
+            songs: of the species.
+
+        Raises:
+            ValueError: they do not fit; the message names what to change.
+        """
+        templates = [song for several in songs.values() for song in several]
+        classes = {(song.species_id, song.songtype_id) for song in templates}
+        if classes != set(VOICES):
+            raise ValueError(
+                "the templates must be of the (species, songtype) classes that the rainforest has "
+                f"voices for; they differ in {sorted(classes ^ set(VOICES))}"
+            )
+        longest_s = max(template.duration_s for template in templates)
+        highest_hz = max(template.f_max for template in templates)
+        self._refuse(
+            {
+                f"the longest call takes {longest_s} s; raise duration_s": self.duration_s
+                < longest_s,
+                f"the highest call reaches {highest_hz} Hz; raise sample_rate above twice "
+                "that": self.sample_rate <= 2 * highest_hz,
+            }
+        )
+
+    def _refuse(self, problems: dict[str, bool]) -> None:
+        for problem, is_so in problems.items():
             if is_so:
                 raise ValueError(f"{problem}; got {self}")
 
     def _problems(self) -> dict[str, bool]:
         focal = NUM_SPECIES * self.tp_per_species
-        longest_s = max(template.duration_s for template in call_templates())
-        highest_hz = max(template.f_max for template in call_templates())
         least, most = NUM_SPECIES * LEAST, NUM_SPECIES * MOST
         wrong = self.num_wrong_tp
         numbers = (self.num_train, self.num_test, self.tp_per_species, self.fp_per_species)
@@ -68,9 +97,6 @@ class Rainforest:
             "a species has at most one FP row a recording, or one wrong TP row; raise num_train "
             "or lower fp_per_species": self.num_train < self.fp_per_species + wrong,
             "wrong_tp_share must lie in [0, 1]": not 0 <= self.wrong_tp_share <= 1,
-            f"the longest call takes {longest_s} s; raise duration_s": self.duration_s < longest_s,
-            f"the highest call reaches {highest_hz} Hz; raise sample_rate above twice "
-            "that": self.sample_rate <= 2 * highest_hz,
             f"species_per_recording must lie between {least:.1f} and {most:.1f}": not (
                 least <= self.species_per_recording <= most
             ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from rfcx_audio.data.synthetic.call import Caller, draw_caller
 from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES
 from rfcx_audio.data.synthetic.recipe import Rainforest
-from rfcx_audio.data.synthetic.templates import Template, songs_of
+from rfcx_audio.data.synthetic.templates import Songs, Template
 from rfcx_audio.data.synthetic.voices import VOICES, Voice, near_misses
 
 Kind = Literal["call", "near_miss", "burst"]
@@ -65,6 +66,7 @@ class Scene(NamedTuple):
 def draw_sounds(
     rng: np.random.Generator,
     recipe: Rainforest,
+    songs: Songs,
     recording_id: str,
     present: NDArray[np.bool_],
     focal: Template | None,
@@ -74,9 +76,10 @@ def draw_sounds(
     Args:
         rng: of this recording.
         recipe: the settings.
+        songs: of the species.
         recording_id: from which individuals have their names.
         present: (species,) which species call.
-        focal: its species calls whatever `present` says, at least one caller with this song.
+        focal: its species calls whatever `present` holds, at least one caller with this song.
     """
     cast: list[tuple[Kind, Template, Voice | None]] = []
     if focal is not None:
@@ -85,14 +88,14 @@ def draw_sounds(
         is_focal = focal is not None and species == focal.species_id
         if present[species] or is_focal:
             for _ in range(rng.integers(1, MOST_CALLERS + 1) - is_focal):
-                song = _draw_song(rng, species)
+                song = _draw_song(rng, songs[species])
                 cast.append(("call", song, _own_voice(song)))
     for _ in range(rng.poisson(recipe.near_misses)):
-        song = _draw_song(rng, int(rng.integers(NUM_SPECIES)))
+        song = _draw_song(rng, songs[int(rng.integers(NUM_SPECIES))])
         voices = near_misses(_own_voice(song))
         cast.append(("near_miss", song, voices[rng.integers(len(voices))]))
     for _ in range(rng.poisson(BURSTS_PER_MINUTE * recipe.duration_s / 60)):
-        cast.append(("burst", _draw_song(rng, int(rng.integers(NUM_SPECIES))), None))
+        cast.append(("burst", _draw_song(rng, songs[int(rng.integers(NUM_SPECIES))]), None))
     sounds = []
     for number, (kind, song, voice) in enumerate(cast):
         caller = draw_caller(rng, f"{recording_id}-{number}", recipe.snr_db)
@@ -114,9 +117,8 @@ def _series(rng: np.random.Generator, recipe: Rainforest, box_s: float) -> NDArr
     return starts_s[starts_s <= latest_s]
 
 
-def _draw_song(rng: np.random.Generator, species: int) -> Template:
-    songs = songs_of(species)
-    return songs[rng.integers(len(songs))]
+def _draw_song(rng: np.random.Generator, songs: Sequence[Template]) -> Template:
+    return songs[int(rng.integers(len(songs)))]
 
 
 def _own_voice(song: Template) -> Voice:

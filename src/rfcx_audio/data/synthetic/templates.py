@@ -1,10 +1,9 @@
-"""The boxes that RFCX's template matcher reported: one band and one duration each."""
+"""The boxes that a rainforest's calls lie in: one band and one duration a song."""
 
 from __future__ import annotations
 
-from functools import cache
-from importlib.resources import files
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import NamedTuple, TypeAlias
 
 import pandas as pd
 
@@ -32,40 +31,27 @@ class Template(NamedTuple):
         return max(0.0, shared) / (self.f_max - self.f_min)
 
 
-def box_templates() -> pd.DataFrame:
-    """The 37 templates of the RFCX tables.
+Songs: TypeAlias = Mapping[int, tuple[Template, ...]]
+"""The templates of each species' songs."""
 
-    Returns:
-        Columns species_id, songtype_id, f_min and f_max (Hz), duration_s, and the number of
-        confirmed (`n_tp`) and refuted (`n_fp`) rows that each one has in the real tables.
+
+def songs_of(templates: pd.DataFrame) -> Songs:
+    """One template for each (species, songtype) class, by species and in the order of the songs.
+
+    A class with several templates keeps the one with most confirmed rows. In RFCX's tables the
+    choice of the template separates TP from FP for 9 classes; with one template it does not.
+
+    Args:
+        templates: `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s` and the number
+            of confirmed rows `n_tp`, as `rfcx_templates` returns them.
     """
-    with (
-        files("rfcx_audio.data.synthetic")
-        .joinpath("box_templates.csv")
-        .open(encoding="utf-8") as file
-    ):
-        return pd.read_csv(file)
-
-
-@cache
-def call_templates() -> tuple[Template, ...]:
-    """One template for each of the 26 (species, songtype) classes, in their order.
-
-    A class with several templates keeps the one with most confirmed rows. In the real tables the
-    choice of the template tells a TP from an FP for 9 classes; with one template it tells nothing.
-    """
-    most_confirmed = box_templates().sort_values("n_tp", ascending=False, kind="stable")
+    most_confirmed = templates.sort_values("n_tp", ascending=False, kind="stable")
     classes = most_confirmed.drop_duplicates(["species_id", "songtype_id"])
     classes = classes.sort_values(["species_id", "songtype_id"])
-    return tuple(
-        Template(int(species), int(songtype), float(f_min), float(f_max), float(duration))
-        for species, songtype, f_min, f_max, duration in zip(
-            *(classes[name] for name in Template._fields), strict=True
-        )
-    )
-
-
-@cache
-def songs_of(species: int) -> tuple[Template, ...]:
-    """The one or two templates of a species."""
-    return tuple(template for template in call_templates() if template.species_id == species)
+    songs: dict[int, tuple[Template, ...]] = {}
+    for species, songtype, f_min, f_max, duration in zip(
+        *(classes[name] for name in Template._fields), strict=True
+    ):
+        song = Template(int(species), int(songtype), float(f_min), float(f_max), float(duration))
+        songs[song.species_id] = (*songs.get(song.species_id, ()), song)
+    return songs

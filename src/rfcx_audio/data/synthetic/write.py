@@ -12,6 +12,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import numpy as np
+import pandas as pd
 import soundfile
 from rich.progress import track
 
@@ -27,7 +28,11 @@ COMPRESSION = 0.0  # FLAC's quickest
 
 
 def write_rainforest(
-    root: Path, recipe: Rainforest, workers: int | None = None, progress: bool = True
+    root: Path,
+    recipe: Rainforest,
+    templates: pd.DataFrame,
+    workers: int | None = None,
+    progress: bool = True,
 ) -> None:
     """Writes the data set of a recipe, unless it is there already.
 
@@ -38,6 +43,8 @@ def write_rainforest(
     Args:
         root: the folder to make.
         recipe: the settings.
+        templates: the boxes that the calls lie in, as `rfcx_templates` returns them; they are no
+            part of the recipe that is kept.
         workers: threads that render; None takes one for each core. The files do not depend on it.
         progress: whether to show a bar.
 
@@ -47,7 +54,7 @@ def write_rainforest(
     """
     if _is_there(root, recipe):
         return
-    plan = plan_rainforest(recipe)
+    plan = plan_rainforest(recipe, templates)
     draft = root.with_name(f".{root.name}-{uuid4().hex}")
     try:
         for split in ("train", "test"):

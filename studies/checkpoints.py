@@ -1,0 +1,183 @@
+"""The checkpoints of a study's runs, and their scores of recordings they were not trained on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple, cast
+
+import pandas as pd
+import torch
+from rich.progress import track
+
+from rfcx_audio.config import build, parse_config
+from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.inference import (
+    CONFIG_KEY,
+    Recogniser,
+    load_recogniser,
+    read_checkpoint,
+    score_table,
+    write_scores,
+)
+from rfcx_audio.method import best_precision
+
+_log = logging.getLogger(__name__)
+_NOT_EPOCHS = ("best", "last")
+_AT_ONCE = 8  # recognisers that share the reading of a recording
+
+
+class Trained(NamedTuple):
+    """One checkpoint of one run.
+
+    Attributes:
+        entry: the technique.
+        seed: of the run.
+        name: of the file without its ending: `best`, or that of an epoch.
+        path: of the checkpoint.
+    """
+
+    entry: str
+    seed: int
+    name: str
+    path: Path
+
+    @property
+    def run(self) -> Path:
+        """The folder of the run, with `metrics.json`."""
+        return self.path.parent.parent
+
+    def scores(self, folder: Path, part: str) -> Path:
+        """Where its scores of a part of the recordings (`held_out`, `test`) are kept."""
+        return folder / self.entry / f"seed_{self.seed}" / f"{self.name}.{part}.parquet"
+
+
+def best_of(folder: Path) -> list[Trained]:
+    """The tested checkpoint of every finished run of a study, in the order of their names.
+
+    Args:
+        folder: of the study, with `<entry>/seed_<number>/`. Where a run has rounds, its final
+            training counts.
+    """
+    found = []
+    for run in _runs(folder):
+        finals = sorted(run.glob("final_*"), key=lambda path: int(path.name.split("_")[1]))
+        place = finals[-1] if finals else run
+        path = place / "checkpoints" / "best.ckpt"
+        # The table of the test recordings is the last thing that a run writes.
+        if path.exists() and (place / "test_scores.csv").exists():
+            found.append(Trained(*_key(run), "best", path))
+    return found
+
+
+def epochs_of(folder: Path) -> list[Trained]:
+    """Every checkpoint but `best` and `last` of every finished run of a study."""
+    return [
+        Trained(*_key(run), path.stem, path)
+        for run in _runs(folder)
+        if (run / "test_scores.csv").exists()
+        for path in sorted((run / "checkpoints").glob("*.ckpt"))
+        if path.stem not in _NOT_EPOCHS
+    ]
+
+
+def data_of(checkpoint: Path) -> RecordingDataModule:
+    """The data that a checkpoint was trained with, split into training and validation."""
+    config = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY], {"data.pseudo_rows": None})
+    data = cast(RecordingDataModule, build(config.data))
+    data.setup("validate")
+    return data
+
+
+def score_runs(trained: Sequence[Trained], folder: Path, part: str = "held_out") -> int:
+    """Scores the recordings that runs were not trained on, and keeps what is scored.
+
+    Args:
+        trained: checkpoints, all trained with the same tables and the same held-out fold.
+        folder: where the tables go, see `Trained.scores`; those that are there are not made again.
+        part: `held_out`, the recordings of the held-out fold, or `test`.
+
+    Returns:
+        How many checkpoints were scored.
+
+    Raises:
+        ValueError: a run has held out another fold, or was trained with other tables.
+    """
+    waiting = [one for one in trained if not one.scores(folder, part).exists()]
+    if not waiting:
+        return 0
+    data = data_of(waiting[0].path)
+    if part == "test":
+        assert data.corpus.test is not None  # noqa: S101 (a finished run has been tested)
+        paths = data.corpus.test.paths
+    else:
+        names = sorted(data.val_rows["recording_id"].unique())
+        paths = {name: data.corpus.train.paths[name] for name in names}
+    expected = _split(waiting[0].path)
+    for start in range(0, len(waiting), _AT_ONCE):
+        several = waiting[start : start + _AT_ONCE]
+        for one in several:
+            if _split(one.path) != expected:
+                raise ValueError(
+                    f"{one.path} holds out {_split(one.path)}, {waiting[0].path} {expected}; "
+                    "compare runs of one data set and one fold"
+                )
+        _log.info("%d of %d checkpoints, %s recordings", start, len(waiting), part)
+        tables = score_together([load_recogniser(one.path) for one in several], paths)
+        for one, table in zip(several, tables, strict=True):
+            place = one.scores(folder, part)
+            place.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = place.with_suffix(".part")
+            write_scores(table, unfinished, {"checkpoint": one.path.name})
+            unfinished.replace(place)
+    return len(waiting)
+
+
+def score_together(
+    recognisers: Sequence[Recogniser], paths: Mapping[str, Path]
+) -> list[pd.DataFrame]:
+    """The scores of several recognisers for every window of every recording.
+
+    Each recording is read once for recognisers with one reader, and cut once for those that have
+    the same front end and windows.
+
+    Args:
+        recognisers: on the CPU, with one view.
+        paths: audio files by recording id.
+
+    Returns:
+        For each recogniser a table as `score_table` makes it.
+    """
+    tables: list[list[pd.DataFrame]] = [[] for _ in recognisers]
+    half = best_precision("cpu") == "bf16-mixed"
+    for recording, path in track(paths.items(), "scoring recordings"):
+        waveforms, cuts = {}, {}
+        for one, parts in zip(recognisers, tables, strict=True):
+            audio = (one.reader.sample_rate, one.reader.channel)
+            if audio not in waveforms:
+                waveforms[audio] = torch.from_numpy(one.reader.read(path))
+            way = (audio, repr(one.frontend), *sorted(vars(one.windows).items()))
+            with torch.inference_mode():
+                if way not in cuts:
+                    cuts[way] = one.windows.cut(one.frontend, waveforms[audio][None])
+                windows, starts_s = cuts[way]
+                with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                    scores = one.windows.scores(one.detector, windows)
+            duration_s = one.windows.duration_s
+            parts.append(score_table(recording, starts_s.numpy(), duration_s, scores.numpy()))
+    return [pd.concat(parts, ignore_index=True) for parts in tables]
+
+
+def _split(checkpoint: Path) -> tuple[str, str, int]:
+    """Which recordings a run was not trained on."""
+    data = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY]).data
+    return str(data.root), str(data.folds.file), int(data.folds.held_out)
+
+
+def _runs(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.glob("*/seed_*") if path.is_dir())
+
+
+def _key(run: Path) -> tuple[str, int]:
+    return run.parent.name, int(run.name.removeprefix("seed_"))

@@ -1,0 +1,128 @@
+"""A comparison: many compositions, each with several seeds, as commands of their own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+_log = logging.getLogger(__name__)
+_FINISHED = "test/lwlrap"
+# One core a run; and glibc keeps the large blocks of each step, which it would hand back to the
+# system and fetch anew (an eighth of the time of a run).
+_ENVIRONMENT = {
+    "OMP_NUM_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(2**30),
+    "MALLOC_TRIM_THRESHOLD_": str(2**31),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One composition of a study.
+
+    Attributes:
+        name: of its folder and its line in the table.
+        what: it is, in a few words.
+        overrides: on the command line.
+        command: the entry point, `train` or `relabel`.
+        num_seeds: how many of the study's seeds it has; None for all.
+    """
+
+    name: str
+    what: str
+    overrides: tuple[str, ...]
+    command: str = "train"
+    num_seeds: int | None = None
+
+    def elsewhere(self, place: str, overrides: Sequence[str]) -> Entry:
+        """The same composition with other data, whose overrides come last."""
+        return replace(self, name=f"{self.name}@{place}", overrides=(*self.overrides, *overrides))
+
+    @classmethod
+    def read(cls, named: Mapping[str, Mapping[str, Any]], common: Sequence[str]) -> list[Entry]:
+        """The entries of a configuration, by name; the overrides of each follow those of all."""
+        return [
+            cls(name, **{**entry, "overrides": (*common, *entry["overrides"])})
+            for name, entry in named.items()
+        ]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One run of a study: an entry with a seed."""
+
+    entry: Entry
+    seed: int
+    folder: Path
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has been tested against complete truth."""
+        metrics = self.folder / "metrics.json"
+        return metrics.exists() and _FINISHED in json.loads(metrics.read_text())
+
+    def arguments(self) -> list[str]:
+        """The command line; `relabel` resumes in its folder by itself."""
+        place = "folder" if self.entry.command == "relabel" else "paths.output_dir"
+        return [
+            *(sys.executable, "-m", f"rfcx_audio.{self.entry.command}"),
+            *self.entry.overrides,
+            f"seed={self.seed}",
+            f"{place}={self.folder}",
+            f"hydra.run.dir={self.folder}",
+        ]
+
+    def run(self) -> bool:
+        """Runs the command on one core, with a log in its folder; False if it failed."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with (self.folder / "output.log").open("w") as log:
+            done = subprocess.run(  # noqa: S603 (our own entry point)
+                self.arguments(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                env=os.environ | _ENVIRONMENT,
+                check=False,
+            )
+        return done.returncode == 0 and self.finished
+
+
+def jobs_of(entries: Sequence[Entry], seeds: Sequence[int], folder: Path) -> list[Job]:
+    """The runs of a study, seed by seed, so that an unfinished one has every entry."""
+    return [
+        Job(one, seed, folder / one.name / f"seed_{seed}")
+        for number, seed in enumerate(seeds)
+        for one in entries
+        if one.num_seeds is None or number < one.num_seeds
+    ]
+
+
+def run_jobs(jobs: Sequence[Job], at_once: int) -> list[Job]:
+    """Runs what is not finished, several at once.
+
+    Args:
+        jobs: of a study.
+        at_once: number of processes, one core each.
+
+    Returns:
+        The jobs that failed; each has the reason in `output.log` in its folder.
+    """
+    waiting = [job for job in jobs if not job.finished]
+    _log.info("%d runs, %d of them to go", len(jobs), len(waiting))
+
+    def work(job: Job) -> bool:
+        succeeded = job.run()
+        outcome = "finished" if succeeded else f"failed, see {job.folder / 'output.log'}"
+        _log.info("%s, seed %d: %s", job.entry.name, job.seed, outcome)
+        return succeeded
+
+    with ThreadPoolExecutor(at_once) as pool:
+        succeeded = list(pool.map(work, waiting))
+    return [job for job, done in zip(waiting, succeeded, strict=True) if not done]

@@ -1,0 +1,160 @@
+"""What the runs of a study found, as tables: all that its page is made from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from rfcx_audio.config import parse_config
+from studies.jobs import Job
+from studies.study import Question
+
+METRICS = ("lwlrap", "lwlrap_shuffled", "auc", "average_precision")
+_KEPT = "unknown labels kept, assumed absent, that are absent (last epoch)"
+_WRITTEN = "pseudo-labels written by the teachers whose species calls there"
+_COLUMNS = {
+    "runs": ["entry", "seed", *METRICS, "crops"],
+    "baselines": ["scores", *METRICS],
+    "gains": ["of", "against", "species", "gain"],
+    "chosen": ["entry", "what", "share", "before"],
+}
+
+
+class Results(NamedTuple):
+    """The tables of a study.
+
+    Attributes:
+        runs: one row a run: `entry`, `seed`, the metrics of the test recordings, `crops` (training
+            crops that were drawn, those of teachers and first stages included).
+        baselines: `scores` (a ranking that needs no training) and its metrics.
+        gains: by question (`of`, `against`) and `species`, the `gain` in average precision.
+        chosen: by `entry` that chooses labels by itself, `what` it chose, the `share` of it that is
+            right by the truth, and `before`, that share where nothing is chosen (NaN for
+            pseudo-labels).
+    """
+
+    runs: pd.DataFrame
+    baselines: pd.DataFrame
+    gains: pd.DataFrame
+    chosen: pd.DataFrame
+
+    @classmethod
+    def read(cls, folder: Path, stem: str) -> Results:
+        """The tables that `write` left; a table without a file is empty.
+
+        Raises:
+            ValueError: there is no table of runs.
+        """
+        if not _file(folder, stem, "runs").exists():
+            raise ValueError(f"{_file(folder, stem, 'runs')} does not exist; run the study first")
+        return cls(
+            *(
+                pd.read_csv(file) if file.exists() else pd.DataFrame(columns=pd.Index(columns))
+                for file, columns in (
+                    (_file(folder, stem, name), columns) for name, columns in _COLUMNS.items()
+                )
+            )
+        )
+
+    def write(self, folder: Path, stem: str) -> None:
+        """Writes `<stem>.csv` and, of the other tables, those that have rows."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, table in self._asdict().items():
+            file = _file(folder, stem, name)
+            if len(table):
+                table.to_csv(file, index=False, float_format="%.5f")
+            else:
+                file.unlink(missing_ok=True)
+
+
+def collect(jobs: Sequence[Job], questions: Sequence[Question] = ()) -> Results:
+    """The results of the finished runs, from their own files.
+
+    Args:
+        jobs: of a study.
+        questions: for which species are compared.
+
+    Raises:
+        ValueError: no run is finished.
+    """
+    finished = [job for job in jobs if job.finished]
+    if not finished:
+        raise ValueError("no run of the study is finished; there is nothing to report")
+    runs, species = [], []
+    for job in finished:
+        metrics = _metrics(job)
+        key = {"entry": job.entry.name, "seed": job.seed}
+        values = {name: metrics[f"test/{name}"] for name in METRICS}
+        runs.append({**key, **values, "crops": drawn_crops(job.folder)})
+        table = pd.read_csv(job.folder / "test_species.csv")
+        species.append(table[["species", "average_precision"]].assign(**key))
+    return Results(
+        pd.DataFrame(runs),
+        _baselines(finished[0]),
+        species_gains(pd.concat(species, ignore_index=True), questions),
+        chosen(finished),
+    )
+
+
+def species_gains(species: pd.DataFrame, questions: Sequence[Question]) -> pd.DataFrame:
+    """What each species gains in average precision, in the mean over the seeds.
+
+    Args:
+        species: `entry`, `seed`, `species`, `average_precision`.
+        questions: those with an entry that has no run are left out.
+    """
+    means = species.pivot_table("average_precision", index="species", columns="entry")
+    parts = []
+    for question in questions:
+        if {question.of, question.against} <= set(means):
+            gain = (means[question.of] - means[question.against]).dropna().rename("gain")
+            parts.append(gain.reset_index().assign(of=question.of, against=question.against))
+    columns = _COLUMNS["gains"]
+    return pd.concat(parts)[columns] if parts else pd.DataFrame(columns=pd.Index(columns))
+
+
+def drawn_crops(folder: Path) -> int:
+    """Training crops of all runs in a folder, from their configurations."""
+    total = 0
+    for file in folder.rglob("config.yaml"):
+        if file.parent.name == ".hydra":
+            continue
+        config = parse_config(file.read_text())
+        total += config.data.crops.crops_per_epoch * config.trainer.max_epochs
+    return total
+
+
+def chosen(jobs: Sequence[Job]) -> pd.DataFrame:
+    """How right the labels were that a method chose by itself, in the mean over the seeds."""
+    found = []
+    for job in jobs:
+        metrics, rounds = _metrics(job), job.folder / "rounds.csv"
+        key = {"entry": job.entry.name}
+        if "train/purity" in metrics:
+            share, before = metrics["train/purity"], metrics["train/purity_all"]
+            found.append({**key, "what": _KEPT, "share": share, "before": before})
+        if rounds.exists():
+            share = pd.read_csv(rounds)["truth_precision"].iloc[-1]
+            found.append({**key, "what": _WRITTEN, "share": share, "before": np.nan})
+    table = pd.DataFrame(found, columns=pd.Index(_COLUMNS["chosen"]))
+    return table.groupby(["entry", "what"], sort=False).mean().reset_index()
+
+
+def _baselines(job: Job) -> pd.DataFrame:
+    """The rows that need no training (`random`, `prior only …`)."""
+    file = job.folder / "test_metrics.csv"
+    table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=pd.Index(["scores"]))
+    return table.loc[table["scores"] != "this model"].reindex(columns=_COLUMNS["baselines"])
+
+
+def _metrics(job: Job) -> dict[str, float]:
+    return json.loads((job.folder / "metrics.json").read_text())
+
+
+def _file(folder: Path, stem: str, table: str) -> Path:
+    return folder / (f"{stem}.csv" if table == "runs" else f"{stem}_{table}.csv")

@@ -1,0 +1,151 @@
+"""The rules by which a page puts its numbers into words; no other words follow from them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+SHOWN = {"lwlrap": "LWLRAP", "auc": "macro AUC", "average_precision": "macro AP"}
+NAIVE, COMPLETE = "naive", "complete"
+RULE = (
+    "*Higher* and *lower*: the mean difference between two entries, seed by seed, is larger than "
+    "its standard deviation over the seeds; otherwise they *tie*. With one seed it is *undecided*."
+)
+
+
+def verdict(difference: pd.Series) -> str:
+    """`higher`, `lower`, `tie`, or `undecided` with fewer than two seeds.
+
+    Args:
+        difference: one value a seed.
+    """
+    if len(difference) < 2:
+        return "undecided"
+    if abs(difference.mean()) <= difference.std():
+        return "tie"
+    return "higher" if difference.mean() > 0 else "lower"
+
+
+def mean_and_spread(mean: float, spread: float) -> str:
+    """A mean with its spread, which one run alone has not."""
+    return f"{mean:.3f}" if np.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
+
+
+def compared(runs: pd.DataFrame, one: str, other: str) -> str:
+    """One entry against another: the verdicts by `RULE`, and the differences by seed.
+
+    Args:
+        runs: see `Results`.
+        one: name of an entry.
+        other: name of the entry that it is compared with.
+    """
+    if not {one, other} <= set(runs["entry"]):
+        return "not measured yet."
+    verdicts, differences = {}, []
+    for metric, name in SHOWN.items():
+        by_seed = runs.pivot_table(metric, index="seed", columns="entry")
+        difference = (by_seed[one] - by_seed[other]).dropna()
+        spread = f" ± {difference.std():.3f}" if len(difference) > 1 else ""
+        up = f"{int((difference > 0).sum())} of {len(difference)} seeds"
+        verdicts[name] = verdict(difference)
+        differences.append(f"{name} {difference.mean():+.3f}{spread} ({up} up)")
+    return f"*{_together(verdicts)}*. {'; '.join(differences)}."
+
+
+def _together(verdicts: Mapping[str, str]) -> str:
+    """The verdicts of several metrics in a few words."""
+    if len(set(verdicts.values())) == 1:
+        return f"{next(iter(verdicts.values())).capitalize()} in all of {', '.join(verdicts)}"
+    return ", ".join(f"{name} {one}" for name, one in verdicts.items())
+
+
+def leaders(table: pd.DataFrame) -> list[str]:
+    """Which entries of a study are first, one sentence a metric.
+
+    An entry ties with the first if its mean is lower by no more than the larger of the standard
+    deviations of the two over their seeds. `complete`, which complete truth supervised, is left
+    out.
+
+    Args:
+        table: by entry each metric's mean and standard deviation (`…_sd`, NaN with one seed), and
+            `gap`, the closed share of the LWLRAP between naive and complete labels.
+    """
+    entries = table.drop(index=COMPLETE, errors="ignore")
+    lines = []
+    for metric, name in list(SHOWN.items())[:2]:
+        first = str(entries[metric].idxmax())
+        best, own, gap = (float(entries[key][first]) for key in (metric, f"{metric}_sd", "gap"))
+        spread = entries[f"{metric}_sd"].fillna(0.0).clip(lower=np.nan_to_num(own))
+        ties = [str(n) for n in entries.index[entries[metric] >= best - spread] if n != first]
+        closes = "" if metric != "lwlrap" or np.isnan(gap) else f", {gap:.0%} of the gap closed"
+        others = ", ".join(f"`{entry}`" for entry in ties) or "none"
+        value = mean_and_spread(best, own)
+        lines.append(f"* Highest {name}: `{first}`, {value}{closes}. Ties with it: {others}.")
+    return lines
+
+
+def species_named(gain: pd.Series, number: int = 4) -> str:
+    """The species that gain and lose most.
+
+    Args:
+        gain: in average precision, by species.
+        number: of species that are named at either end.
+    """
+    if gain.empty:
+        return ""
+    rising = gain.sort_values(kind="stable")
+    best = ", ".join(f"s{s} {v:+.2f}" for s, v in rising[::-1][:number].items())
+    worst = ", ".join(f"s{s} {v:+.2f}" for s, v in rising[:number].items())
+    return f" AP by species, most gained: {best}; most lost: {worst}."
+
+
+def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:
+    """Who is first at the levels of a study, and by how much, one sentence a metric.
+
+    Args:
+        table: see `studies.curves.by_level`.
+        metrics: their columns, and how they are named.
+    """
+    lines = []
+    for metric, name in metrics.items():
+        values = table.pivot_table(metric, index="place", columns="entry")
+        ordered = np.sort(values.to_numpy(), axis=1)
+        lead = pd.Series(ordered[:, -1] - ordered[:, -2], values.index)
+        first = values.idxmax(axis=1)
+        for entry, places in first.groupby(first).groups.items():
+            low, high = lead[places].min(), lead[places].max()
+            lines.append(
+                f"* Highest {name}: `{entry}` with {len(places)} of {len(values)} data sets, by "
+                f"{low:.2f} to {high:.2f} before the next."
+            )
+    return lines
+
+
+def costs(table: pd.DataFrame, metrics: Mapping[str, str], base: str) -> list[str]:
+    """What each level costs the entry that is first with the base, the dearest first.
+
+    Args:
+        table: see `studies.curves.by_level`.
+        metrics: their columns, and how they are named; the first decides the order.
+        base: the place of the base.
+    """
+    metric = next(iter(metrics))
+    at_base = table[table["place"] == base].drop_duplicates("entry").set_index("entry")
+    entry = str(at_base[metric].idxmax())
+    others = table[(table["entry"] == entry) & (table["place"] != base)].copy()
+    for name in metrics:
+        others[name] -= float(at_base[name][entry])
+    changes = [
+        f"  * {row['factor']}, {row['at']}: "
+        + ", ".join(f"{row[name]:+.2f} {title}" for name, title in metrics.items())
+        for _, row in others.sort_values(metric, kind="stable").iterrows()
+    ]
+    lines = [
+        f"* `{entry}` elsewhere, against the base, in the order of {metrics[metric]}:",
+        *changes,
+    ]
+    if table["seeds"].max() < 2:
+        lines.append("* One seed of each: no spread is known, and no difference is decided.")
+    return lines

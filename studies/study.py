@@ -1,0 +1,67 @@
+"""What a study asks: its entries, its seeds, its questions and the data that it varies."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from studies.jobs import Entry, Job, jobs_of
+from studies.levels import Level, entries_by_level, read_levels
+
+
+class Question(NamedTuple):
+    """A comparison of two entries.
+
+    Attributes:
+        ask: the question, as the page shows it.
+        of: name of an entry.
+        against: name of the entry that it is compared with.
+    """
+
+    ask: str
+    of: str
+    against: str
+
+
+@dataclass(frozen=True)
+class Study:
+    """A comparison of compositions, as `conf/study/` describes it.
+
+    Attributes:
+        page: the name of its page, picture and tables.
+        title: of the page.
+        introduction: what the numbers are of, in Markdown; never what follows from them.
+        entries: the compositions, at every level where there are levels.
+        seeds: of the runs.
+        questions: answered from the tables, see `studies.rules`.
+        levels: of the data; without any, all runs have the same.
+    """
+
+    page: str
+    title: str
+    introduction: str
+    entries: list[Entry]
+    seeds: list[int]
+    questions: list[Question]
+    levels: list[Level]
+
+    @classmethod
+    def read(cls, settings: Mapping[str, Any]) -> Study:
+        """The study of a configuration (`study`, built)."""
+        entries = Entry.read(settings["entries"], settings["common"])
+        levels = read_levels(settings.get("factors", {}))
+        return cls(
+            settings["page"],
+            settings["title"],
+            settings["introduction"].strip(),
+            entries_by_level(entries, levels) if levels else entries,
+            settings["seeds"],
+            [Question(**question) for question in settings.get("questions", [])],
+            levels,
+        )
+
+    def jobs(self, folder: Path) -> list[Job]:
+        """All its runs, in a folder."""
+        return jobs_of(self.entries, self.seeds, folder)

@@ -1,0 +1,54 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from conftest import forest_overrides
+from quick import SECONDS
+from studies.jobs import Entry, Job, jobs_of, run_jobs
+
+
+def entry(*words: str, command: str = "train") -> Entry:
+    return Entry("one", "a test", words, command)
+
+
+def test_jobs_go_seed_by_seed(tmp_path: Path) -> None:
+    named = {
+        "a": {"what": "x", "overrides": ["loss=bce"]},
+        "b": {"what": "y", "overrides": []},
+        "once": {"what": "z", "overrides": [], "num_seeds": 1},
+    }
+    entries = Entry.read(named, ["scale=laptop"])
+    jobs = jobs_of(entries, [0, 1], tmp_path)
+    found = [(job.entry.name, job.seed) for job in jobs]
+    assert found == [("a", 0), ("b", 0), ("once", 0), ("a", 1), ("b", 1)]
+    assert jobs[0].entry.overrides == ("scale=laptop", "loss=bce")
+    assert jobs[4].folder == tmp_path / "b" / "seed_1"
+
+
+def test_a_run_is_finished_when_it_was_tested(tmp_path: Path) -> None:
+    job = Job(entry(), 0, tmp_path)
+    assert not job.finished
+    (tmp_path / "metrics.json").write_text(json.dumps({"val/auc": 0.5}))
+    assert not job.finished
+    (tmp_path / "metrics.json").write_text(json.dumps({"test/lwlrap": 0.5}))
+    assert job.finished
+
+
+def test_finished_runs_are_not_run_again_and_failures_are_returned(tmp_path: Path) -> None:
+    done, wrong = jobs_of([entry("loss=no_such_loss")], [0, 1], tmp_path)
+    done.folder.mkdir(parents=True)
+    (done.folder / "metrics.json").write_text(json.dumps({"test/lwlrap": 0.5}))
+    assert run_jobs([done, wrong], at_once=2) == [wrong]
+    assert not (done.folder / "output.log").exists()
+    assert "no_such_loss" in (wrong.folder / "output.log").read_text()
+
+
+@pytest.mark.slow
+def test_a_job_trains_in_a_process_of_its_own(forest: Path, tmp_path: Path) -> None:
+    words = [*forest_overrides(forest), *SECONDS, "callbacks.report.num_pictures=0"]
+    job = Job(entry(*words, "trainer.max_epochs=1"), 3, tmp_path / "run")
+    assert run_jobs([job], at_once=1) == []
+    assert "seed: 3" in (job.folder / "config.yaml").read_text()
