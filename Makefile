@@ -1,7 +1,9 @@
 # Every target makes the environment first if it is missing; a second call skips what is done.
+# Another Python has a folder of its own: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3.11
-BIN := .venv/bin
-ENV := .venv/.installed
+VENV := .venv
+BIN := $(VENV)/bin
+ENV := $(VENV)/.installed
 LEDGER := $(CURDIR)/.trust.jsonl
 
 .DEFAULT_GOAL := help
@@ -13,7 +15,7 @@ help:  ## say what can be made
 install: $(ENV)  ## make .venv with the pinned versions
 
 $(ENV): requirements.lock pyproject.toml
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	touch $(ENV)
@@ -40,7 +42,7 @@ pages: $(ENV)  ## the pages of both again, from their tables in docs/ (a minute,
 
 walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
-		| PATH="$(CURDIR)/$(BIN):$$PATH" bash -eu -o pipefail
+		| PATH="$(abspath $(BIN)):$$PATH" bash -eu -o pipefail
 
 bench: $(ENV)  ## speed and memory on this CPU, beside peers and limits (half an hour, of all its cores)
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
@@ -55,7 +57,7 @@ bench-gpu:  ## training, prediction and spectrograms beside their limits on this
 lint: $(ENV)  ## ruff (format, rules) and the type checker
 	$(BIN)/ruff format --check src tests benchmarks studies
 	$(BIN)/ruff check src tests benchmarks studies
-	$(BIN)/basedpyright
+	$(BIN)/basedpyright --pythonpath $(BIN)/python
 
 format: $(ENV)  ## let ruff mend what it can
 	$(BIN)/ruff format src tests benchmarks studies
@@ -81,4 +83,4 @@ build: $(ENV)  ## sdist and wheel in dist/
 	$(BIN)/python -m build --no-isolation
 
 clean:  ## remove the environment and what runs and tests left; keeps the data cache
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis dist runs mutants $(LEDGER)
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist runs mutants $(LEDGER)

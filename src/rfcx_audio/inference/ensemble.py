@@ -91,7 +91,7 @@ def combine(scores: Tensor, weights: Tensor, how: How = "mean") -> Tensor:
         raise ValueError(f"how = {how!r} is unknown; choose mean, rank or geometric")
     said = scores.double()
     if how == "rank":
-        ranks = torch.from_numpy(rankdata(scores.numpy(), axis=1))
+        ranks = torch.from_numpy(rankdata(said.numpy(), axis=1))  # as float64, which SciPy keeps
         said = (ranks - 1) / max(1, scores.shape[1] - 1)
     if how == "geometric":
         return torch.tensordot(weights, said.clamp(min=_EPS).log(), 1).exp().clamp(0, 1)
