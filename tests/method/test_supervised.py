@@ -87,9 +87,10 @@ def test_testing_pools_windows_and_ranks_recordings(method: Supervised) -> None:
     windows = torch.zeros(2, 1, 2, 5)
     windows[0, 0, 0, :3] = torch.tensor([2.0, -1.0, 0.0])
     windows[1, 0, 0, :3] = torch.tensor([0.0, 1.0, 0.5])
-    truth = Labels(torch.tensor([0.0, 1.0, 0.0]), torch.ones(SPECIES))
+    truth = Labels(torch.tensor([[0.0, 1.0, 0.0]]), torch.ones(1, SPECIES))
     nothing = Labels(torch.zeros(2, SPECIES), torch.zeros(2, SPECIES))
-    pooled = method.test_step(WindowBatch("r", windows, torch.zeros(2), nothing, truth), 0)
+    batch = WindowBatch(("r",), windows, torch.zeros(2), (2,), nothing, truth)
+    pooled = method.test_step(batch, 0)
     assert pooled is not None
     assert torch.allclose(pooled, torch.tensor([[2.0, 1.0, 0.5]]).sigmoid())
     assert method.test_metrics.compute()["test/lwlrap"] == 0.5  # ranked second of three
@@ -97,8 +98,7 @@ def test_testing_pools_windows_and_ranks_recordings(method: Supervised) -> None:
 
 def test_a_recording_that_could_not_be_read_is_passed_over(method: Supervised) -> None:
     nothing = Labels(torch.zeros(0, SPECIES), torch.zeros(0, SPECIES))
-    said = Labels(torch.zeros(SPECIES), torch.zeros(SPECIES))
-    unread = WindowBatch("r", torch.zeros(0), torch.zeros(0), nothing, said)
+    unread = WindowBatch((), torch.zeros(0), torch.zeros(0), (), nothing, nothing)
     assert method.test_step(unread, 0) is None
     method.validation_step(unread, 0)
 

@@ -16,8 +16,6 @@ from rfcx_audio.batch import (
     Boxes,
     CropLabels,
     Labels,
-    RecordingWaveform,
-    Rows,
     WaveformBatch,
 )
 from rfcx_audio.config import CONF_DIR, build, load_config
@@ -90,15 +88,8 @@ def batch(seed: int) -> WaveformBatch:
     return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth, rows), seed)
 
 
-def recording() -> RecordingWaveform:
-    nothing = torch.zeros(0)
-    whole = torch.zeros(0, dtype=torch.int64)
-    rows = Rows(
-        whole, whole.bool(), nothing, nothing.double(), nothing.double(), whole, nothing, nothing
-    )
-    labels = Labels(torch.zeros(SPECIES), torch.ones(SPECIES))
-    waveform = 0.2 * torch.randn(1, 2 * RATE, generator=torch.Generator().manual_seed(0))
-    return RecordingWaveform("noise", waveform, rows, labels)
+def recording() -> Tensor:
+    return 0.2 * torch.randn(1, 2 * RATE, generator=torch.Generator().manual_seed(0))
 
 
 def trainer() -> Any:
@@ -160,10 +151,10 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
     assert any((value != before[name]).any() for name, value in after.items())
 
     method.eval()
-    windows = data.cut(recording())
     with torch.no_grad():
-        scores = method.windows.scores(method.model, windows.spectrogram)
-    assert scores.shape == (len(windows.starts_s), SPECIES)
+        windows, starts_s = data.windows.cut(data.frontend, recording())
+        scores = method.windows.scores(method.model, windows)
+    assert scores.shape == (len(starts_s), SPECIES)
     assert ((scores >= 0) & (scores <= 1)).all()
 
 
