@@ -103,6 +103,55 @@ def test_a_recording_that_could_not_be_read_is_passed_over(method: Supervised) -
     method.validation_step(unread, 0)
 
 
+@pytest.mark.parametrize("pool", ["max", "mean", "top3"])
+def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
+    pool: str, method: Supervised
+) -> None:
+    method.windows = SlidingWindows(6.0, pool=pool, smooth=3)
+    generator = torch.Generator().manual_seed(0)
+    counts = (1, 8, 8, 40, 2)
+    total, names = sum(counts), tuple("abcde")
+    windows = torch.randn(total, 1, 2, 5, generator=generator)
+
+    def draw(number: int) -> Labels:
+        target, known = (torch.rand(2, number, SPECIES, generator=generator) < 0.6).float()
+        return Labels(target, known)
+
+    of_windows, whole = draw(total), draw(len(counts))
+    together = [WindowBatch(names, windows, torch.zeros(total), counts, of_windows, whole)]
+    parts = zip(
+        names,
+        windows.split(counts),
+        counts,
+        *(part.split(counts) for part in of_windows),
+        *(part.split(1) for part in whole),
+        strict=True,
+    )
+    apart = [
+        WindowBatch(
+            (name,), cut, torch.zeros(count), (count,), Labels(target, known), Labels(true, surely)
+        )
+        for name, cut, count, target, known, true, surely in parts
+    ]
+    found = []
+    for batches in together, apart:
+        for number, recordings in enumerate(batches):
+            method.validation_step(recordings, number)
+        pooled = [method.test_step(recordings, 0) for recordings in batches]
+        values = {**method.val_metrics.compute(), **method.test_metrics.compute()}
+        values["val/lwlrap_partial"] = method.val_lwlrap.compute()
+        found.append((torch.cat(pooled), values))
+        for metric in method.val_metrics, method.test_metrics, method.val_lwlrap:
+            metric.reset()
+    (one, values), (other, expected) = found
+    assert one.shape == (len(counts), SPECIES)
+    assert torch.allclose(one, other, atol=1e-6)
+    assert set(values) == {"val/auc", "test/lwlrap", "val/lwlrap_partial"}
+    for name, value in values.items():
+        assert value.isfinite()
+        assert torch.allclose(value, expected[name], atol=1e-6), name
+
+
 def remembering(method: Supervised, num_rows: int = 7) -> Supervised:
     """A method whose loss remembers rows, before training."""
     method.loss = ROLE(expected=1.0)
