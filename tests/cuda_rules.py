@@ -70,7 +70,9 @@ WAITING = (
 def documented() -> list[str]:
     """The entries of PyTorch's own list, by the name of the function or module."""
     text = torch.use_deterministic_algorithms.__doc__ or ""
-    section = re.search(r"operations will throw a\s+:class:`RuntimeError` when(.*?)In addition", text, re.S)
+    section = re.search(
+        r"operations will throw a\s+:class:`RuntimeError` when(.*?)In addition", text, re.S
+    )
     assert section is not None
     found = re.findall(r"\* :\w+:`([\w.]+)`", section[1])
     return list(dict.fromkeys(name.rpartition(".")[2] for name in found))

@@ -27,7 +27,11 @@ from techniques import DURATION_S, batch, techniques, trainer
 from trust.corpus import tone, write
 
 EXPERIMENTS = [[f"experiment={path.stem}"] for path in sorted((CONF_DIR / "experiment").iterdir())]
-ALL = [*techniques(), *EXPERIMENTS, ["loss=weak_negatives", "loss.unknown_weight=${tenths}", f"+tenths={[0.1] * 24}"]]
+ALL = [
+    *techniques(),
+    *EXPERIMENTS,
+    ["loss=weak_negatives", "loss.unknown_weight=${tenths}", f"+tenths={[0.1] * 24}"],
+]
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
 SLIM = ["model.encoder.name=resnet10t", "++model.encoder.options.channels=[8,8,16,16]"]
 SLIM += ["++model.encoder.options.stem_width=8", "model.encoder.pretrained=false"]
@@ -101,7 +105,9 @@ def test_the_guard_passes_what_does_not_raise() -> None:
     features = torch.rand(1, 2, 6, 7, requires_grad=True)
     with Raising() as mode:
         torch.ones(3).cumsum(0, dtype=torch.int64)
-        functional.max_pool2d(functional.conv2d(features, torch.ones(1, 2, 3, 3)), 2).sum().backward()
+        functional.max_pool2d(
+            functional.conv2d(features, torch.ones(1, 2, 3, 3)), 2
+        ).sum().backward()
     assert not mode.found
 
 
@@ -121,7 +127,9 @@ def test_no_operation_of_an_encoder_raises_in_deterministic_mode(
     model: str, tmp_path: Path
 ) -> None:
     words = [f"model={model}", "model.encoder.pretrained=false", "model/head=linear"]
-    network = build(load_config("train", [*words, "data=rfcx", f"paths.output_dir={tmp_path}"]).model)
+    network = build(
+        load_config("train", [*words, "data=rfcx", f"paths.output_dir={tmp_path}"]).model
+    )
     with Raising() as mode:
         network(torch.randn(2, 1, 128, 64)).clip.sum().backward()
     assert not mode.found

@@ -69,11 +69,12 @@ class Crops(pl.LightningDataModule):
         spectrogram, labels = said(3 * RECORDINGS, seed=1)
         recordings = [
             WindowBatch(
-                str(number),
+                (str(number),),
                 spectrogram[number::RECORDINGS],
                 torch.zeros(3),
+                (3,),
                 Labels(*(part[number::RECORDINGS] for part in labels)),
-                Labels(*(part[number] for part in labels)),
+                Labels(*(part[number][None] for part in labels)),
             )
             for number in self.mine(range(RECORDINGS))
         ]

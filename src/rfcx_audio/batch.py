@@ -206,20 +206,46 @@ class RecordingWaveform(NamedTuple):
     failures: tuple[Failure, ...] = ()
 
 
-class WindowBatch(NamedTuple):
-    """A whole recording cut into windows.
+class RecordingBatch(NamedTuple):
+    """Several whole recordings on their way to the device; those that cannot be read are left out.
 
     Attributes:
-        recording_id: its name in the tables.
-        spectrogram: (windows, channels, mels, frames).
-        starts_s: (windows,) seconds from the start of the recording.
+        recording_ids: their names in the tables.
+        waveforms: (1, samples) of each.
+        starts_s: (windows,) of all recordings, one after the other: seconds from the recording's
+            start.
+        counts: windows of each recording, at least 1.
         window_labels: (windows, species) twice.
-        recording_labels: (species,) twice.
+        recording_labels: (recordings, species) twice.
+        failures: one entry for each recording that could not be read.
     """
 
-    recording_id: str
+    recording_ids: tuple[str, ...]
+    waveforms: tuple[Tensor, ...]
+    starts_s: Tensor
+    counts: tuple[int, ...]
+    window_labels: Labels
+    recording_labels: Labels
+    failures: tuple[Failure, ...] = ()
+
+
+class WindowBatch(NamedTuple):
+    """Whole recordings cut into windows.
+
+    Attributes:
+        recording_ids: their names in the tables.
+        spectrogram: (windows, channels, mels, frames) of all recordings, one after the other;
+            empty where none could be read.
+        starts_s: (windows,) seconds from the start of the recording.
+        counts: windows of each recording, at least 1.
+        window_labels: (windows, species) twice.
+        recording_labels: (recordings, species) twice.
+    """
+
+    recording_ids: tuple[str, ...]
     spectrogram: Tensor
     starts_s: Tensor
+    counts: tuple[int, ...]
     window_labels: Labels
     recording_labels: Labels
 

@@ -36,7 +36,8 @@ def main(config: DictConfig) -> None:
 
 def predict(config: DictConfig) -> None:
     """Scores what is left of the recordings, and writes the tables of all."""
-    changes = {name: config[name] for name in ("overlap", "pool", "smooth", "tta", "flip")}
+    names = "overlap", "pool", "smooth", "tta", "flip", "pixels_at_once"
+    changes = {name: config[name] for name in names}
     load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
     paths = list_recordings(config.recordings)
     archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
@@ -76,36 +77,98 @@ def test_augmentation_follows_from_the_batch(forest: Path, tmp_path: Path) -> No
 
 def test_recordings_become_labelled_windows(forest: Path, tmp_path: Path) -> None:
     data = module(forest, tmp_path)
-    known = 0
-    for recording in data.val_dataloader():
-        batch = data.on_after_batch_transfer(recording, 0)
+    known, names = 0, []
+    for recordings in data.val_dataloader():
+        batch = data.on_after_batch_transfer(recordings, 0)
         assert isinstance(batch, WindowBatch)
-        assert len(batch.spectrogram) == len(batch.starts_s) == len(batch.window_labels.known) == 8
-        assert batch.starts_s[-1].item() == pytest.approx(9.0, abs=0.03)
-        rows = data.val_rows[data.val_rows["recording_id"] == batch.recording_id]
-        told = set(batch.window_labels.known.amax(0).nonzero().flatten().tolist())
-        assert told == set(rows["species_id"])
-        known += len(told)
+        assert set(batch.counts) == {8}
+        assert len(batch.spectrogram) == len(batch.starts_s) == len(batch.window_labels.known)
+        assert len(batch.starts_s) == sum(batch.counts)
+        names += batch.recording_ids
+        windows = zip(
+            batch.recording_ids,
+            batch.starts_s.split(batch.counts),
+            batch.window_labels.known.split(batch.counts),
+            strict=True,
+        )
+        for name, starts_s, labelled in windows:
+            assert starts_s[-1].item() == pytest.approx(9.0, abs=0.03)
+            rows = data.val_rows[data.val_rows["recording_id"] == name]
+            species = set(labelled.amax(0).nonzero().flatten().tolist())
+            assert species == set(rows["species_id"])
+            known += len(species)
     assert known >= data.val_rows["species_id"].nunique()
+    assert names == sorted(data.val_rows["recording_id"].unique())
+
+
+@pytest.mark.parametrize("pixels", [1, 20 * 128 * 141])
+def test_the_batches_of_recordings_change_nothing_but_their_number(
+    pixels: int, forest: Path, tmp_path: Path
+) -> None:
+    whole = module(forest, tmp_path)
+    parts = module(forest, tmp_path, windows=SlidingWindows(3.0, pixels_at_once=pixels))
+    one, other = (
+        [data.on_after_batch_transfer(batch, 0) for batch in data.val_dataloader()]
+        for data in (whole, parts)
+    )
+    assert len(one) == 1
+    assert max(len(batch.counts) for batch in other) == (1 if pixels == 1 else 2)
+    assert sum((batch.recording_ids for batch in other), ()) == one[0].recording_ids
+    assert sum((batch.counts for batch in other), ()) == one[0].counts
+    for name in "spectrogram", "starts_s":
+        found = torch.cat([getattr(batch, name) for batch in other])
+        assert torch.allclose(found, getattr(one[0], name), atol=1e-5)
+    for name in "window_labels", "recording_labels":
+        for field in "target", "known":
+            found = torch.cat([getattr(getattr(batch, name), field) for batch in other])
+            assert torch.equal(found, getattr(getattr(one[0], name), field))
+
+
+def test_limits_count_recordings(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    data.trainer = SimpleNamespace(
+        limit_val_batches=3, limit_test_batches=1.0, global_rank=1, world_size=2
+    )
+    names = sorted(data.val_rows["recording_id"].unique())
+    (batch,) = data.val_dataloader()
+    assert list(batch.recording_ids) == names[1::2][:3]
+    (batch,) = data.test_dataloader()
+    assert len(batch.recording_ids) == len(list(data.corpus.test.paths)[1::2])
 
 
 def test_test_recordings_have_complete_truth(forest: Path, tmp_path: Path) -> None:
     data = module(forest, tmp_path)
     assert data.has_truth
     batches = [data.on_after_batch_transfer(r, 0) for r in data.test_dataloader()]
-    assert len(batches) == SMALL_FOREST["num_test"]
+    assert sum(len(batch.counts) for batch in batches) == SMALL_FOREST["num_test"]
     assert all(batch.recording_labels.known.all() for batch in batches)
 
 
-def test_a_recording_that_cannot_be_read_is_remembered(forest: Path, tmp_path: Path) -> None:
+def test_a_recording_that_cannot_be_read_is_remembered_and_left_out(
+    forest: Path, tmp_path: Path
+) -> None:
     data = module(forest, tmp_path)
-    recording = next(iter(data.val_dataloader()))
+    names = next(iter(data.val_dataloader())).recording_ids
     path = tmp_path / "broken.flac"
     path.write_bytes(b"")
-    data.corpus.train.paths[recording.recording_id] = path
+    data.corpus.train.paths[names[1]] = path
     batch = data.on_after_batch_transfer(next(iter(data.val_dataloader())), 0)
+    assert batch.recording_ids == (names[0], *names[2:])
+    assert len(batch.spectrogram) == 8 * (len(names) - 1)
+    assert list(data.failures) == [names[1]]
+
+
+def test_a_batch_without_any_readable_recording_is_empty(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path)
+    path = tmp_path / "broken.flac"
+    path.write_bytes(b"")
+    for name in data.corpus.train.paths:
+        data.corpus.train.paths[name] = path
+    (recordings,) = data.val_dataloader()
+    batch = data.on_after_batch_transfer(recordings, 0)
+    assert batch.counts == batch.recording_ids == ()
     assert len(batch.spectrogram) == 0
-    assert list(data.failures) == [recording.recording_id]
+    assert set(data.failures) == set(data.val_rows["recording_id"])
 
 
 def test_a_split_without_rows_is_an_error(forest: Path, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,15 @@ from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.frontend import DeltaLogMel, LogMel
 from rfcx_audio.inference import Recogniser, SlidingWindows, views
-from rfcx_audio.inference.blocks import Block, blocks, cut_block, score_file
+from rfcx_audio.inference.blocks import (
+    Block,
+    blocks,
+    cut_blocks,
+    read_block,
+    score_block,
+    score_blocks,
+    score_file,
+)
 
 RATE = 8_000
 FRONTENDS = [
@@ -63,7 +71,7 @@ def test_the_windows_of_blocks_are_those_of_the_whole(
         assert block.samples < 67 * RATE
         stretch = waveform[block.first : block.first + block.samples]
         padded = nn.functional.pad(stretch, (0, block.samples - len(stretch)))
-        parts.append(cut_block(block, frontend, padded))
+        parts.append(cut_blocks([block], frontend, [padded]))
         starts += block.starts
     assert torch.allclose(torch.cat(parts), whole, atol=1e-3)
     assert np.allclose(np.array(starts) * frontend.hop_s, starts_s)
@@ -133,12 +141,32 @@ def test_no_more_is_ever_read_at_once_than_a_minute_and_its_margins(
 
 
 def test_blocks_may_be_scored_in_any_order(tmp_path: Path) -> None:
-    def backwards(score: Callable[[Block], Tensor], found: Iterable[Block]) -> list[Tensor]:
-        return [score(block) for block in reversed(list(found))][::-1]
-
     recogniser = make(FRONTENDS[0], SlidingWindows(6.0, smooth=3))
+
+    def backwards(path: Path, found: Sequence[Block]) -> list[Tensor]:
+        return [score_block(recogniser, path, block) for block in reversed(found)][::-1]
+
     path = noise(tmp_path / "long.wav", 200.0)
     for one, other in zip(
         score_file(recogniser, path), score_file(recogniser, path, backwards), strict=True
     ):
         assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("frontend", FRONTENDS, ids=["centred", "not centred", "with slopes"])
+@pytest.mark.parametrize("tta", [1, 3])
+def test_blocks_of_several_files_have_the_scores_of_each(
+    frontend: LogMel, tta: int, tmp_path: Path
+) -> None:
+    recogniser = make(frontend, SlidingWindows(6.0), tta)
+    found, waveforms, expected = [], [], []
+    for number, duration_s in enumerate((70.0, 70.0, 1.0, 150.0, 6.0)):
+        path = noise(tmp_path / f"{number}.wav", duration_s)
+        for block in blocks(recogniser.windows, frontend, round(duration_s * RATE)):
+            found.append(block)
+            waveforms.append(read_block(recogniser.reader, path, block))
+            expected.append(score_block(recogniser, path, block))
+    order = torch.randperm(len(found), generator=torch.Generator().manual_seed(0)).tolist()
+    for way in range(len(found)), order:
+        scores = score_blocks(recogniser, [found[i] for i in way], [waveforms[i] for i in way])
+        assert torch.allclose(scores, torch.cat([expected[i] for i in way]), atol=1e-5)

@@ -6,7 +6,8 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import Logits
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows, moving_average, pool_windows
+from rfcx_audio.inference import SlidingWindows, moving_average, pool_recordings, pool_windows
+from rfcx_audio.inference.windows import cut_at
 
 RATE = 48_000
 
@@ -132,3 +133,47 @@ def test_windows_may_follow_each_other_frame_by_frame(frontend: LogMel) -> None:
     assert starts_s.dtype == torch.float64
     expected = torch.arange(11, dtype=torch.float64) * frontend.hop_length / RATE
     assert torch.equal(starts_s, expected)
+
+
+@pytest.mark.parametrize("starts", [[0], [3], [0, 4], [2, 6, 10], [0, 4, 8, 11], [1, 2, 3, 4]])
+def test_windows_are_stacked_slices(starts: list[int]) -> None:
+    spectrogram = torch.randn(2, 3, 5, 17)
+    windows = cut_at(spectrogram, starts, 6)
+    expected = torch.stack([spectrogram[..., start : start + 6] for start in starts], 1)
+    assert torch.equal(windows, expected)
+    assert windows.stride() == expected.stride()
+
+
+def test_recordings_of_one_length_are_cut_as_each_by_itself(frontend: LogMel) -> None:
+    waveform = torch.randn(3, 13 * RATE)
+    sliding = SlidingWindows(6.0)
+    expected = torch.cat([sliding.cut(frontend, one[None])[0] for one in waveform])
+    assert torch.allclose(sliding.cut_windows(frontend, waveform), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("smooth", [1, 3])
+def test_several_recordings_are_smoothed_each_by_itself(smooth: int) -> None:
+    counts = [1, 5, 5, 40, 2, 5]
+    windows = torch.randn(sum(counts), 1, 3, 4)
+    sliding = SlidingWindows(6.0, smooth=smooth)
+    expected = [sliding.scores(FirstPixel(), part) for part in windows.split(counts)]
+    scores = sliding.scores(FirstPixel(), windows, counts)
+    assert torch.allclose(scores, torch.cat(expected), atol=1e-6)
+
+
+@pytest.mark.parametrize("pool", ["max", "mean", "top3"])
+def test_recordings_are_pooled_each_by_itself(pool: str) -> None:
+    counts = [1, 5, 5, 40, 2, 5]
+    scores = torch.rand(sum(counts), 4)
+    expected = [pool_windows(part, pool) for part in scores.split(counts)]
+    pooled = pool_recordings(scores, counts, pool)
+    assert torch.allclose(pooled, torch.stack(expected), atol=1e-6)
+
+
+def test_pixels_are_mels_times_frames_times_windows(frontend: LogMel) -> None:
+    frames = frontend.num_frames(6 * RATE)
+    assert SlidingWindows(6.0, pixels_at_once=10 * 128 * frames).at_once(frontend) == 10
+    assert SlidingWindows(6.0, pixels_at_once=10 * 128 * frames - 1).at_once(frontend) == 9
+    assert SlidingWindows(6.0, pixels_at_once=1).at_once(frontend) == 1
+    with pytest.raises(ValueError, match="pixels_at_once = 0; expected at least 1"):
+        SlidingWindows(6.0, pixels_at_once=0)

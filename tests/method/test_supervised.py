@@ -87,9 +87,10 @@ def test_testing_pools_windows_and_ranks_recordings(method: Supervised) -> None:
     windows = torch.zeros(2, 1, 2, 5)
     windows[0, 0, 0, :3] = torch.tensor([2.0, -1.0, 0.0])
     windows[1, 0, 0, :3] = torch.tensor([0.0, 1.0, 0.5])
-    truth = Labels(torch.tensor([0.0, 1.0, 0.0]), torch.ones(SPECIES))
+    truth = Labels(torch.tensor([[0.0, 1.0, 0.0]]), torch.ones(1, SPECIES))
     nothing = Labels(torch.zeros(2, SPECIES), torch.zeros(2, SPECIES))
-    pooled = method.test_step(WindowBatch("r", windows, torch.zeros(2), nothing, truth), 0)
+    batch = WindowBatch(("r",), windows, torch.zeros(2), (2,), nothing, truth)
+    pooled = method.test_step(batch, 0)
     assert pooled is not None
     assert torch.allclose(pooled, torch.tensor([[2.0, 1.0, 0.5]]).sigmoid())
     assert method.test_metrics.compute()["test/lwlrap"] == 0.5  # ranked second of three
@@ -97,10 +98,58 @@ def test_testing_pools_windows_and_ranks_recordings(method: Supervised) -> None:
 
 def test_a_recording_that_could_not_be_read_is_passed_over(method: Supervised) -> None:
     nothing = Labels(torch.zeros(0, SPECIES), torch.zeros(0, SPECIES))
-    said = Labels(torch.zeros(SPECIES), torch.zeros(SPECIES))
-    unread = WindowBatch("r", torch.zeros(0), torch.zeros(0), nothing, said)
+    unread = WindowBatch((), torch.zeros(0), torch.zeros(0), (), nothing, nothing)
     assert method.test_step(unread, 0) is None
     method.validation_step(unread, 0)
+
+
+@pytest.mark.parametrize("pool", ["max", "mean", "top3"])
+def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
+    pool: str, method: Supervised
+) -> None:
+    method.windows = SlidingWindows(6.0, pool=pool, smooth=3)
+    generator = torch.Generator().manual_seed(0)
+    counts = (1, 8, 8, 40, 2)
+    total, names = sum(counts), tuple("abcde")
+    windows = torch.randn(total, 1, 2, 5, generator=generator)
+
+    def draw(number: int) -> Labels:
+        target, known = (torch.rand(2, number, SPECIES, generator=generator) < 0.6).float()
+        return Labels(target, known)
+
+    of_windows, whole = draw(total), draw(len(counts))
+    together = [WindowBatch(names, windows, torch.zeros(total), counts, of_windows, whole)]
+    parts = zip(
+        names,
+        windows.split(counts),
+        counts,
+        *(part.split(counts) for part in of_windows),
+        *(part.split(1) for part in whole),
+        strict=True,
+    )
+    apart = [
+        WindowBatch(
+            (name,), cut, torch.zeros(count), (count,), Labels(target, known), Labels(true, surely)
+        )
+        for name, cut, count, target, known, true, surely in parts
+    ]
+    found = []
+    for batches in together, apart:
+        for number, recordings in enumerate(batches):
+            method.validation_step(recordings, number)
+        pooled = [method.test_step(recordings, 0) for recordings in batches]
+        values = {**method.val_metrics.compute(), **method.test_metrics.compute()}
+        values["val/lwlrap_partial"] = method.val_lwlrap.compute()
+        found.append((torch.cat(pooled), values))
+        for metric in method.val_metrics, method.test_metrics, method.val_lwlrap:
+            metric.reset()
+    (one, values), (other, expected) = found
+    assert one.shape == (len(counts), SPECIES)
+    assert torch.allclose(one, other, atol=1e-6)
+    assert set(values) == {"val/auc", "test/lwlrap", "val/lwlrap_partial"}
+    for name, value in values.items():
+        assert value.isfinite()
+        assert torch.allclose(value, expected[name], atol=1e-6), name
 
 
 def remembering(method: Supervised, num_rows: int = 7) -> Supervised:

@@ -19,7 +19,8 @@ import torch
 from rfcx_audio.archive.scorer import FileScorer, Outcome
 from rfcx_audio.hardware import usable_cores
 
-_THREADS_AT_MOST = 8
+_THREADS_AT_MOST = {"cpu": 8, "cuda": 32}
+_FILES_PER_THREAD = {"cpu": 1, "cuda": 4}  # a file waits for its batch while others are read
 _AHEAD = 2  # recordings handed out for each scorer, so that none waits for the next
 
 
@@ -34,14 +35,15 @@ class Pipe(Protocol):
 class LocalEngine:
     """Scores recordings on this machine.
 
-    Each thread reads and scores a stretch of a recording, with one core, so that some read while
-    others compute, and no sum depends on the number of cores.
+    On a CPU, each thread reads and scores a stretch of a recording, with one core, so that some
+    read while others compute, and no sum depends on the number of cores. On a GPU, the threads
+    read, and stretches of several recordings are scored in one batch, see `Batcher`.
 
     Args:
         num_processes: None: one for each GPU, or without any GPU this process alone. Several share
             the GPUs evenly.
         num_threads: of each process; None: the cores that this process may use, shared by all
-            processes, 8 at most. Each takes memory of its own.
+            processes, 8 at most, or 32 beside a GPU. Each takes memory of its own.
     """
 
     def __init__(self, num_processes: int | None = None, num_threads: int | None = None) -> None:
@@ -67,11 +69,13 @@ class LocalEngine:
         gpus = torch.cuda.device_count() if self.device_type == "cuda" else 0
         devices = [f"cuda:{gpu}" for gpu in range(gpus)] or ["cpu"]
         processes = self.num_processes or len(devices)
-        threads = self.num_threads or min(_THREADS_AT_MOST, max(1, usable_cores() // processes))
+        share = max(1, usable_cores() // processes)
+        threads = self.num_threads or min(_THREADS_AT_MOST[self.device_type], share)
+        files = threads * _FILES_PER_THREAD[self.device_type]
         if processes == 1:
-            return [make(devices[0], threads)] * threads
+            return [make(devices[0], threads)] * files
         started = [
-            ProcessScorer.start(partial(make, devices[number % len(devices)], threads), threads)
+            ProcessScorer.start(partial(make, devices[number % len(devices)], threads), files)
             for number in range(processes)
         ]
         return [scorer for scorers in started for scorer in scorers]
@@ -131,11 +135,11 @@ class ProcessScorer:
         self.connection = connection
 
     @staticmethod
-    def start(make: Callable[[], FileScorer], threads: int) -> list[ProcessScorer]:
-        """All scorers of a new process."""
+    def start(make: Callable[[], FileScorer], files: int) -> list[ProcessScorer]:
+        """All scorers of a new process: as many as files that it works on at once."""
         # A forked process cannot use CUDA, nor threads that it does not have.
         context = multiprocessing.get_context("spawn")
-        pipes = [context.Pipe() for _ in range(threads)]
+        pipes = [context.Pipe() for _ in range(files)]
         there = [far for _, far in pipes]
         process = context.Process(target=_serve, args=(make, there), daemon=True)
         process.start()

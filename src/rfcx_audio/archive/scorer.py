@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from rfcx_audio.archive.batcher import Batcher
 from rfcx_audio.data import AudioError
 from rfcx_audio.inference import Recogniser
-from rfcx_audio.inference.blocks import Block, score_file
+from rfcx_audio.inference.blocks import Block, score_block, score_file
 
 
 class FileScores(NamedTuple):
@@ -32,26 +34,38 @@ Outcome = FileScores | str
 """What became of a recording: its scores, or the reason why it has none."""
 
 
+class BlockScorer(Protocol):
+    """Whoever scores the blocks of files, of several at once."""
+
+    def scores(self, path: Path, found: Sequence[Block]) -> Iterable[Tensor]:
+        """The scores of a file's blocks, in their order: (windows, species) each."""
+        ...
+
+    def stop(self) -> None:
+        """Ends what is being scored."""
+        ...
+
+
 class FileScorer:
     """A recogniser on its device, ready for several files at once.
 
-    Each block of a file is computed by one thread with one core: how sums are rounded must not
-    depend on how many there are.
+    On a CPU, each block of a file is computed by one thread with one core: how sums are rounded
+    must not depend on how many there are. A GPU computes blocks of several files together, see
+    `Batcher`.
 
     Args:
         load: makes the recogniser.
         precision: `bf16-mixed` or `32-true`.
         device: as torch calls it.
-        threads: blocks to compute at once, of one file or of several.
+        threads: blocks to compute at once, of one file or of several; on a GPU, to read at once.
     """
 
     def __init__(
         self, load: Callable[[], Recogniser], precision: str, device: str, threads: int = 1
     ) -> None:
         self.recogniser = load().to(device)
-        self.half = precision == "bf16-mixed"
-        self.device_type = torch.device(device).type
-        self._pool = ThreadPoolExecutor(threads, "block", torch.set_num_threads, (1,))
+        kind = Threads if torch.device(device).type == "cpu" else Batcher
+        self.blocks: BlockScorer = kind(self.recogniser, precision == "bf16-mixed", threads)
 
     def __call__(self, path: Path) -> Outcome:
         """What becomes of a file.
@@ -60,18 +74,43 @@ class FileScorer:
             CancelledError: `stop` was called meanwhile.
         """
         try:
-            scores, starts_s = score_file(self.recogniser, path, self._each)
+            scores, starts_s = score_file(self.recogniser, path, self.blocks.scores)
         except AudioError as error:
             return str(error)
-        return FileScores(starts_s.numpy(), scores.cpu().numpy())
+        return FileScores(starts_s.numpy(), scores.numpy())
+
+    def stop(self) -> None:
+        """Ends what is being scored, after the blocks that are in work."""
+        self.blocks.stop()
+
+
+class Threads:
+    """Scores each block by itself, in one of several threads.
+
+    Args:
+        recogniser: on the CPU.
+        half: whether the network computes in bf16.
+        threads: blocks to compute at once, each with one core.
+    """
+
+    def __init__(self, recogniser: Recogniser, half: bool, threads: int) -> None:
+        self.recogniser = recogniser
+        self.half = half
+        self._pool = ThreadPoolExecutor(threads, "block", torch.set_num_threads, (1,))
+
+    def scores(self, path: Path, found: Sequence[Block]) -> Iterator[Tensor]:
+        """The scores of a file's blocks, in their order: (windows, species) each.
+
+        Raises:
+            AudioError: a block cannot be read.
+            CancelledError: `stop` was called meanwhile.
+        """
+        return self._pool.map(partial(self._score, path), found)
 
     def stop(self) -> None:
         """Ends what is being scored, after the blocks that are in work."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _each(self, score: Callable[[Block], Tensor], found: Iterable[Block]) -> Iterator[Tensor]:
-        def scored(block: Block) -> Tensor:
-            with torch.autocast(self.device_type, torch.bfloat16, enabled=self.half):
-                return score(block)
-
-        return self._pool.map(scored, found)
+    def _score(self, path: Path, block: Block) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
+            return score_block(self.recogniser, path, block)

@@ -54,12 +54,14 @@ class TestTable(Callback):
         batch_idx: int,  # noqa: ARG002
         dataloader_idx: int = 0,  # noqa: ARG002
     ) -> None:
-        """Keeps the scores, the band energies and the truth of one recording."""
+        """Keeps the scores, the band energies and the truth of some recordings."""
         if outputs is None:
             return
-        energy = _band_energy(trainer.datamodule, batch.spectrogram)  # pyright: ignore[reportAttributeAccessIssue]
-        target = batch.recording_labels.target
-        self.rows.append((batch.recording_id, outputs[0].cpu(), energy.cpu(), target.cpu()))
+        data: RecordingDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        windows = batch.spectrogram.split(batch.counts)  # of each recording
+        energy = [_band_energy(data, cut) for cut in windows]
+        scores, target = outputs.cpu(), batch.recording_labels.target.cpu()
+        self.rows += zip(batch.recording_ids, scores, energy, target, strict=True)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Compares, writes, prints."""

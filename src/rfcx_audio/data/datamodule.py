@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
+from itertools import groupby
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -19,7 +21,7 @@ from rfcx_audio.batch import (
     CropLabels,
     Failure,
     PlacedBatch,
-    RecordingWaveform,
+    RecordingBatch,
     SpectrogramBatch,
     WaveformBatch,
     WindowBatch,
@@ -28,9 +30,8 @@ from rfcx_audio.data.annotations import AnnotationError
 from rfcx_audio.data.audio import AudioReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.folds import Folds
-from rfcx_audio.data.labels import label_windows
 from rfcx_audio.data.pseudo import add_pseudo_rows, read_pseudo
-from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder
@@ -79,8 +80,16 @@ class Windows(Protocol):
 
     duration_s: float
 
-    def cut(self, frontend: Frontend, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """(1, samples) -> (windows, channels, mels, frames) and their starts in s."""
+    def starts_s(self, frontend: Frontend, num_samples: int) -> Tensor:
+        """(windows,) starts in s of the windows of so many samples, on the CPU."""
+        ...
+
+    def at_once(self, frontend: Frontend) -> int:
+        """How many windows a device takes in one batch."""
+        ...
+
+    def cut_windows(self, frontend: Frontend, waveform: Tensor) -> Tensor:
+        """(recordings, samples) -> (recordings * windows, channels, mels, frames)."""
         ...
 
 
@@ -284,31 +293,37 @@ class RecordingDataModule(pl.LightningDataModule):
         return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())
 
     def val_dataloader(self) -> DataLoader:
-        """The held-out recordings, whole, with what the tables say of them."""
+        """The held-out recordings, whole, with what the tables say of them.
+
+        A batch holds several; `trainer.limit_val_batches` counts recordings, in each process.
+        """
         names = sorted(self.val_rows["recording_id"].unique())
-        return self._recordings(self.corpus.train, self.val_rows, None, names)
+        limit = None if self.trainer is None else self.trainer.limit_val_batches
+        return self._recordings(self.corpus.train, self.val_rows, None, names, limit)
 
     def test_dataloader(self) -> DataLoader:
-        """The test recordings, whole, with their complete truth."""
+        """The test recordings, whole, with their complete truth; see `val_dataloader`."""
         if self.corpus.test is None:
             raise ValueError(f"{self.source.root} has no truth.csv, so there is nothing to test on")
         no_rows = self.corpus.usable.iloc[:0]
         names = list(self.corpus.test.paths)
-        return self._recordings(self.corpus.test, no_rows, self.corpus.truth, names)
+        limit = None if self.trainer is None else self.trainer.limit_test_batches
+        return self._recordings(self.corpus.test, no_rows, self.corpus.truth, names, limit)
 
     def on_after_batch_transfer(
         self,
-        batch: WaveformBatch | PlacedBatch | RecordingWaveform,
+        batch: WaveformBatch | PlacedBatch | RecordingBatch,
         dataloader_idx: int,  # noqa: ARG002 (Lightning's signature)
     ) -> SpectrogramBatch | WindowBatch:
         """Waveforms to spectrograms, on the device that the waveforms are on."""
         self._remember(batch.failures)
-        self.frontend.to(batch.waveform.device)
         if isinstance(batch, PlacedBatch):
             assert self._resident is not None  # noqa: S101 (tells the type checker)
             batch = self._resident.crops(batch, self.reader.num_samples(self.crops.duration_s))
         if isinstance(batch, WaveformBatch):
+            self.frontend.to(batch.waveform.device)
             return self.spectrograms(batch)
+        self.frontend.to(batch.starts_s.device)
         return self.cut(batch)
 
     @torch.no_grad()
@@ -325,21 +340,18 @@ class RecordingDataModule(pl.LightningDataModule):
         return SpectrogramBatch(spectrogram, labels, batch.seed)
 
     @torch.no_grad()
-    def cut(self, recording: RecordingWaveform) -> WindowBatch:
-        """A recording as labelled windows; none when it could not be read."""
-        waveform = recording.waveform
-        if waveform.shape[-1]:
-            spectrogram, starts_s = self.windows.cut(self.frontend, waveform)
-        else:
-            spectrogram, starts_s = waveform.new_zeros(0), waveform.new_zeros(0)
-        labels = label_windows(
-            recording.rows,
-            starts_s,
-            self.windows.duration_s,
-            self.num_species,
-            self.crops.min_overlap,
+    def cut(self, batch: RecordingBatch) -> WindowBatch:
+        """Recordings as labelled windows; none when no recording could be read."""
+        runs = groupby(batch.waveforms, lambda waveform: waveform.shape[-1])  # of one length
+        parts = [self.windows.cut_windows(self.frontend, _joined(list(same))) for _, same in runs]
+        return WindowBatch(
+            batch.recording_ids,
+            _joined(parts) if parts else torch.zeros(0),
+            batch.starts_s,
+            batch.counts,
+            batch.window_labels,
+            batch.recording_labels,
         )
-        return WindowBatch(recording.recording_id, spectrogram, starts_s, labels, recording.labels)
 
     def _recordings(
         self,
@@ -347,13 +359,27 @@ class RecordingDataModule(pl.LightningDataModule):
         rows: pd.DataFrame,
         truth: pd.DataFrame | None,
         names: list[str],
-    ) -> DataLoader:
+        limit: int | float | None,
+    ) -> RecordingLoader:
         # Every recording goes to exactly one process, so that metrics are exact over processes.
         rank, world_size = self._place()
+        mine = names[rank::world_size]
         dataset = RecordingDataset(
-            recordings, self.reader, rows, truth, self.num_species, names[rank::world_size]
+            recordings,
+            self.reader,
+            rows,
+            truth,
+            self.num_species,
+            mine[:limit] if isinstance(limit, int) else mine,
         )
-        return DataLoader(dataset, batch_size=None, **self._loader_options())
+        return RecordingLoader(
+            dataset,
+            partial(self.windows.starts_s, self.frontend),
+            self.windows.at_once(self.frontend),
+            self.windows.duration_s,
+            self.crops.min_overlap,
+            **self._loader_options(),
+        )
 
     def _place(self) -> tuple[int, int]:
         if self.trainer is None:
@@ -396,6 +422,11 @@ def on_axes(boxes: Boxes, duration_s: float, frontend: Frontend) -> Boxes:
         f_min=frontend.bands_of(boxes.f_min) / frontend.n_mels,
         f_max=frontend.bands_of(boxes.f_max) / frontend.n_mels,
     )
+
+
+def _joined(tensors: list[Tensor]) -> Tensor:
+    """One after the other; a single one is not copied."""
+    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
 
 
 def _one_thread(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 import pandas as pd
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import DataLoader, Dataset
 
-from rfcx_audio.batch import Failure, Labels, RecordingWaveform, Rows
+from rfcx_audio.batch import Failure, Labels, RecordingBatch, RecordingWaveform, Rows
 from rfcx_audio.data.audio import AudioError, AudioReader
-from rfcx_audio.data.labels import complete_labels, label_recording, rows_by_recording, rows_of
+from rfcx_audio.data.labels import (
+    complete_labels,
+    label_recording,
+    label_windows,
+    rows_by_recording,
+    rows_of,
+)
 from rfcx_audio.data.source import Recordings
 
 
@@ -67,6 +75,99 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         if self.calls is None:
             return label_recording(rows, self.num_species)
         return complete_labels(self.calls.get(name, []), self.num_species)
+
+
+class RecordingLoader(DataLoader[RecordingWaveform]):
+    """Reads recordings one by one, and hands out several together, as `RecordingBatch`.
+
+    Workers read one recording at a time, so that few are in memory before they are put together.
+    How many batches there will be follows from the lengths, which only reading tells: `len` is not
+    defined.
+
+    Args:
+        dataset: of the recordings.
+        starts_s: (windows,) starts in s of the windows of so many samples.
+        at_once: windows in a batch at most; a recording with more is a batch by itself.
+        duration_s: of a window.
+        min_overlap: see `label_windows`.
+        options: of `DataLoader`.
+    """
+
+    def __init__(
+        self,
+        dataset: RecordingDataset,
+        starts_s: Callable[[int], Tensor],
+        at_once: int,
+        duration_s: float,
+        min_overlap: float,
+        **options: Any,  # noqa: ANN401
+    ) -> None:
+        super().__init__(dataset, batch_size=None, **options)
+        self.starts_s = starts_s
+        self.at_once = at_once
+        self.duration_s = duration_s
+        self.min_overlap = min_overlap
+        self.num_species = dataset.num_species
+
+    def __len__(self) -> NoReturn:
+        """Not defined.
+
+        Raises:
+            TypeError: always, as of anything that can only be iterated over.
+        """
+        raise TypeError("the number of batches follows from the lengths of the recordings")
+
+    def __iter__(self) -> Iterator[RecordingBatch]:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """The recordings in the order of the dataset."""
+        group: list[RecordingWaveform] = []
+        starts: list[Tensor] = []
+        for recording in super().__iter__():
+            samples = recording.waveform.shape[-1]
+            found = self.starts_s(samples) if samples else torch.zeros(0, dtype=torch.float64)
+            if starts and sum(map(len, starts)) + len(found) > self.at_once:
+                yield self.together(group, starts)
+                group, starts = [], []
+            group.append(recording)
+            starts.append(found)
+        if group:
+            yield self.together(group, starts)
+
+    def together(
+        self, recordings: Sequence[RecordingWaveform], starts: Sequence[Tensor]
+    ) -> RecordingBatch:
+        """Recordings as a batch.
+
+        Args:
+            recordings: at least one; those without samples only leave their failures.
+            starts: (windows,) s, of the windows of each.
+        """
+        failures = [failure for recording in recordings for failure in recording.failures]
+        readable = [pair for pair in zip(recordings, starts, strict=True) if len(pair[1])]
+        windows = [
+            label_windows(
+                recording.rows, starts_s, self.duration_s, self.num_species, self.min_overlap
+            )
+            for recording, starts_s in readable
+        ]
+        whole = [Labels(*(part[None] for part in one.labels)) for one, _ in readable]
+        return RecordingBatch(
+            tuple(recording.recording_id for recording, _ in readable),
+            tuple(recording.waveform for recording, _ in readable),
+            torch.cat(list(starts)),
+            tuple(len(starts_s) for _, starts_s in readable),
+            _joined(windows, self.num_species),
+            _joined(whole, self.num_species),
+            tuple(failures),
+        )
+
+
+def _joined(labels: Sequence[Labels], num_species: int) -> Labels:
+    """Labels, each (…, species), one after the other; there may be none."""
+    none = torch.zeros(0, num_species)
+    return Labels(
+        torch.cat([none, *(one.target for one in labels)]),
+        torch.cat([none, *(one.known for one in labels)]),
+    )
 
 
 class FileDataset(Dataset[tuple[str, Tensor | Failure]]):

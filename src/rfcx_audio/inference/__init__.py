@@ -78,7 +78,13 @@ from rfcx_audio.inference.table import (
 from rfcx_audio.inference.threshold import Goal, best_threshold, thresholds
 from rfcx_audio.inference.tta import View, views
 from rfcx_audio.inference.whole_files import write_atomically
-from rfcx_audio.inference.windows import Pool, SlidingWindows, moving_average, pool_windows
+from rfcx_audio.inference.windows import (
+    Pool,
+    SlidingWindows,
+    moving_average,
+    pool_recordings,
+    pool_windows,
+)
 
 __all__ = [
     "CONFIG_KEY",
@@ -132,6 +138,7 @@ __all__ = [
     "moving_average",
     "open_graph",
     "platt_curve",
+    "pool_recordings",
     "pool_table",
     "pool_windows",
     "prior_correction",

@@ -35,6 +35,7 @@ CONFIG_KEY = "rfcx_audio_config"
 """Where a checkpoint keeps the text of the configuration it was trained with."""
 
 _MODEL_PREFIX = "model."
+_MEMORY_ONLY = "pixels_at_once"  # the setting of windows that no score depends on
 _REASON_LENGTH = 600  # torch names every weight that is missing
 
 
@@ -110,13 +111,14 @@ class Recogniser(nn.Module):
 
     def settings(self) -> dict[str, Any]:
         """Everything that scores depend on beside the recordings, as JSON can hold it."""
+        windows = {key: value for key, value in vars(self.windows).items() if key != _MEMORY_ONLY}
         calibrated = {} if self.calibration is None else {"calibration": self.calibration.to_dict()}
         return {
             "checkpoint_sha256": self.checkpoint_hash,
             "sample_rate": self.reader.sample_rate,
             "channel": self.reader.channel,
             "frontend": repr(self.frontend),
-            **vars(self.windows),
+            **windows,
             "tta": len(self.seen_as),
             "views": [view._asdict() for view in self.seen_as],
             **calibrated,
@@ -144,6 +146,7 @@ def load_recogniser(
     smooth: int | None = None,
     tta: int = 1,
     flip: bool = False,
+    pixels_at_once: int | None = None,
 ) -> Recogniser:
     """The recogniser that a training run left, or that somebody shared, ready to use.
 
@@ -157,6 +160,7 @@ def load_recogniser(
         smooth: windows in the moving average of their scores, else as trained.
         tta: number of views of each window, 1 for none but the window itself, see `views`.
         flip: whether every second view runs backwards.
+        pixels_at_once: mels x frames x windows of a batch on a GPU, else as trained.
 
     Raises:
         ValueError: a setting is out of its range; as the rest, the file cannot be used:
@@ -165,7 +169,12 @@ def load_recogniser(
         PartError: it describes what this library does not know.
     """
     trained = read_trained(checkpoint)
-    wanted = {"overlap": overlap, "pool": pool, "smooth": smooth}
+    wanted = {
+        "overlap": overlap,
+        "pool": pool,
+        "smooth": smooth,
+        "pixels_at_once": pixels_at_once,
+    }
     changes = {key: value for key, value in wanted.items() if value is not None}
     told = trained.calibration
     detector = build_part(trained.model, nn.Module)

@@ -58,7 +58,7 @@ def views(
 
 def amplified(waveform: Tensor, view: View) -> Tensor:
     """A recording of any shape with the gain of a view."""
-    return waveform * 10 ** (view.gain_db / 20)
+    return waveform * 10 ** (view.gain_db / 20) if view.gain_db else waveform
 
 
 def seen(windows: Tensor, view: View) -> Tensor:
@@ -74,7 +74,8 @@ def seen(windows: Tensor, view: View) -> Tensor:
     Returns:
         Of the same shape.
     """
-    rolled = windows.roll(round(view.shift * windows.shape[-1]), -1)
+    shift = round(view.shift * windows.shape[-1])
+    rolled = windows.roll(shift, -1) if shift else windows
     return rolled.flip(-1) if view.flip else rolled
 
 

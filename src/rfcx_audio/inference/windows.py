@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -14,26 +16,87 @@ from rfcx_audio.frontend import LogMel
 Pool = str
 """`max`, `mean`, or `top<k>`, as `top3`: the mean of the k highest."""
 
-_WINDOWS_AT_ONCE = 32
+PIXELS_AT_ONCE = 2**24
+"""Mels x frames x windows in one batch on a GPU: about 230 windows of 6 s with 128 mels."""
+
+_WINDOWS_AT_ONCE = 32  # on a CPU, where more only take memory
 
 
 def pool_windows(scores: Tensor, pool: Pool) -> Tensor:
     """One score a species from the scores of all windows.
 
     Args:
-        scores: (windows, species).
+        scores: (..., windows, species).
         pool: the maximum, the mean, or the mean of the k highest: `max`, `mean`, `top<k>`. Where
             there are fewer windows than k, their mean.
 
     Returns:
-        (species,)
+        (..., species)
 
     Raises:
         ValueError: there is no such pool.
     """
     if pool == "mean":
-        return scores.mean(0)
-    return scores.topk(min(_highest(pool), len(scores)), dim=0).values.mean(0)
+        return scores.mean(-2)
+    return scores.topk(min(_highest(pool), scores.shape[-2]), dim=-2).values.mean(-2)
+
+
+def by_recording(scores: Tensor, counts: Sequence[int]) -> list[Tensor]:
+    """The scores of several recordings' windows, those of as many windows side by side.
+
+    The counts are numbers of the host, so nothing waits for a device.
+
+    Args:
+        scores: (windows, species) of all recordings, one after the other.
+        counts: windows of each recording, at least 1.
+
+    Returns:
+        Views, each (recordings, windows, species): a run of recordings with one number of windows.
+    """
+    runs = [(count, len(list(same))) for count, same in groupby(counts)]
+    parts = scores.split([number * count for count, number in runs])
+    return [
+        part.unflatten(0, (number, count))
+        for part, (count, number) in zip(parts, runs, strict=True)
+    ]
+
+
+def pool_recordings(scores: Tensor, counts: Sequence[int], pool: Pool) -> Tensor:
+    """`pool_windows` for several recordings.
+
+    Args:
+        scores: (windows, species) of all recordings, one after the other.
+        counts: windows of each recording, at least 1.
+        pool: see `pool_windows`.
+
+    Returns:
+        (recordings, species)
+    """
+    return torch.cat([pool_windows(part, pool) for part in by_recording(scores, counts)])
+
+
+def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
+    """Windows of spectrograms, copied once.
+
+    Args:
+        spectrogram: (batch, channels, mels, frames).
+        starts: first frame of each window; evenly spaced but for the last, as those of
+            `window_starts`.
+        frames: of a window.
+
+    Returns:
+        (batch, windows, channels, mels, frames), contiguous.
+    """
+    batch, channels, mels, _ = spectrogram.shape
+    windows = spectrogram.new_empty(batch, len(starts), channels, mels, frames)
+    hop = starts[1] - starts[0] if len(starts) > 1 else 1
+    even = len(starts)
+    if even > 1 and starts[-1] - starts[-2] != hop:
+        even -= 1
+        windows[:, -1].copy_(spectrogram[..., starts[-1] : starts[-1] + frames])
+    slices = spectrogram[..., starts[0] :].unfold(-1, frames, hop)[..., :even, :]
+    windows[:, :even].copy_(slices.movedim(-2, 1))
+    return windows
 
 
 def moving_average(scores: Tensor, width: int) -> Tensor:
@@ -46,6 +109,8 @@ def moving_average(scores: Tensor, width: int) -> Tensor:
     Returns:
         Of the same shape.
     """
+    if width == 1:
+        return scores
     over_time = scores.transpose(-2, -1)  # (..., species, time)
     mean = functional.avg_pool1d(over_time, width, 1, width // 2, count_include_pad=False)
     return mean.transpose(-2, -1)
@@ -64,6 +129,8 @@ class SlidingWindows:
         smooth: windows in the moving average that the scores of windows go through, in their order
             in time; odd, 1 for none.
         smooth_frames: frames in that of the scores of frames, within their window.
+        pixels_at_once: mels x frames x windows in one batch on a GPU. In float32 the scores depend
+            on it by 1e-5 at most. A CPU takes 32 windows, whatever is set here.
 
     Raises:
         ValueError: a setting is out of its range.
@@ -76,6 +143,7 @@ class SlidingWindows:
         pool: Pool = "max",
         smooth: int = 1,
         smooth_frames: int = 1,
+        pixels_at_once: int = PIXELS_AT_ONCE,
     ) -> None:
         if duration_s <= 0:
             raise ValueError(f"duration_s = {duration_s}; a window must last longer than 0 s")
@@ -88,11 +156,41 @@ class SlidingWindows:
                 raise ValueError(
                     f"{name} = {width} has no middle; choose an odd number, 1 for no smoothing"
                 )
+        if pixels_at_once < 1:
+            raise ValueError(f"pixels_at_once = {pixels_at_once}; expected at least 1")
         self.duration_s = duration_s
         self.overlap = overlap
         self.pool: Pool = pool
         self.smooth = smooth
         self.smooth_frames = smooth_frames
+        self.pixels_at_once = pixels_at_once
+
+    def num_frames(self, frontend: LogMel) -> int:
+        """The length of a window, as its spectrogram."""
+        return frontend.num_frames(self._num_samples(frontend))
+
+    def hop(self, frontend: LogMel) -> int:
+        """Frames from one window to the next."""
+        return max(1, round(self.num_frames(frontend) * (1 - self.overlap)))
+
+    def starts(self, frontend: LogMel, num_samples: int) -> list[int]:
+        """The first frames of a recording's windows, in its spectrogram.
+
+        Args:
+            frontend: of the recording's sample rate.
+            num_samples: of the recording.
+        """
+        total = frontend.num_frames(max(num_samples, self._num_samples(frontend)))
+        return window_starts(total, self.num_frames(frontend), self.hop(frontend))
+
+    def starts_s(self, frontend: LogMel, num_samples: int) -> Tensor:
+        """The same in s: (windows,) float64, on the CPU."""
+        starts = torch.tensor(self.starts(frontend, num_samples), dtype=torch.float64)
+        return starts * frontend.hop_length / frontend.sample_rate
+
+    def at_once(self, frontend: LogMel) -> int:
+        """How many windows `pixels_at_once` are; at least 1."""
+        return max(1, self.pixels_at_once // (frontend.n_mels * self.num_frames(frontend)))
 
     def cut(self, frontend: LogMel, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """The windows of one recording.
@@ -104,15 +202,23 @@ class SlidingWindows:
         Returns:
             (windows, channels, mels, frames), and (windows,) their starts in s.
         """
-        samples = round(self.duration_s * frontend.sample_rate)
-        waveform = functional.pad(waveform, (0, max(0, samples - waveform.shape[-1])))
-        spectrogram = frontend(waveform)[0]  # (channels, mels, frames)
-        frames = frontend.num_frames(samples)
-        hop = max(1, round(frames * (1 - self.overlap)))
-        starts = window_starts(spectrogram.shape[-1], frames, hop)
-        windows = torch.stack([spectrogram[..., start : start + frames] for start in starts])
-        starts_s = torch.tensor(starts, device=waveform.device, dtype=torch.float64)
-        return windows, starts_s * frontend.hop_length / frontend.sample_rate
+        starts_s = self.starts_s(frontend, waveform.shape[-1]).to(waveform.device)
+        return self.cut_windows(frontend, waveform), starts_s
+
+    def cut_windows(self, frontend: LogMel, waveform: Tensor) -> Tensor:
+        """The windows of recordings of one length, one recording after the other.
+
+        Args:
+            frontend: of the recordings' sample rate.
+            waveform: (recordings, samples).
+
+        Returns:
+            (recordings * windows, channels, mels, frames)
+        """
+        starts = self.starts(frontend, waveform.shape[-1])
+        short = max(0, self._num_samples(frontend) - waveform.shape[-1])
+        spectrogram = frontend(functional.pad(waveform, (0, short)) if short else waveform)
+        return cut_at(spectrogram, starts, self.num_frames(frontend)).flatten(0, 1)
 
     def probabilities(self, detector: nn.Module, windows: Tensor) -> Tensor:
         """The detector's probabilities for each window.
@@ -124,20 +230,26 @@ class SlidingWindows:
         Returns:
             (windows, species) float32 in [0, 1].
         """
-        chunks = windows.split(_WINDOWS_AT_ONCE)
+        chunks = windows.split(self._windows_at_once(windows))
         return torch.cat([detector(chunk).clip.float().sigmoid() for chunk in chunks])
 
-    def scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
+    def scores(
+        self, detector: nn.Module, windows: Tensor, counts: Sequence[int] | None = None
+    ) -> Tensor:
         """The detector's probabilities for each window, smoothed.
 
         Args:
             detector: (batch, channels, mels, frames) -> `Logits`.
-            windows: (windows, channels, mels, frames), all of one recording, in their order.
+            windows: (windows, channels, mels, frames), in their order, one recording after the
+                other.
+            counts: windows of each recording; None: all are of one.
 
         Returns:
             (windows, species) float32 in [0, 1].
         """
-        return moving_average(self.probabilities(detector, windows), self.smooth)
+        scores = self.probabilities(detector, windows)
+        parts = by_recording(scores, [len(scores)] if counts is None else counts)
+        return torch.cat([moving_average(part, self.smooth).flatten(0, 1) for part in parts])
 
     def frame_scores(self, detector: nn.Module, windows: Tensor) -> Tensor:
         """The detector's probabilities for each frame of each window, smoothed.
@@ -149,9 +261,17 @@ class SlidingWindows:
         Returns:
             (windows, the detector's frames, species) float32 in [0, 1].
         """
-        chunks = windows.split(_WINDOWS_AT_ONCE)
+        chunks = windows.split(self._windows_at_once(windows))
         scores = torch.cat([detector(chunk).frame.float().sigmoid() for chunk in chunks])
         return moving_average(scores, self.smooth_frames)
+
+    def _num_samples(self, frontend: LogMel) -> int:
+        return round(self.duration_s * frontend.sample_rate)
+
+    def _windows_at_once(self, windows: Tensor) -> int:
+        if windows.device.type == "cpu":
+            return _WINDOWS_AT_ONCE
+        return max(1, self.pixels_at_once // windows.shape[-2:].numel())
 
 
 def _highest(pool: Pool) -> int:

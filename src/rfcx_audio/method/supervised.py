@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, cast, get_args
 
@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows, pool_windows
+from rfcx_audio.inference import SlidingWindows, pool_recordings
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.metric import Lwlrap
@@ -208,13 +208,13 @@ class Supervised(pl.LightningModule):
             self.teacher.follow(self.model, first=self.trainer.global_step <= 1)
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
-        """Scores a recording against what rows say of its windows."""
-        if not len(batch.spectrogram):
+        """Scores recordings against what rows say of their windows."""
+        if not batch.counts:
             return
-        scores = self.windows.scores(self.model, batch.spectrogram)  # (windows, species)
+        scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
         self.val_metrics.update(scores, *batch.window_labels)
-        target = batch.recording_labels.target[None]
-        self.val_lwlrap.update(self.pooled(scores), target, torch.ones_like(target))
+        target = batch.recording_labels.target  # (recordings, species)
+        self.val_lwlrap.update(self.pooled(scores, batch.counts), target, torch.ones_like(target))
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics of all validated recordings; NaN where rows cannot define one."""
@@ -225,12 +225,12 @@ class Supervised(pl.LightningModule):
         self.val_lwlrap.reset()
 
     def test_step(self, batch: WindowBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
-        """Scores a recording against its complete truth; returns (1, species)."""
-        if not len(batch.spectrogram):
+        """Scores recordings against their complete truth; returns (recordings, species)."""
+        if not batch.counts:
             return None
-        pooled = self.pooled(self.windows.scores(self.model, batch.spectrogram))
-        target, known = batch.recording_labels
-        self.test_metrics.update(pooled, target[None], known[None])
+        scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
+        pooled = self.pooled(scores, batch.counts)
+        self.test_metrics.update(pooled, *batch.recording_labels)
         return pooled
 
     def on_test_epoch_end(self) -> None:
@@ -238,9 +238,9 @@ class Supervised(pl.LightningModule):
         self.log_dict(self.test_metrics.compute(), sync_dist=True)
         self.test_metrics.reset()
 
-    def pooled(self, scores: Tensor) -> Tensor:
-        """(windows, species) -> (1, species)."""
-        return pool_windows(scores, self.windows.pool)[None]
+    def pooled(self, scores: Tensor, counts: Sequence[int]) -> Tensor:
+        """(windows, species), and windows of each recording -> (recordings, species)."""
+        return pool_recordings(scores, counts, self.windows.pool)
 
     @property
     def networks(self) -> tuple[nn.Module, ...]:

@@ -81,7 +81,7 @@ def crop_bands(spectrogram: Tensor, bands: Tensor, times: Tensor) -> Tensor:
     crops, width = times.shape[-2:]
     right = times.flatten(-2)  # (..., frames, crops * width)
     with torch.autocast(spectrogram.device.type, enabled=False):
-        columns = spectrogram.float() @ (right if right.ndim == 2 else right.unsqueeze(1))  # noqa: PLR2004
+        columns = spectrogram.float() @ (right if right.ndim == 2 else right.unsqueeze(1))
         columns = columns.unflatten(-1, (crops, width)).movedim(-2, 1)
         return bands.unsqueeze(-3) @ columns  # (batch, crops, channels, height, width)
 

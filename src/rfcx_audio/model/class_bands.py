@@ -156,7 +156,7 @@ class ClassBandDetector(nn.Module):
             ]
         )  # (batch, places)
         lowest = torch.where(layout.is_place, 0.0, -torch.inf)  # (classes, most places)
-        by_class = self._pooled(by_place[:, layout.places] + lowest, layout)  # (batch, classes)
+        by_class = self._pooled(by_place[:, layout.places] + lowest)  # (batch, classes)
         lowest = torch.where(layout.is_song, 0.0, -torch.inf)  # (species, most songs)
         clip = (by_class[:, layout.songs] + lowest).amax(2)  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))
@@ -213,7 +213,7 @@ class ClassBandDetector(nn.Module):
         logits = self.head(self.encoder(pictures.flatten(0, 1))).clip  # (batch * some, classes)
         return logits.float().gather(1, classes.reshape(-1, 1)).view_as(classes)
 
-    def _pooled(self, logits: Tensor, layout: _Layout) -> Tensor:
+    def _pooled(self, logits: Tensor) -> Tensor:
         """(batch, classes, most places) -> (batch, classes); -inf is no place."""
         if self.pool == "max":
             return logits.amax(2)
