@@ -105,7 +105,7 @@ class Raising(TorchDispatchMode):
         super().__init__()
         self.found: list[str] = []
 
-    def __torch_dispatch__(  # noqa: D105
+    def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         if raises_on_cuda(func, args, kwargs or {}):
@@ -124,7 +124,7 @@ class Waiting(TorchDispatchMode):
         super().__init__()
         self.found: list[str] = []
 
-    def __torch_dispatch__(  # noqa: D105
+    def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         options = kwargs or {}
@@ -187,7 +187,7 @@ def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
 
 
 def waits_of(step: Callable[[], object]) -> list[str]:
-    """What waits in the second of two steps inside a `FakeTensorMode`; the first may make things."""
+    """What waits in the second of two steps in a `FakeTensorMode`; the first may make things."""
     with Waiting() as mode:
         step()
         mode.found.clear()

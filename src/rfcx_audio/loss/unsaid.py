@@ -58,13 +58,14 @@ def said_and_unsaid(
     return CellLoss(value, weight)
 
 
-def largest(value: Tensor, among: Tensor, count: Tensor) -> Tensor:
+def largest(value: Tensor, among: Tensor, count: int | Tensor) -> Tensor:
     """The cells of largest value.
 
     Args:
         value: of any shape; means something only where `among`.
         among: bool, of the same shape.
-        count: a scalar, how many; on the device of the others, so that nobody waits for it.
+        count: how many; a scalar on the device of the others where it depends on their values, so
+            that nobody waits for it.
 
     Returns:
         Bool of the same shape, True in at most `count` cells. Of equal ones, the first are chosen.

@@ -44,5 +44,5 @@ class MovingAverage(AveragedModel):
                 mine.copy_(other)
         if averaged:
             ours, theirs = (list(column) for column in zip(*averaged, strict=True))
-            torch._foreach_lerp_(ours, theirs, 1 - self.decay)
+            torch._foreach_lerp_(ours, theirs, 1 - self.decay)  # pyright: ignore[reportPrivateImportUsage]
         self.n_averaged += 1
