@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 
 from archives import (
     RATE,
@@ -25,9 +26,18 @@ from archives import (
 )
 from quick import words
 from rfcx_audio.config import load_config
+from rfcx_audio.ensemble import scored
 from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import load_recogniser, read_scores
+from rfcx_audio.inference import (
+    Calibration,
+    load_recogniser,
+    read_scores,
+    read_trained,
+    save_artefact,
+)
 from rfcx_audio.inference.artefact import file_hash
+from rfcx_audio.inference.calibrate import SpeciesFit
+from rfcx_audio.inference.curves import PlattCurve
 
 pytestmark = pytest.mark.slow
 
@@ -99,6 +109,42 @@ def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest:
     tested = pd.read_csv(checkpoint.parents[1] / "test_scores.csv").set_index("recording_id")
     pooled = one.groupby("recording_id")[list(tested)].max().loc[tested.index]
     assert abs(pooled - tested).to_numpy().max() < 0.02  # bf16 against float32 at most
+
+
+def test_the_calibration_of_an_artefact_is_applied_by_predict_and_by_ensemble(
+    tmp_path: Path,
+) -> None:
+    checkpoint = write_checkpoint(tmp_path)
+    write_recordings(tmp_path / "audio", 3)
+    curve = Calibration(
+        "platt",
+        20,
+        tuple(SpeciesFit(30.0, 30.0, 0.5, 0.5, PlattCurve(3.0, n / 8)) for n in range(24)),
+    )
+    trained = read_trained(checkpoint)
+    artefact = tmp_path / "shared"
+    save_artefact(trained._replace(calibration=curve.to_dict()), artefact)
+    for place in (checkpoint, artefact):
+        out = f"paths.output_dir={tmp_path}/{place.stem}"
+        words = [f"checkpoint={place}", f"recordings={tmp_path}/audio", "smooth=3", "tta=2", out]
+        process = beside(predict, *words, f"hydra.run.dir={tmp_path}/hydra")
+        process.join()
+        assert process.exitcode == 0
+    raw, _ = read_scores(tmp_path / checkpoint.stem / "scores.parquet")
+    scores, made_with = read_scores(tmp_path / "shared" / "scores.parquet")
+    species = [f"s{n}" for n in range(24)]
+    by_hand = curve(torch.from_numpy(raw[species].to_numpy(copy=True))).numpy()
+    assert abs(by_hand - raw[species].to_numpy()).max() > 0.1
+    np.testing.assert_allclose(scores[species].to_numpy(), by_hand, atol=1e-6)
+    assert made_with["calibration"] == curve.to_dict()
+    members = [f"scores=[{artefact}]", f"recordings={tmp_path}/audio"]
+    places = scored(load_config("ensemble", [*members, f"paths.output_dir={tmp_path}/both"]))
+    of_member, _ = read_scores(Path(places[0]))
+    whole = load_recogniser(artefact)
+    waveform = torch.from_numpy(whole.reader.read(tmp_path / "audio" / "a" / "00.wav"))
+    expected, _ = whole(waveform)
+    found = of_member.loc[of_member["recording_id"] == "a/00", species].to_numpy()
+    np.testing.assert_allclose(found, expected.numpy(), atol=0.02)  # bf16 at most
 
 
 TABLES = "scores.parquet", "submission.csv", "failures.csv"

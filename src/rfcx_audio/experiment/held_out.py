@@ -163,7 +163,7 @@ def score_together(
                     cuts[way] = one.windows.cut(one.frontend, heard[audio][None])
                 windows, starts_s = cuts[way]
                 with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                    scores = one.windows.scores(one.detector, windows)
+                    scores = one.finished(one.windows.probabilities(one.detector, windows))
             duration_s = one.windows.duration_s
             parts.append(score_table(recording, starts_s.numpy(), duration_s, scores.numpy()))
     return [pd.concat(parts, ignore_index=True) for parts in tables]

@@ -15,7 +15,7 @@ from rfcx_audio.data import probe, window_starts
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.recogniser import Recogniser
 from rfcx_audio.inference.tta import amplified, seen
-from rfcx_audio.inference.windows import SlidingWindows, moving_average
+from rfcx_audio.inference.windows import SlidingWindows
 
 _BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
 _WINDOWS_AT_ONCE = 32
@@ -86,7 +86,7 @@ def cut_block(block: Block, frontend: LogMel, waveform: Tensor) -> Tensor:
 
 @torch.inference_mode()
 def score_block(recogniser: Recogniser, path: Path, block: Block) -> Tensor:
-    """The scores of a block's windows, not smoothed.
+    """The probabilities of a block's windows, see `Recogniser.finished` for what is left to do.
 
     Args:
         recogniser: on any device.
@@ -143,4 +143,4 @@ def score_file(
     scores = torch.cat(list(each(partial(score_block, recogniser, path), found)))
     starts = [start for block in found for start in block.starts]
     starts_s = torch.tensor(starts, dtype=torch.float64) * frontend.hop_length / rate
-    return moving_average(scores, recogniser.windows.smooth), starts_s
+    return recogniser.finished(scores), starts_s
