@@ -28,16 +28,9 @@ from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.ensemble import scored
 from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import (
-    Calibration,
-    load_recogniser,
-    read_scores,
-    read_trained,
-    save_artefact,
-)
+from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
 from rfcx_audio.inference.artefact import file_hash
-from rfcx_audio.inference.calibrate import SpeciesFit
-from rfcx_audio.inference.curves import PlattCurve
+from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit
 
 pytestmark = pytest.mark.slow
 
@@ -78,7 +71,8 @@ def test_the_command_writes_scores_submission_and_pictures(
     )
     assert done.returncode == 0, done.stderr
     assert "3 recordings scored, 1 could not be read" in done.stdout + done.stderr
-    scores, made_with = read_scores(tmp_path / "out" / "scores.parquet")
+    written = Scores.read(tmp_path / "out" / "scores.parquet")
+    scores, made_with = written.frame(), written.metadata
     assert scores["recording_id"].nunique() == 3
     assert made_with.items() >= {"overlap": 0.5, "tta": 2, "smooth": 3}.items()
     assert made_with["checkpoint_sha256"] == file_hash(checkpoint)
@@ -103,8 +97,8 @@ def test_errors_name_what_is_wrong(checkpoint: Path, forest: Path, tmp_path: Pat
 def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest: Path) -> None:
     recogniser = load_recogniser(checkpoint)
     paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))}
-    one = score_recordings(recogniser, paths, workers=0).table
-    two = score_recordings(recogniser, paths, workers=2).table
+    one = score_recordings(recogniser, paths, workers=0).scores.frame()
+    two = score_recordings(recogniser, paths, workers=2).scores.frame()
     pd.testing.assert_frame_equal(one, two)
     tested = pd.read_csv(checkpoint.parents[1] / "test_scores.csv").set_index("recording_id")
     pooled = one.groupby("recording_id")[list(tested)].max().loc[tested.index]
@@ -130,8 +124,9 @@ def test_the_calibration_of_an_artefact_is_applied_by_predict_and_by_ensemble(
         process = beside(predict, *words, f"hydra.run.dir={tmp_path}/hydra")
         process.join()
         assert process.exitcode == 0
-    raw, _ = read_scores(tmp_path / checkpoint.stem / "scores.parquet")
-    scores, made_with = read_scores(tmp_path / "shared" / "scores.parquet")
+    raw = Scores.read(tmp_path / checkpoint.stem / "scores.parquet").frame()
+    written = Scores.read(tmp_path / "shared" / "scores.parquet")
+    scores, made_with = written.frame(), written.metadata
     species = [f"s{n}" for n in range(24)]
     by_hand = curve(torch.from_numpy(raw[species].to_numpy(copy=True))).numpy()
     assert abs(by_hand - raw[species].to_numpy()).max() > 0.1
@@ -139,7 +134,7 @@ def test_the_calibration_of_an_artefact_is_applied_by_predict_and_by_ensemble(
     assert made_with["calibration"] == curve.to_dict()
     members = [f"scores=[{artefact}]", f"recordings={tmp_path}/audio"]
     places = scored(load_config("ensemble", [*members, f"paths.output_dir={tmp_path}/both"]))
-    of_member, _ = read_scores(Path(places[0]))
+    of_member = Scores.read(places[0]).frame()
     whole = load_recogniser(artefact)
     waveform = torch.from_numpy(whole.reader.read(tmp_path / "audio" / "a" / "00.wav"))
     expected, _ = whole(waveform)
@@ -212,7 +207,7 @@ def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: P
     failures = pd.read_csv(out / "failures.csv")
     assert failures["recording_id"].to_list() == sorted(f"{'ab'[i % 2]}/{i:02}" for i in BROKEN)
     assert failures["reason"].str.len().min() > 5
-    assert read_scores(out / "scores.parquet")[0]["recording_id"].nunique() == 45
+    assert len(Scores.read(out / "scores.parquet").recordings) == 45
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:

@@ -13,10 +13,9 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.frontend import DeltaLogMel, LogMel
-from rfcx_audio.inference import Calibration, Recogniser, SlidingWindows, views
+from rfcx_audio.inference import Recogniser, SlidingWindows, views
 from rfcx_audio.inference.blocks import Block, blocks, cut_block, score_file
-from rfcx_audio.inference.calibrate import SpeciesFit
-from rfcx_audio.inference.curves import PlattCurve
+from rfcx_audio.scores import Calibration, PlattCurve, SpeciesFit
 
 RATE = 8_000
 FRONTENDS = [

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from rfcx_audio.experiment.study import Entry, Job
 from rfcx_audio.experiment.study_report import beginning, collect, mean_and_spread
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 
 BASE = "base"
 _SHOWN = {"lwlrap": "LWLRAP", "auc": "macro ROC-AUC"}

@@ -17,7 +17,7 @@ from rfcx_audio.experiment.selection import (
     pairs_in_order,
     rank_correlations,
 )
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 
 _RESAMPLES, _DRAWS, _AMONG = 2000, 20_000, 5
 _COLOURS: dict[str, str] = dict(

@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from rfcx_audio.config import parse_config
 from rfcx_audio.experiment.study import Job
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 
 NAIVE, COMPLETE = "naive", "complete"
 _METRICS = ("lwlrap", "lwlrap_shuffled", "auc", "average_precision")

@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, contiguous_format
 
-from rfcx_audio.inference.calibrate import Calibration
+from rfcx_audio.scores import Calibration
 
 FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 1
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"

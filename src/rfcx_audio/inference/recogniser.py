@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.artefact import Artefact, file_hash, read_artefact
-from rfcx_audio.inference.calibrate import Calibration
 from rfcx_audio.inference.parts import build_part
-from rfcx_audio.inference.table import species_columns
 from rfcx_audio.inference.tta import View, amplified, seen, unseen, views
-from rfcx_audio.inference.windows import SlidingWindows, moving_average
+from rfcx_audio.inference.windows import SlidingWindows
+from rfcx_audio.scores import Calibration, moving_average, species_columns
 
 # What torch meets in broken files, before it can say that they are broken.
 _BROKEN = (

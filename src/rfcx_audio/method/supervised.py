@@ -15,9 +15,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows, pool_windows
+from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.metric import Lwlrap
+from rfcx_audio.scores import pool_windows
 
 _TABLES = "rfcx_audio_row_tables"
 
