@@ -213,7 +213,10 @@ class Supervised(pl.LightningModule):
         if not batch.counts:
             return
         scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
-        self.val_metrics.update(scores, *batch.window_labels)
+        # Each update is of one recording: `UnlabelledAUROC` compares the windows within it.
+        parts = (part.split(batch.counts) for part in (scores, *batch.window_labels))
+        for windows in zip(*parts, strict=True):
+            self.val_metrics.update(*windows)
         target = batch.recording_labels.target  # (recordings, species)
         self.val_lwlrap.update(self.pooled(scores, batch.counts), target, torch.ones_like(target))
 
