@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from rfcx_audio.batch import (
     SpectrogramBatch,
     unknown_labels,
 )
+from rfcx_audio.config import load_config
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import MaskedBCE, reduce_cells
 from rfcx_audio.method import Supervised, constant
@@ -41,6 +43,29 @@ def example(page: str, name: str) -> Any:
     names = dict(IMPORTS)
     exec("from __future__ import annotations\n" + block, names)  # noqa: S102 (our own page)
     return names[name]
+
+
+def commands(page: str) -> list[tuple[str, list[str]]]:
+    """Every `python -m rfcx_audio.…` in the code blocks of a page: the command, and its words."""
+    text = (ROOT / page).read_text()
+    found = []
+    for code in re.findall(r"```(?:bash)?\n(.*?)```", text, re.DOTALL):
+        block = code.replace("\\\n", " ").replace("…", "x")
+        values = {"model": "weak", "fold": "0", **dict(re.findall(r'^(\w+)="(.*)"$', block, re.M))}
+        lines = re.sub(r"\$(\w+)", lambda name, values=values: values[name[1]], block)
+        for command, line in re.findall(r"python -m rfcx_audio\.(\w+)(.*)", lines):
+            words = shlex.split(line, comments=True)
+            if "-m" not in words:  # a sweep is no single configuration
+                found.append((command, words))
+    return found
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/walkthrough.md"])
+def test_the_commands_of_a_page_compose(page: str) -> None:
+    found = commands(page)
+    assert {"evaluate", "calibrate", "ensemble", "prevalence", "detect"} <= {c for c, _ in found}
+    for command, words in found:
+        load_config(command, words)
 
 
 def labels_of(clip: Labels) -> CropLabels:

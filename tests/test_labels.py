@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,6 +127,39 @@ def test_detect_takes_bands_and_names_from_every_format(labels: Path) -> None:
     assert set(rows["recording_id"]) == set(NAMES)
     expected = {} if labels.name in ("truth.csv",) or (labels / "train_tp.csv").exists() else None
     assert dict(names) == (expected if expected is not None else {0: "Frog", 1: "Owl"})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", ["evaluate", "calibrate", "ensemble", "prevalence", "detect"])
+@pytest.mark.parametrize("labels", ["truth.csv"], indirect=True)
+def test_the_command_keeps_a_recording_called_na(
+    command: str, scores: Path, labels: Path, tmp_path: Path
+) -> None:
+    words = {
+        "evaluate": [f"scores={scores}"],
+        "calibrate": [f"oof={scores}", f"scores={scores}", "precision=0.5", "num_bootstrap=20"],
+        "ensemble": [f"scores=[{scores}]", f"oof=[{scores}]", "weights=fit"],
+        "prevalence": [f"scores={scores}", f"oof={scores}", f"complete_labels={labels}"],
+        "detect": [f"scores={scores}"],
+    }[command]
+    out = tmp_path / "out"
+    line = [sys.executable, "-m", f"rfcx_audio.{command}", *words, f"labels={labels}", f"out={out}"]
+    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    if command == "evaluate":
+        assert pd.read_csv(out / "species.csv")["present"].to_list() == [6, 6]
+        assert "have no call" not in done.stdout + done.stderr
+    elif command == "calibrate":
+        assert pd.read_csv(out / "thresholds.csv")["present"].to_list() == [6, 6]
+    elif command == "prevalence":
+        assert len(pd.read_csv(out / "prevalence.csv")) == 2
+    elif command == "ensemble":
+        submitted = pd.read_csv(out / "submission.csv", keep_default_na=False)
+        assert submitted["recording_id"].to_list() == sorted(NAMES)
+    else:
+        events = pd.read_csv(out / "events.csv", keep_default_na=False)
+        assert set(events["recording_id"]) == set(NAMES)
+        assert set(events.loc[events["species_id"] == 0, "f_min"]) == {300.0}
 
 
 @pytest.mark.parametrize("command", ["calibrate", "ensemble", "evaluate", "prevalence", "detect"])

@@ -24,6 +24,7 @@ def test_the_same_settings_are_accepted_from_another_run_folder(tmp_path: Path) 
     keep_settings(config(tmp_path / "one", "rounds=1"), folder, ["rounds"])
     keep_settings(config(tmp_path / "two", "rounds=2"), folder, ["rounds"])
     keep_settings(config(tmp_path / "two", "data.num_workers=9"), folder, ["rounds"])
+    keep_settings(load_config("relabel", [f"out={folder}", "rounds=2"]), folder, ["rounds"])
 
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:

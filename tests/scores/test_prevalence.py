@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from scipy.special import expit, logit
+from scipy.special import expit
 from torch import Tensor
 
 from rfcx_audio.data import Annotations
@@ -17,7 +17,6 @@ from rfcx_audio.scores.prevalence import (
     Prevalence,
     checked_prevalence,
     confidence,
-    draw_prevalence,
     estimate_prevalence,
     known_scores,
     mean_prevalence,
@@ -196,16 +195,3 @@ def test_known_scores_are_of_recordings_with_tp_rows_and_of_windows_with_fp_rows
     everything = known_scores(scores, Annotations(calls, complete=True), "max", 0.5)
     np.testing.assert_allclose(everything.present, [[0.2, nan], [nan, 0.6], [nan, nan]])
     np.testing.assert_allclose(everything.absent, [[0.2, 0.6], [0.4, 0.5], [0.6, 0.6]])
-
-
-def test_the_picture_has_a_point_a_species_that_is_estimated() -> None:
-    found = Prevalence(
-        *(torch.tensor(v) for v in ([0.3, np.nan, 0.9], [0.2, 0.0, 0.8], [0.4, 1.0, 1.0]))
-    )
-    (axes,) = draw_prevalence(
-        found, torch.tensor([0.25, 0.1, 0.95]), "true prevalence", ["s0", "s1", "s2"]
-    ).axes
-    assert [text.get_text() for text in axes.texts] == ["s0", "s2"]
-    points = axes.containers[0].lines[0].get_xydata()
-    np.testing.assert_allclose(logit(points), logit([[0.25, 0.3], [0.95, 0.9]]), rtol=1e-6)
-    assert axes.get_xlabel() == "true prevalence"

@@ -56,10 +56,10 @@ def test_a_prior_is_read_by_species_and_not_by_row(tmp_path: Path) -> None:
 
 
 def test_corrected_scores_say_that_they_are_test_informed() -> None:
-    told = json.loads(json.dumps(prior_metadata(PRIOR.double(), WAS.double(), "p.csv")))
-    assert told["test_informed"] is True
-    assert told["source"] == "p.csv"
-    assert told["prior"] == PRIOR.double().tolist()
+    metadata = json.loads(json.dumps(prior_metadata(PRIOR.double(), WAS.double(), "p.csv")))
+    assert metadata["test_informed"] is True
+    assert metadata["source"] == "p.csv"
+    assert metadata["prior"] == PRIOR.double().tolist()
 
 
 def test_the_implied_prior_makes_the_mean_of_the_corrected_scores_the_prior() -> None:

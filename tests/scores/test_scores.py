@@ -114,6 +114,12 @@ def test_pooling_equals_a_loop_and_keeps_the_order_of_recordings() -> None:
     assert Scores.of_windows("x", [], 1.0, np.empty((0, 2))).pool("max").frame().empty
 
 
+def test_no_rows_change_no_types() -> None:
+    nothing = Scores.of_windows("", [], 0.0, np.empty((0, 2)))
+    together = Scores.concatenate([nothing, two_recordings()])
+    pd.testing.assert_frame_equal(together.frame(), two_recordings().frame())
+
+
 def test_rows_are_chosen_by_recording() -> None:
     scores = two_recordings()
     assert scores.rows_of(["NA", "gone"]).frame().equals(scores.frame()[:2])

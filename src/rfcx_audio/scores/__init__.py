@@ -48,12 +48,12 @@ from rfcx_audio.scores.prevalence import (
     Prevalence,
     checked_prevalence,
     confidence,
-    draw_prevalence,
     estimate_prevalence,
     known_scores,
     mean_prevalence,
     shrunk_prevalence,
 )
+from rfcx_audio.scores.prevalence_picture import draw_prevalence
 from rfcx_audio.scores.prior import (
     implied_prior,
     prior_correction,

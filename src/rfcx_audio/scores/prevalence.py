@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from typing import Literal, NamedTuple, get_args
 
 import torch
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from torch import Tensor
 
 from rfcx_audio.data import Annotations
@@ -29,7 +27,7 @@ Estimator = Literal["mixture", "em", "confusion"]
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 _LEAST_COUNT = 1e-3  # of each cell in each bootstrap sample, so that none lacks a species
 _BLOCK = 50  # bootstrap samples at once, which bounds the memory
-_LEVEL, _NORMAL = 0.9, 1.6449  # of an interval, and half its width in standard deviations
+LEVEL, _NORMAL = 0.9, 1.6449  # of an interval, and half its width in standard deviations
 
 
 class KnownScores(NamedTuple):
@@ -99,7 +97,7 @@ def estimate_prevalence(
     blocks = zip(counts.split(_BLOCK), weights.split(_BLOCK), strict=True)
     found = torch.cat([_estimates(logits, w, known, c, estimator) for c, w in blocks])
     rest = found[1:] if num_bootstrap else found
-    tail = (1 - _LEVEL) / 2
+    tail = (1 - LEVEL) / 2
     # A sample without an estimate is compatible with everything.
     low = torch.minimum(rest.nan_to_num(0).quantile(tail, dim=0), found[0])
     high = torch.maximum(rest.nan_to_num(1).quantile(1 - tail, dim=0), found[0])
@@ -193,45 +191,6 @@ def known_scores(
             )
         )
     return KnownScores(*(torch.stack(part) for part in zip(*found, strict=True)))
-
-
-def draw_prevalence(
-    found: Prevalence, against: Tensor, label: str, species: Sequence[str]
-) -> Figure:
-    """Estimates with their intervals against something else, both as shares on a logit scale.
-
-    Args:
-        found: an estimate.
-        against: (species,) in [0, 1], the true prevalence, or the mean of the raw scores.
-        label: what that is, for the axis.
-        species: their names.
-    """
-    figure = Figure(figsize=(7, 7), layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.subplots()
-    least = 2e-3  # an axis of log-odds has no end
-    known = ~found.estimate.isnan()
-    x, *shares = (v[known].clamp(least, 1 - least) for v in (against.double(), *found))
-    y, low, high = shares
-    axes.plot([least, 1 - least], [least, 1 - least], color="grey", linestyle="--", linewidth=1)
-    axes.errorbar(
-        x.numpy(),
-        y.numpy(),
-        torch.stack([y - low, high - y]).numpy(),
-        fmt="o",
-        color="#2a7f62",
-        ecolor="#9fc7b7",
-        capsize=2,
-    )
-    names = [n for n, there in zip(species, known, strict=True) if there]
-    for name, *place in zip(names, x.tolist(), y.tolist(), strict=True):
-        axes.annotate(name, (place[0], place[1]), xytext=(4, 4), textcoords="offset points")
-    axes.set_xscale("logit")
-    axes.set_yscale("logit")
-    axes.set_xlabel(label)
-    axes.set_ylabel(f"estimated prevalence, {_LEVEL:.0%} intervals")
-    axes.grid(alpha=0.3)
-    return figure
 
 
 def _estimates(

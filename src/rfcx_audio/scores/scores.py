@@ -66,7 +66,8 @@ class Scores:
                 f"values are {values.shape}; expected ({len(self.keys)}, {len(self.species)}), a "
                 "row for each key and a column for each species"
             )
-        object.__setattr__(self, "keys", self.keys.reset_index(drop=True))
+        types = dict.fromkeys(self.keys, float) | {RECORDING[0]: str}
+        object.__setattr__(self, "keys", self.keys.reset_index(drop=True).astype(types))
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "species", tuple(self.species))
 
@@ -173,7 +174,7 @@ class Scores:
     @property
     def recordings(self) -> list[str]:
         """The recordings, each once, in the order in which they first appear."""
-        return list(map(str, self.keys[RECORDING[0]].unique()))
+        return list(self.keys[RECORDING[0]].unique())
 
     @property
     def places(self) -> dict[str, np.ndarray]:
