@@ -25,7 +25,7 @@ from benchmarks.timing import NotMeasured, Row
 from benchmarks.training import training_row
 from benchmarks.trial_outcome import first_line
 from rfcx_audio.config import load_config
-from rfcx_audio.data import CachedReader
+from rfcx_audio.data import CachedReader, rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 
 Group = Callable[[], Iterable[Row | NotMeasured]]
@@ -183,7 +183,7 @@ def groups(folder: Path, size: Size, device: str) -> dict[str, Group]:
 def _recordings(forest: Path, size: Size, words: Sequence[str]) -> list[Row | NotMeasured]:
     """Makes the recordings, and fills the decoded cache that a second epoch would find."""
     begun = perf_counter()
-    write_rainforest(forest, Rainforest(**size.forest), progress=False)  # pyright: ignore[reportArgumentType]
+    write_rainforest(forest, Rainforest(**size.forest), rfcx_templates(), progress=False)  # pyright: ignore[reportArgumentType]
     made = perf_counter()
     config = load_config("train", ["data/reader=cached", "paths.output_dir=.", *words])
     reader = CachedReader(config.data.sample_rate, config.data.reader.folder)

@@ -17,6 +17,7 @@ from benchmarks.techniques import Technique
 from benchmarks.trial_outcome import OK, Outcome, first_line
 from benchmarks.waits import Waits
 from rfcx_audio.config import load_config
+from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
 from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
@@ -50,7 +51,7 @@ class Ground:
 
     def prepare(self) -> None:
         """Makes the recordings, which takes seconds."""
-        write_rainforest(self.forest, Rainforest(**_FOREST), progress=False)
+        write_rainforest(self.forest, Rainforest(**_FOREST), rfcx_templates(), progress=False)
 
     def words(self, output_dir: Path) -> list[str]:
         """What all trials have in common: two small batches, one recording to validate and test."""

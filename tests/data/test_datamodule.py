@@ -127,7 +127,7 @@ def test_the_batches_of_recordings_change_nothing_but_their_number(
 def test_limits_count_recordings(forest: Path, tmp_path: Path) -> None:
     data = module(forest, tmp_path)
     data.trainer = SimpleNamespace(
-        limit_val_batches=3, limit_test_batches=1.0, global_rank=1, world_size=2
+        limit_val_batches=3, limit_test_batches=1.0, global_rank=1, world_size=2, num_devices=2
     )
     names = sorted(data.val_rows["recording_id"].unique())
     (batch,) = data.val_dataloader()

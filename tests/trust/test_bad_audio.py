@@ -131,10 +131,9 @@ def test_a_folder_of_everything_is_scored(
     checkpoint: Path,
     tally: Tally,
 ) -> None:
-    table, failures, _ = score_recordings(load_recogniser(checkpoint), everything, workers=0)
-    scored, named = set(table["recording_id"]), {failure.recording_id for failure in failures}
-    numbers = table.drop(columns="recording_id").to_numpy()
-    finite = dict(zip(table["recording_id"], np.isfinite(numbers).all(1), strict=True))
+    scores, failures, _ = score_recordings(load_recogniser(checkpoint), everything, workers=0)
+    scored, named = set(scores.recordings), {failure.recording_id for failure in failures}
+    finite = dict(zip(scores.keys["recording_id"], np.isfinite(scores.values).all(1), strict=True))
     names = {path.name: name for name, path in everything.items()}
     for one in good:
         name = names[one.path.name]
