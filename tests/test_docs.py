@@ -46,21 +46,23 @@ def example(page: str, name: str) -> Any:
 
 
 def commands(page: str) -> list[tuple[str, list[str]]]:
-    """Every `python -m rfcx_audio.…` in the code blocks of a page: the command, and its words."""
+    """Every `rfcx-audio …` in the code blocks of a page: the command, and its words."""
     text = (ROOT / page).read_text()
     found = []
-    for code in re.findall(r"```(?:bash)?\n(.*?)```", text, re.DOTALL):
+    for language, code in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.DOTALL | re.MULTILINE):
+        if language not in ("", "bash"):
+            continue
         block = code.replace("\\\n", " ").replace("…", "x")
         values = {"model": "weak", "fold": "0", **dict(re.findall(r'^(\w+)="(.*)"$', block, re.M))}
         lines = re.sub(r"\$(\w+)", lambda name, values=values: values[name[1]], block)
-        for command, line in re.findall(r"python -m rfcx_audio\.(\w+)(.*)", lines):
+        for command, line in re.findall(r"(?:python -m rfcx_audio\.|rfcx-audio )(\w+)(.*)", lines):
             words = shlex.split(line, comments=True)
             if "-m" not in words:  # a sweep is no single configuration
                 found.append((command, words))
     return found
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/walkthrough.md"])
+@pytest.mark.parametrize("page", ["README.md", "docs/answers.md", "docs/walkthrough.md"])
 def test_the_commands_of_a_page_compose(page: str) -> None:
     found = commands(page)
     assert {"evaluate", "calibrate", "ensemble", "prevalence", "detect"} <= {c for c, _ in found}
