@@ -210,7 +210,7 @@ def test_any_loss_can_be_asked_whether_it_weighs_the_unknown(
 # The new run keeps its own checkpoints; Lightning says that it leaves the old ones where they are.
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["role", "em_apl", "large_loss_correct_for_good", "csl"])
+@pytest.mark.parametrize("loss", ["role", "em_apl", "large_loss_cp", "csl"])
 def test_a_resumed_run_remembers_what_an_uninterrupted_one_does(
     loss: str, forest: Path, tmp_path: Path
 ) -> None:
