@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import pandas as pd
 import torch
 from rich.progress import track
 
@@ -18,10 +17,9 @@ from rfcx_audio.inference import (
     Recogniser,
     load_recogniser,
     read_checkpoint,
-    score_table,
-    write_scores,
 )
 from rfcx_audio.method import best_precision
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 _NOT_EPOCHS = ("best", "last")
@@ -124,19 +122,14 @@ def score_runs(trained: Sequence[Trained], folder: Path, part: str = "held_out")
                     "compare runs of one data set and one fold"
                 )
         _log.info("%d of %d checkpoints, %s recordings", start, len(waiting), part)
-        tables = score_together([load_recogniser(one.path) for one in several], paths)
-        for one, table in zip(several, tables, strict=True):
-            place = one.scores(folder, part)
-            place.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = place.with_suffix(".part")
-            write_scores(table, unfinished, {"checkpoint": one.path.name})
-            unfinished.replace(place)
+        found = score_together([load_recogniser(one.path) for one in several], paths)
+        for one, scores in zip(several, found, strict=True):
+            scores.metadata["checkpoint"] = one.path.name
+            scores.write(one.scores(folder, part))
     return len(waiting)
 
 
-def score_together(
-    recognisers: Sequence[Recogniser], paths: Mapping[str, Path]
-) -> list[pd.DataFrame]:
+def score_together(recognisers: Sequence[Recogniser], paths: Mapping[str, Path]) -> list[Scores]:
     """The scores of several recognisers for every window of every recording.
 
     Each recording is read once for recognisers with one reader, and cut once for those that have
@@ -147,13 +140,13 @@ def score_together(
         paths: audio files by recording id.
 
     Returns:
-        For each recogniser a table as `score_table` makes it.
+        For each recogniser its scores.
     """
-    tables: list[list[pd.DataFrame]] = [[] for _ in recognisers]
+    found: list[list[Scores]] = [[] for _ in recognisers]
     half = best_precision("cpu") == "bf16-mixed"
     for recording, path in track(paths.items(), "scoring recordings"):
         waveforms, cuts = {}, {}
-        for one, parts in zip(recognisers, tables, strict=True):
+        for one, parts in zip(recognisers, found, strict=True):
             audio = (one.reader.sample_rate, one.reader.channel)
             if audio not in waveforms:
                 waveforms[audio] = torch.from_numpy(one.reader.read(path))
@@ -163,10 +156,10 @@ def score_together(
                     cuts[way] = one.windows.cut(one.frontend, waveforms[audio][None])
                 windows, starts_s = cuts[way]
                 with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                    scores = one.windows.scores(one.detector, windows)
+                    scores = one.finished(one.windows.probabilities(one.detector, windows))
             duration_s = one.windows.duration_s
-            parts.append(score_table(recording, starts_s.numpy(), duration_s, scores.numpy()))
-    return [pd.concat(parts, ignore_index=True) for parts in tables]
+            parts.append(Scores.of_windows(recording, starts_s.numpy(), duration_s, scores.numpy()))
+    return [Scores.concatenate(parts) for parts in found]
 
 
 def _split(checkpoint: Path) -> tuple[str, str, int]:

@@ -10,7 +10,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 from studies.levels import BASE, Level
 from studies.page import beginning, ending
 from studies.results import Results

@@ -12,10 +12,9 @@ import torch
 from scipy.stats import rankdata
 
 from rfcx_audio.config import parse_config
-from rfcx_audio.data import complete_labels
-from rfcx_audio.inference import known_cells, pool_table, read_scores
-from rfcx_audio.inference.table import KEY
+from rfcx_audio.data import Annotations, complete_labels
 from rfcx_audio.metric import partial_summary, recording_summary
+from rfcx_audio.scores import Scores, label_keys
 from studies.checkpoints import Trained, data_of
 from studies.ranking import agreement
 
@@ -101,21 +100,21 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
     calls = {
         str(name): part.to_list() for name, part in truth.groupby("recording_id")["species_id"]
     }
-    lines, pooled_scores = [], {}
+    lines, scored = [], {}
     for one in trained:
         config = parse_config((one.run / "config.yaml").read_text())
-        table, _ = read_scores(one.scores(folder, "held_out"))
-        keys, species = table[KEY], [name for name in table if name not in KEY]
-        labels = known_cells(keys, len(species), rows, data.crops.min_overlap, complete=False)
-        pooled = pool_table(table, config.inference.pool)
-        pooled_scores[one] = pooled[species].to_numpy(dtype=float, copy=True)
-        names = pooled["recording_id"].to_list()
+        windows = Scores.read(one.scores(folder, "held_out"))
+        keys, num_species = windows.keys, len(windows.species)
+        labels = label_keys(keys, num_species, Annotations(rows), data.crops.min_overlap)
+        pooled = windows.pool(config.inference.pool)
+        scored[one] = pooled.values.astype(float)
+        names = pooled.recordings
         present = torch.stack(
-            [complete_labels(calls.get(n, []), len(species)).target for n in names]
+            [complete_labels(calls.get(n, []), num_species).target for n in names]
         )
-        true = recording_summary(torch.from_numpy(pooled_scores[one]), present, torch.Generator())
+        true = recording_summary(torch.from_numpy(scored[one]), present, torch.Generator())
         place = torch.tensor(pd.Index(names).get_indexer(pd.Index(keys["recording_id"])))
-        scores = torch.tensor(table[species].to_numpy(dtype=float))
+        scores = windows.tensor.double()
         lines.append(
             {
                 "entry": one.entry,
@@ -123,7 +122,7 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
                 "epoch": one.name,
                 "bound": config.data.crops.supervision == "truth",
                 **_tested(one, folder, config.inference.pool, data.corpus.truth),
-                **partial_summary(scores, *labels, place, torch.from_numpy(pooled_scores[one])),
+                **partial_summary(scores, *labels, place, torch.from_numpy(scored[one])),
                 "true_lwlrap": true["lwlrap"],
                 "true_auc": true["auc"],
                 **(_logged(one) if one.name == "best" else {}),
@@ -131,7 +130,7 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
         )
     runs = pd.DataFrame(lines)
     if (runs["epoch"] == "best").all():
-        runs = runs.assign(**_agreements(runs, [pooled_scores[one] for one in trained], teacher))
+        runs = runs.assign(**_agreements(runs, [scored[one] for one in trained], teacher))
     return runs
 
 
@@ -144,11 +143,9 @@ def _tested(one: Trained, folder: Path, pool: str, truth: pd.DataFrame | None) -
     calls = {
         str(name): part.to_list() for name, part in truth.groupby("recording_id")["species_id"]
     }
-    pooled = pool_table(read_scores(one.scores(folder, "test"))[0], pool)
-    scores = torch.tensor(pooled.drop(columns="recording_id").to_numpy(dtype=float))
-    target = [
-        complete_labels(calls.get(n, []), scores.shape[1]).target for n in pooled["recording_id"]
-    ]
+    pooled = Scores.read(one.scores(folder, "test")).pool(pool)
+    scores = pooled.tensor.double()
+    target = [complete_labels(calls.get(n, []), scores.shape[1]).target for n in pooled.recordings]
     found = recording_summary(scores, torch.stack(target), torch.Generator())
     return {name: found[name.removeprefix("test_")] for name in TRUTHS}
 
@@ -160,10 +157,10 @@ def _logged(one: Trained) -> dict[str, float]:
 
 
 def _agreements(
-    runs: pd.DataFrame, pooled_scores: list[np.ndarray], teacher: str
+    runs: pd.DataFrame, scored: list[np.ndarray], teacher: str
 ) -> dict[str, list[float]]:
     """Of each run with others; NaN where there is none."""
-    ranks = [rankdata(scores, axis=0) / len(scores) for scores in pooled_scores]
+    ranks = [rankdata(scores, axis=0) / len(scores) for scores in scored]
     found: dict[str, list[float]] = {f"agreement_{of}": [] for of in ("seeds", "others", "teacher")}
     for number, run in runs.iterrows():
         same, seed = runs["entry"] == run["entry"], runs["seed"] == run["seed"]
@@ -174,7 +171,7 @@ def _agreements(
         ):
             places = np.flatnonzero(which)
             mean = np.mean([ranks[place] for place in places], axis=0) if len(places) else None
-            value = np.nan if mean is None else agreement(pooled_scores[int(str(number))], mean)
+            value = np.nan if mean is None else agreement(scored[int(str(number))], mean)
             found[f"agreement_{of}"].append(value)
     return found
 

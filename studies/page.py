@@ -9,7 +9,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 from studies.results import METRICS, Results
 from studies.rules import (
     COMPLETE,

@@ -10,7 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
-from rfcx_audio.inference import save_picture
+from rfcx_audio.whole_files import save_picture
 from studies.measures import COMPLETE, MEASURES, NEEDS, OTHERS, TRUTHS
 from studies.ordering import AMONG, between, regret_at_random, within
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pandas as pd
 import torch
 from scipy.special import expit, logit
 
 from rfcx_audio.batch import Labels
+from rfcx_audio.scores import Scores, species_columns
 
 
 def simulated(
@@ -16,5 +20,12 @@ def simulated(
     rng = np.random.default_rng(seed)
     scores = expit(rng.normal(0, 2, (rows, len(slopes))))
     target = rng.random(scores.shape) < expit(slopes * logit(scores) + np.array(intercepts))
-    said = torch.tensor(rng.random(scores.shape) < known).double()
-    return torch.tensor(scores), Labels(torch.tensor(target).double(), said)
+    labelled = torch.tensor(rng.random(scores.shape) < known).double()
+    return torch.tensor(scores), Labels(torch.tensor(target).double(), labelled)
+
+
+def of_recordings(values: torch.Tensor, recordings: Sequence[str]) -> Scores:
+    """Scores of windows, each of the recording that is named for it."""
+    starts_s = np.arange(len(values), dtype=float)
+    keys = pd.DataFrame({"recording_id": recordings, "t_min": starts_s, "t_max": starts_s + 1})
+    return Scores(keys, values.numpy(), tuple(species_columns(values.shape[1])))

@@ -19,20 +19,23 @@ FLOORS = {
     "config": 0,
     "hardware": 0,
     "versions": 0,
+    "whole_files": 0,
     "data": 1,
     "frontend": 1,
     "augment": 1,
     "model": 1,
     "loss": 1,
     "metric": 1,
-    "labelling": 2,
-    "inference": 2,
-    "method": 3,
-    "callbacks": 3,
-    "archive": 4,
-    "experiment": 4,
+    "scores": 2,
+    "events": 3,
+    "labelling": 3,
+    "inference": 3,
+    "method": 4,
+    "callbacks": 4,
+    "archive": 5,
+    "experiment": 5,
 }
-ENTRY_POINT_FLOOR = 5
+ENTRY_POINT_FLOOR = 6
 FILES = sorted(PACKAGE.rglob("*.py"))
 STUDIES = TESTS.parent / "studies"
 BESIDE = {"studies", "benchmarks", "conf"}
@@ -80,6 +83,27 @@ def test_studies_know_no_hydra_and_are_tested_in_the_file_of_their_name(path: Pa
     assert not {name.split(".")[0] for name in imported(path)} & {"hydra", "omegaconf"}
     stem = path.stem.strip("_")
     assert stem == "init" or (TESTS / "studies" / f"test_{stem}.py").exists()
+
+
+@pytest.mark.parametrize("room", ["scores", "events"])
+def test_answers_come_from_scores_without_a_network(room: str) -> None:
+    for path in (PACKAGE / room).glob("*.py"):
+        text = path.read_text()
+        assert not any(
+            name.startswith(("torch.nn.", "lightning", "timm")) for name in imported(path)
+        )
+        assert "nn.Module" not in text
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_the_keys_of_scores_are_listed_in_one_place(path: Path) -> None:
+    if path == PACKAGE / "scores" / "known.py":
+        return
+    keys = ["recording_id", "t_min", "t_max"]
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.List | ast.Tuple | ast.Set):
+            values = [part.value for part in node.elts if isinstance(part, ast.Constant)]
+            assert values != keys, f"{path.name} line {node.lineno}: use scores.WINDOW"
 
 
 def test_the_synthetic_rainforest_does_not_need_torch() -> None:

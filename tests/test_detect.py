@@ -13,8 +13,9 @@ from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.data import Recordings, TableFolder
 from rfcx_audio.detect import check_recordings, recordings_of, scores_of, species_of
+from rfcx_audio.events import describe_events
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import describe_events, read_scores, score_table, write_scores
+from rfcx_audio.scores import Scores
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -26,15 +27,17 @@ def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture
 def scores(tmp_path: Path) -> Path:
-    """Two recordings of 4 s, of whose two species one is heard in each."""
+    """Two recordings of 4 s, of whose two species one is detected in each."""
     (tmp_path / "audio").mkdir()
     tables = []
     for number, name in enumerate("ab"):
         soundfile.write(tmp_path / "audio" / f"{name}.wav", np.full(64_000, 0.1), 16_000)
         values = np.zeros((4, 2))
         values[1:, number] = [0.4, 0.9, 0.8]
-        tables.append(score_table(name, np.arange(4.0), 1.1, values))  # the last one is padded
-    write_scores(pd.concat(tables), tmp_path / "scores.parquet", {})
+        tables.append(
+            Scores.of_windows(name, np.arange(4.0), 1.1, values)
+        )  # the last one is padded
+    Scores.concatenate(tables).write(tmp_path / "scores.parquet")
     return tmp_path / "scores.parquet"
 
 
@@ -84,37 +87,37 @@ def test_a_checkpoint_with_frames_places_events_within_windows(
     config = load_config("detect", [f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio"])
     scored = scores_of(config, recordings_of(config))
     assert [failure.recording_id for failure in scored.failures] == ["broken"]
-    assert set(scored.frames) == set(scored.table["recording_id"])
+    assert set(scored.frames) == set(scored.scores.recordings)
     assert all(frames.scores.shape[1] > 1 for frames in scored.frames.values())
 
 
-def test_what_is_not_given_is_told(tmp_path: Path) -> None:
-    for given, told in [
+def test_what_is_missing_is_named(tmp_path: Path) -> None:
+    for given, message in [
         ([], "give either scores"),
         (["scores=a", "checkpoint=b"], "give either scores"),
         (["checkpoint=b"], "needs recordings="),
         (["scores=a", f"recordings={tmp_path}"], "no folder with any"),
         (["scores=a", f"recordings={tmp_path}/x.wav"], "is no audio file"),
     ]:
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             recordings_of(load_config("detect", given))
 
 
 def test_scores_of_other_recordings_are_refused(scores: Path, tmp_path: Path) -> None:
     config = load_config("detect", [f"scores={scores}", f"recordings={tmp_path}/audio/a.wav"])
     recordings = recordings_of(config)
-    table = scores_of(config, recordings).table
+    found = scores_of(config, recordings).scores
     with pytest.raises(ValueError, match=r"1 recording.* the first is 'b'"):
-        check_recordings(table, recordings)
-    check_recordings(table, Recordings.scan(tmp_path / "audio"))
+        check_recordings(found, recordings)
+    check_recordings(found, Recordings.scan(tmp_path / "audio"))
 
 
 def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path: Path) -> None:
     (tmp_path / "site").mkdir()
     (tmp_path / "audio").rename(tmp_path / "site" / "day")
-    table = read_scores(scores)[0]
+    table = Scores.read(scores).frame()
     table["recording_id"] = "day/" + table["recording_id"]
-    write_scores(table, scores, {})
+    Scores.from_frame(table).write(scores)
     done = run(tmp_path, f"scores={scores}", f"recordings={tmp_path}/site")
     assert done.returncode == 0, done.stderr
     events = pd.read_csv(tmp_path / "out" / "events.csv")
@@ -124,10 +127,11 @@ def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path:
 def test_species_without_labels_have_the_whole_band(
     labels: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows, names = species_of(None, 24, 24_000.0)
+    rows, names = species_of(load_config("detect"), 24, 24_000.0)
     assert "the species have no bands: events reach up to 24000 Hz" in caplog.text
     assert names == {}
     found = pd.DataFrame({"recording_id": ["a"], "species_id": [3], "t_min": 0.0, "t_max": 1.0})
     events = describe_events(found.assign(score=0.9), rows, names, 24_000.0)
     assert events[["songtype_id", "f_min", "f_max"]].to_numpy().tolist() == [[1, 0, 24_000]]
-    assert species_of(str(labels), 2, 8000.0)[1] == {0: "Frog", 1: "Owl"}
+    named = species_of(load_config("detect", [f"labels={labels}"]), 2, 8000.0)[1]
+    assert named == {0: "Frog", 1: "Owl"}

@@ -11,7 +11,7 @@ import pytest
 from archives import write_checkpoint, write_recordings
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.ensemble import read_members, scored, weights_of
-from rfcx_audio.inference import EnsembleError, read_scores, score_table, write_scores
+from rfcx_audio.scores import EnsembleError, Scores
 
 SPECIES = [f"s{n}" for n in range(24)]
 MADE_WITH = {"pool": "mean", "duration_s": 6.0, "frontend": "LogMel()"}
@@ -35,16 +35,17 @@ def truth() -> pd.DataFrame:
 
 @pytest.fixture
 def members(tmp_path: Path) -> list[str]:
-    """Scores of a member that hears the calls, and of one that does not."""
+    """Scores of a member that detects the calls, and of one that does not."""
     rng, paths = np.random.default_rng(0), []
     for name, use in (("good", 0.8), ("poor", 0.0)):
         parts = []
         for n in range(48):
             scores = 0.1 + 0.1 * rng.random((2, 24))
             scores[:, n % 24] += use * rng.random(2)
-            parts.append(score_table(f"r{n:02d}", np.array([0.0, 3.0]), 6.0, scores))
-        table = pd.concat(parts).sample(frac=1, random_state=len(paths))
-        write_scores(table, tmp_path / f"{name}.parquet", {**MADE_WITH, "checkpoint": name})
+            parts.append(Scores.of_windows(f"r{n:02d}", [0.0, 3.0], 6.0, scores))
+        table = Scores.concatenate(parts).frame().sample(frac=1, random_state=len(paths))
+        shuffled = Scores.from_frame(table, {**MADE_WITH, "checkpoint": name})
+        shuffled.write(tmp_path / f"{name}.parquet")
         paths.append(str(tmp_path / f"{name}.parquet"))
     return paths
 
@@ -60,15 +61,15 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
     truth.to_csv(tmp_path / "train_tp.csv", index=False)
     absent = truth.assign(species_id=(truth["species_id"] + 1) % 24)
     absent.to_csv(tmp_path / "train_fp.csv", index=False)
-    fit = ["weights=fit", f"out_of_fold=[{','.join(members)}]"]
+    fit = ["weights=fit", f"oof=[{','.join(members)}]"]
     for place in (tmp_path, tmp_path / "truth.csv"):
-        good, poor = weights_of(config(members, *fit, f"truth={place}")).tolist()
+        good, poor = weights_of(config(members, *fit, f"labels={place}")).tolist()
         assert good > 0.9
         assert good + poor == pytest.approx(1)
     with pytest.raises(EnsembleError, match="expected a list of 2, or fit"):
         weights_of(config(members, "weights=best"))
-    with pytest.raises(EnsembleError, match=r"out_of_fold=\[…\] with 2 tables"):
-        weights_of(config(members, "weights=fit", f"truth={tmp_path}"))
+    with pytest.raises(EnsembleError, match=r"oof=\[…\] with 2 tables"):
+        weights_of(config(members, "weights=fit", f"labels={tmp_path}"))
 
 
 def test_a_repeated_table_is_refused(members: list[str]) -> None:
@@ -81,11 +82,10 @@ def test_models_score_recordings_first(tmp_path: Path) -> None:
     write_recordings(tmp_path / "audio", 3, broken=[1])
     words = [f"recordings={tmp_path}/audio", f"paths.output_dir={tmp_path}/out"]
     places = scored(config(models, *words))
-    tables, metadata = read_members(places)
-    assert [told["checkpoint"] for told in metadata.values()] == models
-    one, other = tables.values()
-    assert one["recording_id"].unique().tolist() == ["a/00", "a/02"]
-    assert not np.allclose(one["s0"], other["s0"])
+    one, other = read_members(places).values()
+    assert [one.metadata["checkpoint"], other.metadata["checkpoint"]] == models
+    assert one.recordings == ["a/00", "a/02"]
+    assert not np.allclose(one.values, other.values)
     assert scored(config([models[0], places[1]], *words)) == places
     with pytest.raises(EnsembleError, match=r"seed_0.ckpt is a checkpoint .* give recordings="):
         scored(config(models))
@@ -105,17 +105,18 @@ def test_the_command_writes_scores_submission_and_what_they_were_made_with(
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "0.7500" in done.stdout
-    scores, made_with = read_scores(tmp_path / "out" / "scores.parquet")
+    written = Scores.read(tmp_path / "out" / "scores.parquet")
+    scores, made_with = written.frame(), written.metadata
     one, other = (
-        read_scores(Path(path))[0].sort_values(["recording_id", "t_min"], ignore_index=True)
+        Scores.read(path).frame().sort_values(["recording_id", "t_min"], ignore_index=True)
         for path in members
     )
     expected = 0.75 * one[SPECIES] + 0.25 * other[SPECIES]
     pd.testing.assert_frame_equal(scores[SPECIES], expected)
     assert made_with["pool"] == "mean"
     assert made_with["how"] == "mean"
-    told = [(m["scores"], m["weight"], m["made_with"]["checkpoint"]) for m in made_with["members"]]
-    assert told == [(members[0], 0.75, "good"), (members[1], 0.25, "poor")]
+    used = [(m["scores"], m["weight"], m["made_with"]["checkpoint"]) for m in made_with["members"]]
+    assert used == [(members[0], 0.75, "good"), (members[1], 0.25, "poor")]
     submitted = pd.read_csv(tmp_path / "out" / "submission.csv").set_index("recording_id")
     assert submitted.index.to_list() == ["r05", "r00", "gone"]
     windows = scores[scores["recording_id"] == "r05"]

@@ -9,15 +9,17 @@ import pandas as pd
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
+from rfcx_audio.data import Annotations
 from rfcx_audio.evaluate import evaluate_complete, evaluate_partial
-from rfcx_audio.inference import score_table, write_scores
+from rfcx_audio.scores import Scores
 
 
 @pytest.fixture
-def scores() -> pd.DataFrame:
+def scores() -> Scores:
     rng = np.random.default_rng(0)
-    tables = [score_table(f"r{n}", np.arange(4) * 3.0, 6.0, rng.random((4, 24))) for n in range(30)]
-    return pd.concat(tables, ignore_index=True)
+    starts_s = np.arange(4) * 3.0
+    parts = [Scores.of_windows(f"r{n}", starts_s, 6.0, rng.random((4, 24))) for n in range(30)]
+    return Scores.concatenate(parts)
 
 
 @pytest.fixture
@@ -29,24 +31,24 @@ def truth() -> pd.DataFrame:
 
 
 def test_complete_truth_gives_the_lwlrap_of_scikit_learn(
-    scores: pd.DataFrame, truth: pd.DataFrame
+    scores: Scores, truth: pd.DataFrame
 ) -> None:
-    table, species = evaluate_complete(scores, "max", truth, seed=0)
+    table, species = evaluate_complete(scores, Annotations(truth, complete=True), seed=0)
     columns = [f"s{s}" for s in range(24)]
-    pooled = scores.groupby("recording_id", sort=False)[columns].max()
-    said = np.zeros((30, 24))
+    pooled = scores.frame().groupby("recording_id", sort=False)[columns].max()
+    target = np.zeros((30, 24))
     for row in truth.itertuples():
-        said[pooled.index.get_loc(row.recording_id), row.species_id] = 1
-    has = said.sum(1) > 0
+        target[pooled.index.get_loc(row.recording_id), row.species_id] = 1
+    has = target.sum(1) > 0
     expected = label_ranking_average_precision_score(
-        said[has], pooled.to_numpy()[has], sample_weight=said[has].sum(1)
+        target[has], pooled.to_numpy()[has], sample_weight=target[has].sum(1)
     )
     assert table.loc["scores", "lwlrap"] == pytest.approx(expected, abs=1e-6)
     assert len(table) == 3  # beside random and prior-only
     assert len(species) == 24
 
 
-def test_partial_truth_scores_known_windows_only(scores: pd.DataFrame) -> None:
+def test_partial_labels_score_known_windows_only(scores: Scores) -> None:
     rng = np.random.default_rng(2)
     rows = pd.DataFrame(
         {
@@ -61,39 +63,40 @@ def test_partial_truth_scores_known_windows_only(scores: pd.DataFrame) -> None:
             "t_max": 2.0,
         }
     ).drop_duplicates(["recording_id", "species_id"])
-    table, _ = evaluate_partial(scores, rows, 0.5)
-    first_windows = scores[scores["t_min"] == 0].set_index("recording_id")
+    table, _ = evaluate_partial(scores, Annotations(rows), 0.5)
+    frame = scores.frame()
+    first_windows = frame[frame["t_min"] == 0].set_index("recording_id")
     aucs = []
     for species in range(2):
-        told = rows[rows["species_id"] == species]
-        said = first_windows.loc[told["recording_id"], f"s{species}"]
-        aucs.append(roc_auc_score(told["present"], said))
+        own = rows[rows["species_id"] == species]
+        values = first_windows.loc[own["recording_id"], f"s{species}"]
+        aucs.append(roc_auc_score(own["present"], values))
     assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
-    with pytest.raises(ValueError, match="no row speaks of any scored window"):
-        evaluate_partial(scores, rows.assign(recording_id="other"), 0.5)
+    with pytest.raises(ValueError, match="label no scored window"):
+        evaluate_partial(scores, Annotations(rows.assign(recording_id="other")), 0.5)
 
 
 @pytest.mark.slow
-def test_the_command_prints_both_kinds_of_truth(
-    scores: pd.DataFrame, truth: pd.DataFrame, forest: Path, tmp_path: Path
+def test_the_command_prints_both_kinds_of_labels(
+    scores: Scores, truth: pd.DataFrame, forest: Path, tmp_path: Path
 ) -> None:
-    write_scores(scores, tmp_path / "s.parquet", {"pool": "max"})
+    scores.write(tmp_path / "s.parquet")
     truth.to_csv(tmp_path / "truth.csv", index=False)
     command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
     out = f"hydra.run.dir={tmp_path}/out"
     done = subprocess.run(
-        [*command, f"truth={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
+        [*command, f"labels={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
     assert "complete truth, 30 recordings" in done.stdout
     assert (tmp_path / "out" / "metrics.csv").exists()
     assert len(pd.read_csv(tmp_path / "out" / "species.csv")) == 24
-    renamed = scores.copy()
     names = sorted(path.stem for path in (forest / "train").glob("*.flac"))
+    renamed = scores.frame()
     renamed["recording_id"] = renamed["recording_id"].map(lambda r: names[int(r[1:])])
-    write_scores(renamed, tmp_path / "s.parquet", {"pool": "max"})
+    Scores.from_frame(renamed).write(tmp_path / "s.parquet")
     done = subprocess.run(
-        [*command, f"truth={forest}", out], capture_output=True, text=True, check=False
+        [*command, f"labels={forest}", out], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert "partial truth" in done.stdout
+    assert "partial labels" in done.stdout

@@ -14,14 +14,13 @@ from rfcx_audio.config import load_config
 from rfcx_audio.export import check_words, completed, metadata_of
 from rfcx_audio.inference import (
     ExportError,
-    fit_calibration,
     load_recogniser,
     open_graph,
     read_artefact,
-    read_scores,
     read_trained,
     save_artefact,
 )
+from rfcx_audio.scores import Scores, fit_calibration
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -56,11 +55,11 @@ def test_an_artefact_predicts_as_its_checkpoint(tmp_path: Path) -> None:
         process = beside(predict, *words, f"hydra.run.dir={out}/hydra")
         process.join()
         assert process.exitcode == 0
-        tables.append(read_scores(out / "scores.parquet"))
-    (one, made_with), (other, made_with_other) = tables
-    assert one.equals(other)
-    assert made_with.pop("checkpoint") != made_with_other.pop("checkpoint")
-    assert made_with == made_with_other
+        tables.append(Scores.read(out / "scores.parquet"))
+    one, other = tables
+    assert one.frame().equals(other.frame())
+    assert one.metadata.pop("checkpoint") != other.metadata.pop("checkpoint")
+    assert one.metadata == other.metadata
 
 
 @pytest.mark.slow

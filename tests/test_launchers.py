@@ -17,7 +17,7 @@ import yaml
 from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import score_table, write_scores
+from rfcx_audio.scores import Scores
 
 pytestmark = pytest.mark.slow
 
@@ -44,8 +44,8 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Scores of four recordings, and what truly sounds in them."""
     folder = tmp_path_factory.mktemp("scored")
     scores = np.random.default_rng(0).random((4, 1, 3), dtype=np.float32)
-    tables = [score_table(f"r{i}", np.zeros(1), 6.0, scores[i]) for i in range(4)]
-    write_scores(pd.concat(tables), folder / "scores.parquet", {"pool": "max"})
+    parts = [Scores.of_windows(f"r{i}", [0.0], 6.0, scores[i]) for i in range(4)]
+    Scores.concatenate(parts).write(folder / "scores.parquet")
     truth = pd.DataFrame({"recording_id": [f"r{i}" for i in range(4)], "species_id": [0, 1, 2, 0]})
     truth.to_csv(folder / "truth.csv", index=False)
     return folder
@@ -66,7 +66,7 @@ def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ids=["submitit", "ray"],
 )
 def test_a_launcher_runs_two_jobs(choice: list[str], scored: Path, tmp_path: Path) -> None:
-    jobs = [f"scores={scored}/scores.parquet", f"truth={scored}/truth.csv", "seed=1,2"]
+    jobs = [f"scores={scored}/scores.parquet", f"labels={scored}/truth.csv", "seed=1,2"]
     done = command(tmp_path, "-m", "rfcx_audio.evaluate", "-m", *choice, *jobs)
     assert done.returncode == 0, done.stderr
     tables = [pd.read_csv(path) for path in sorted(tmp_path.rglob("metrics.csv"))]

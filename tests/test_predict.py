@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
+import torch
 
 from archives import (
     RATE,
@@ -25,9 +26,11 @@ from archives import (
 )
 from quick import words
 from rfcx_audio.config import load_config
+from rfcx_audio.ensemble import scored
 from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import load_recogniser, read_scores
+from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
 from rfcx_audio.inference.artefact import file_hash
+from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +71,8 @@ def test_the_command_writes_scores_submission_and_pictures(
     )
     assert done.returncode == 0, done.stderr
     assert "3 recordings scored, 1 could not be read" in done.stdout + done.stderr
-    scores, made_with = read_scores(tmp_path / "out" / "scores.parquet")
+    written = Scores.read(tmp_path / "out" / "scores.parquet")
+    scores, made_with = written.frame(), written.metadata
     assert scores["recording_id"].nunique() == 3
     assert made_with.items() >= {"overlap": 0.5, "tta": 2, "smooth": 3}.items()
     assert made_with["checkpoint_sha256"] == file_hash(checkpoint)
@@ -93,12 +97,49 @@ def test_errors_name_what_is_wrong(checkpoint: Path, forest: Path, tmp_path: Pat
 def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest: Path) -> None:
     recogniser = load_recogniser(checkpoint)
     paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))}
-    one = score_recordings(recogniser, paths, workers=0).table
-    two = score_recordings(recogniser, paths, workers=2).table
+    one = score_recordings(recogniser, paths, workers=0).scores.frame()
+    two = score_recordings(recogniser, paths, workers=2).scores.frame()
     pd.testing.assert_frame_equal(one, two)
     tested = pd.read_csv(checkpoint.parents[1] / "test_scores.csv").set_index("recording_id")
     pooled = one.groupby("recording_id")[list(tested)].max().loc[tested.index]
     assert abs(pooled - tested).to_numpy().max() < 0.02  # bf16 against float32 at most
+
+
+def test_the_calibration_of_an_artefact_is_applied_by_predict_and_by_ensemble(
+    tmp_path: Path,
+) -> None:
+    checkpoint = write_checkpoint(tmp_path)
+    write_recordings(tmp_path / "audio", 3)
+    curve = Calibration(
+        "platt",
+        20,
+        tuple(SpeciesFit(30.0, 30.0, 0.5, 0.5, PlattCurve(3.0, n / 8)) for n in range(24)),
+    )
+    trained = read_trained(checkpoint)
+    artefact = tmp_path / "shared"
+    save_artefact(trained._replace(calibration=curve.to_dict()), artefact)
+    for place in (checkpoint, artefact):
+        out = f"paths.output_dir={tmp_path}/{place.stem}"
+        words = [f"checkpoint={place}", f"recordings={tmp_path}/audio", "smooth=3", "tta=2", out]
+        process = beside(predict, *words, f"hydra.run.dir={tmp_path}/hydra")
+        process.join()
+        assert process.exitcode == 0
+    raw = Scores.read(tmp_path / checkpoint.stem / "scores.parquet").frame()
+    written = Scores.read(tmp_path / "shared" / "scores.parquet")
+    scores, made_with = written.frame(), written.metadata
+    species = [f"s{n}" for n in range(24)]
+    by_hand = curve(torch.from_numpy(raw[species].to_numpy(copy=True))).numpy()
+    assert abs(by_hand - raw[species].to_numpy()).max() > 0.1
+    np.testing.assert_allclose(scores[species].to_numpy(), by_hand, atol=1e-6)
+    assert made_with["calibration"] == curve.to_dict()
+    members = [f"scores=[{artefact}]", f"recordings={tmp_path}/audio"]
+    places = scored(load_config("ensemble", [*members, f"paths.output_dir={tmp_path}/both"]))
+    of_member = Scores.read(places[0]).frame()
+    whole = load_recogniser(artefact)
+    waveform = torch.from_numpy(whole.reader.read(tmp_path / "audio" / "a" / "00.wav"))
+    expected, _ = whole(waveform)
+    found = of_member.loc[of_member["recording_id"] == "a/00", species].to_numpy()
+    np.testing.assert_allclose(found, expected.numpy(), atol=0.02)  # bf16 at most
 
 
 TABLES = "scores.parquet", "submission.csv", "failures.csv"
@@ -166,7 +207,7 @@ def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: P
     failures = pd.read_csv(out / "failures.csv")
     assert failures["recording_id"].to_list() == sorted(f"{'ab'[i % 2]}/{i:02}" for i in BROKEN)
     assert failures["reason"].str.len().min() > 5
-    assert read_scores(out / "scores.parquet")[0]["recording_id"].nunique() == 45
+    assert len(Scores.read(out / "scores.parquet").recordings) == 45
 
 
 def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:

@@ -5,52 +5,44 @@ from __future__ import annotations
 import json
 import logging
 from pathlib import Path
-from typing import Any
 
-import pandas as pd
 import torch
 from rich.console import Console
 
-from rfcx_audio.batch import Labels
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.inference import (
+from rfcx_audio.data import read_annotations
+from rfcx_audio.scores import (
     Calibration,
     Goal,
-    JoinedScores,
+    Scores,
     calibration_table,
+    check_raw,
     common_settings,
     cross_fitted,
     draw_reliability,
     fit_calibration,
-    join_scores,
+    join,
     prior_correction,
     prior_metadata,
-    read_known,
     read_prior,
-    read_scores,
-    save_picture,
     thresholds,
-    write_scores,
 )
+from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
 
 
-def read_raw(path: str) -> tuple[JoinedScores, dict[str, Any]]:
-    """Scores that no calibration has touched, and their metadata.
+def read_raw(path: str) -> Scores:
+    """Probabilities that no calibration has touched, in the order of their keys.
 
     Raises:
         ValueError: the scores are calibrated or corrected already, or no table of scores.
     """
-    table, made_with = read_scores(Path(path))
-    if "calibration" in made_with:
-        raise ValueError(f"{path} is calibrated already; give the scores that it was made from")
-    if "prior_correction" in made_with:
-        raise ValueError(
-            f"{path} is corrected to a prior already; give the scores that it was made from"
-        )
-    return join_scores({path: table}), made_with
+    scores = Scores.read(path)
+    check_raw(scores, path)
+    joined = join({path: scores})
+    return Scores(joined.keys, joined.values[0].numpy(), joined.species, scores.metadata)
 
 
 def goal_of(config: DictConfig) -> Goal:
@@ -66,58 +58,51 @@ def goal_of(config: DictConfig) -> Goal:
     return Goal("precision", float(config.precision))
 
 
-def write_calibrated(
-    config: DictConfig, calibration: Calibration, made_with: dict[str, Any], path: Path
-) -> None:
-    """Writes the scores of `apply`, calibrated and, if a prior is given, corrected to it."""
-    joined, applied_to = read_raw(config.apply)
-    stated = {config.scores: made_with, config.apply: applied_to}
+def calibrated(config: DictConfig, calibration: Calibration, oof: Scores) -> Scores:
+    """`scores`, calibrated and, if a prior is given, corrected to it."""
+    raw = read_raw(config.scores)
+    stated = {config.oof: oof.metadata, config.scores: raw.metadata}
     common_settings(stated, mixed_frontends=True)
-    values = calibration(joined.scores[0])
-    told = {**applied_to, "calibration": calibration.to_dict()}
-    if config.prior is not None:
-        prior, q = read_prior(Path(config.prior), len(joined.species)), calibration.prevalence
-        values = prior_correction(values, prior, q)
-        told["prior_correction"] = prior_metadata(prior, q, config.prior)
-        _log.warning("TEST-INFORMED: the scores are corrected to the prior in %s", config.prior)
-    table = joined.keys.join(pd.DataFrame(values.numpy(), columns=pd.Index(joined.species)))
-    write_scores(table, path, told)
+    scores = calibration.apply(raw)
+    if config.prior is None:
+        return scores
+    prior, q = read_prior(Path(config.prior), len(scores.species)), calibration.prevalence
+    values = prior_correction(scores.tensor, prior, q)
+    _log.warning("TEST-INFORMED: the scores are corrected to the prior in %s", config.prior)
+    return scores.with_values(values, prior_correction=prior_metadata(prior, q, config.prior))
 
 
 @entry_point("calibrate")
 def main(config: DictConfig) -> None:
     """The command."""
-    if config.prior is not None and config.apply is None:
-        raise ValueError("prior=… corrects the scores of apply=…, which is not given")
+    if config.prior is not None and config.scores is None:
+        raise ValueError("prior=… corrects the scores of scores=…, which is not given")
     goal, folder = goal_of(config), Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    joined, made_with = read_raw(config.scores)
-    labels = read_known(Path(config.truth), joined.keys, len(joined.species), config.min_overlap)
-    told = labels.known.amax(1) > 0  # (windows,)
-    scores, labels = joined.scores[0][told], Labels(labels.target[told], labels.known[told])
-    recordings = joined.keys["recording_id"][told.numpy()].tolist()
+    oof = read_raw(config.oof)
+    annotations = read_annotations(config.labels, len(oof.species), config.species)
+    known, labels = oof.labelled_by(annotations, config.min_overlap)
     generator = torch.Generator().manual_seed(config.seed)
-    calibration = fit_calibration(scores, labels, config.method, config.min_cells)
-    calibrated = cross_fitted(
-        scores, labels, recordings, generator, config.method, config.min_cells, config.num_folds
+    calibration = fit_calibration(known.tensor, labels, config.method, config.min_cells)
+    after = cross_fitted(
+        known, labels, generator, config.method, config.min_cells, config.num_folds
     )
     (folder / "calibration.json").write_text(json.dumps(calibration.to_dict(), indent=2) + "\n")
-    save_picture(draw_reliability(scores, calibrated, labels), folder / "reliability.png")
-    chosen = thresholds(scores, labels, recordings, goal, generator, config.resamples)
+    save_picture(draw_reliability(known.tensor, after, labels), folder / "reliability.png")
+    chosen = thresholds(known, labels, goal, generator, config.num_bootstrap)
     raw = torch.from_numpy(chosen["threshold"].to_numpy(copy=True))
     chosen.insert(4, "calibrated", calibration(raw[None])[0].numpy())
     chosen.to_csv(folder / "thresholds.csv", index=False)
-    if config.apply is not None:
-        write_calibrated(config, calibration, made_with, folder / "scores.parquet")
+    if config.scores is not None:
+        calibrated(config, calibration, oof).write(folder / "scores.parquet")
     console = Console()
     shown = chosen[["species", "threshold", "low", "high", "precision", "recall"]]
     console.print(rich_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}"))
-    table = calibration_table(scores, calibrated, labels)
-    title = f"{config.method}, each recording calibrated by the others, known windows only"
-    console.print(rich_table(table, title))
+    title = f"{config.method}, each recording calibrated by the others, labelled windows only"
+    console.print(rich_table(calibration_table(known.tensor, after, labels), title))
     without = int(chosen["threshold"].isna().sum())
     if without:
-        _log.warning("%d species have no such threshold; thresholds.csv says why", without)
+        _log.warning("%d species have no such threshold; thresholds.csv gives the reason", without)
     _log.info("the calibration is in %s", folder)
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "in_multirun",
     "load_config",
     "parse_config",
+    "renamed_keys",
     "suggestions",
     "variant",
 ]
@@ -44,7 +45,7 @@ the checkout's."""
 
 
 class ConfigError(ValueError):
-    """Words that fit no configuration; the message names the nearest ones that would."""
+    """Words that fit no configuration; the message names the ones that would."""
 
 
 _EXTRAS = {
@@ -55,6 +56,29 @@ _EXTRAS = {
     "hydra/sweeper/optuna": "sweep",
 }
 """What has to be installed for choices that Hydra itself does not have."""
+
+
+_RENAMED: dict[str, dict[str, str]] = {
+    "calibrate": {"truth": "labels", "apply": "scores", "resamples": "num_bootstrap"},
+    "ensemble": {"truth": "labels", "out_of_fold": "oof"},
+    "evaluate": {"truth": "labels"},
+    "prevalence": {
+        "known_scores": "oof",
+        "rows": "labels",
+        "truth": "complete_labels",
+        "resamples": "num_bootstrap",
+        "usual_shift": "shift_std",
+    },
+}
+"""By command, the keys of earlier versions and what they are called now."""
+
+
+def _out_or_run_folder(out: str | None) -> str:
+    """The folder that was asked for, else Hydra's own of this run."""
+    return HydraConfig.get().runtime.output_dir if out is None else out
+
+
+OmegaConf.register_new_resolver("out_or_run_folder", _out_or_run_folder, replace=True)
 
 
 def load_config(
@@ -70,11 +94,29 @@ def load_config(
     Raises:
         ConfigError: an override is none, or names what does not exist.
     """
+    outdated = renamed_keys(name, overrides)
+    if outdated:
+        raise ConfigError("\n".join(outdated))
     try:
         return _composed(name, overrides, folder)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
         lines = [str(error), *suggestions(name, overrides, folder)]
         raise ConfigError("\n".join(lines)) from None
+
+
+def renamed_keys(name: str, overrides: Sequence[str]) -> list[str]:
+    """What keys of earlier versions are called now, one line for each that is used.
+
+    Args:
+        name: of a root file in `conf/`, without its ending.
+        overrides: as on the command line.
+    """
+    renamed = _RENAMED.get(name, {})
+    used = [word.partition("=")[0].lstrip("+~") for word in overrides if "=" in word]
+    lines = [f"{key}= is now {renamed[key]}=" for key in used if key in renamed]
+    if name == "calibrate" and "scores" in used and "oof" not in used:
+        lines.append("scores= is now oof=, and scores= the table to write calibrated")
+    return lines
 
 
 def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) -> list[str]:
@@ -166,6 +208,9 @@ def entry_point(
         @wraps(task)
         def command() -> None:
             _search_library_after(folder)
+            outdated = renamed_keys(name, sys.argv[1:])
+            if outdated:
+                raise SystemExit("\n".join(outdated))
             try:
                 run()
             except SystemExit as end:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -11,15 +12,11 @@ import torch
 from rfcx_audio.archive import list_recordings
 from rfcx_audio.batch import Failure
 from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import Recordings, TableFolder, inside
+from rfcx_audio.data import Recordings, inside, read_annotations
+from rfcx_audio.events import describe_events, find_events, write_events
 from rfcx_audio.experiment import Scored, score_recordings
-from rfcx_audio.inference import (
-    describe_events,
-    find_events,
-    load_recogniser,
-    read_scores,
-    write_events,
-)
+from rfcx_audio.inference import load_recogniser
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 
@@ -30,10 +27,10 @@ def main(config: DictConfig) -> None:
     recordings = recordings_of(config)
     scored = scores_of(config, recordings)
     if recordings.paths:
-        check_recordings(scored.table, recordings)
+        check_recordings(scored.scores, recordings)
     settings = (config.high, config.low, config.merge_gap_s, config.min_duration_s)
-    found = find_events(scored.table, scored.frames, *settings)
-    rows, names = species_of(config.labels, len(scored.table.columns) - 3, recordings.nyquist_hz)
+    found = find_events(scored.scores, scored.frames, *settings)
+    rows, names = species_of(config, len(scored.scores.species), recordings.nyquist_hz)
     if recordings.paths:
         found = inside(found, recordings.durations_s)
     else:
@@ -50,7 +47,7 @@ def main(config: DictConfig) -> None:
         len(events),
         events["species_id"].nunique(),
         events["recording_id"].nunique(),
-        scored.table["recording_id"].nunique(),
+        len(scored.scores.recordings),
         folder,
     )
 
@@ -77,44 +74,42 @@ def recordings_of(config: DictConfig) -> Recordings:
 
 
 def scores_of(config: DictConfig, recordings: Recordings) -> Scored:
-    """Scores as they were written, or those of the checkpoint; frames if they tell more."""
+    """Scores as they were written, or those of a checkpoint; frames if its head has several."""
     if config.checkpoint is None:
-        return Scored(read_scores(Path(config.scores))[0], [], {})
+        return Scored(Scores.read(config.scores), [], {})
     recogniser = load_recogniser(config.checkpoint)
     recogniser.to("cuda" if torch.cuda.is_available() else "cpu")
     scored = score_recordings(recogniser, recordings.paths, with_frames=True)
     failures = [Failure(*item) for item in recordings.failures.items()] + scored.failures
-    frames = {name: told for name, told in scored.frames.items() if told.scores.shape[1] > 1}
-    return Scored(scored.table, failures, frames)
+    frames = {name: one for name, one in scored.frames.items() if one.scores.shape[1] > 1}
+    return Scored(scored.scores, failures, frames)
 
 
-def check_recordings(scores: pd.DataFrame, recordings: Recordings) -> None:
+def check_recordings(scores: Scores, recordings: Recordings) -> None:
     """Refuses audio that lacks recordings which have scores.
 
     Raises:
         ValueError: it does; the first is named.
     """
-    lacking = sorted(set(scores["recording_id"]) - set(recordings.infos))
-    if lacking:
+    missing = sorted(set(scores.recordings) - set(recordings.infos))
+    if missing:
         raise ValueError(
-            f"{len(lacking)} recording(s) with scores are not among the readable ones of "
-            f"recordings=…, the first is {lacking[0]!r}; give the folder that was scored"
+            f"{len(missing)} recording(s) with scores are not among the readable ones of "
+            f"recordings=…, the first is {missing[0]!r}; give the folder that was scored"
         )
 
 
 def species_of(
-    labels: str | None, num_species: int, f_max: float
-) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Boxes of the species, up to `f_max` (Hz) where labels have no frequency, and their names."""
-    if labels is None:
+    config: DictConfig, num_species: int, f_max: float
+) -> tuple[pd.DataFrame, Mapping[int, str]]:
+    """Boxes of the species, up to `f_max` (Hz) where the labels have no frequency, and names."""
+    if config.labels is None:
         _log.warning("without labels=… the species have no bands: events reach up to %g Hz", f_max)
         return pd.DataFrame(
             columns=["species_id", "songtype_id", "f_min", "f_max"], dtype=float
         ), {}
-    source = TableFolder(labels, num_species, labels, str(Path(labels) / "species.csv"))
-    rows, numbers = source.rows(f_max)
-    names = {number: name for name, number in reversed(numbers.items())}
-    return rows, names
+    annotations = read_annotations(config.labels, num_species, config.species, f_max=f_max)
+    return annotations.rows, annotations.names
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,17 @@ from torch import Tensor
 from rfcx_audio.archive import list_recordings, score_archive
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.inference import (
+from rfcx_audio.data import read_annotations
+from rfcx_audio.inference import load_recogniser
+from rfcx_audio.scores import (
     EnsembleError,
+    Scores,
     combine,
     common_settings,
     fit_weights,
     given_weights,
-    join_scores,
-    load_recogniser,
-    pool_table,
-    read_known,
-    read_scores,
-    submission,
-    write_scores,
+    join,
+    label_keys,
 )
 
 _log = logging.getLogger(__name__)
@@ -65,18 +63,16 @@ def _is_model(path: str) -> bool:
     return Path(path).suffix == ".ckpt" or Path(path).is_dir()
 
 
-def read_members(paths: Sequence[str]) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
-    """The tables of all members by path, and their metadata.
+def read_members(paths: Sequence[str]) -> dict[str, Scores]:
+    """The scores of all members by path.
 
     Raises:
         EnsembleError: a file is named twice.
     """
-    tables, metadata = {}, {}
     for path in paths:
-        if path in tables:
+        if list(paths).count(path) > 1:
             raise EnsembleError(f"{path} is named twice; give it a larger weight instead")
-        tables[path], metadata[path] = read_scores(Path(path))
-    return tables, metadata
+    return {path: Scores.read(path) for path in paths}
 
 
 def weights_of(config: DictConfig) -> Tensor:
@@ -90,28 +86,32 @@ def weights_of(config: DictConfig) -> Tensor:
         raise EnsembleError(f"weights={config.weights}: expected a list of {members}, or fit")
     if config.weights != "fit":
         return given_weights(config.weights, members)
-    if config.truth is None or len(config.out_of_fold or []) != members:
+    if config.labels is None or len(config.oof or []) != members:
         raise EnsembleError(
-            f"weights=fit needs truth=… and out_of_fold=[…] with {members} tables in the order of "
+            f"weights=fit needs labels=… and oof=[…] with {members} tables in the order of "
             "scores, as rfcx_audio.crossval writes them"
         )
-    tables, metadata = read_members(config.out_of_fold)
-    common_settings(metadata, config.mixed_frontends)
-    joined = join_scores(tables)
-    labels = read_known(Path(config.truth), joined.keys, len(joined.species), config.min_overlap)
-    return fit_weights(joined.scores, labels, config.how)
+    tables = read_members(config.oof)
+    common_settings(metadata_of(tables), config.mixed_frontends)
+    joined = join(tables)
+    annotations = read_annotations(config.labels, len(joined.species), config.species)
+    labels = label_keys(joined.keys, len(joined.species), annotations, config.min_overlap)
+    return fit_weights(joined.values, labels, config.how)
+
+
+def metadata_of(tables: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
+    """How each of the tables was made."""
+    return {path: scores.metadata for path, scores in tables.items()}
 
 
 @entry_point("ensemble")
 def main(config: DictConfig) -> None:
     """The command."""
-    tables, metadata = read_members(scored(config))
+    tables = read_members(scored(config))
+    metadata = metadata_of(tables)
     settings = common_settings(metadata, config.mixed_frontends)
-    joined, weights = join_scores(tables), weights_of(config)
-    values = combine(joined.scores, weights, config.how).to(joined.scores.dtype)
-    table = joined.keys.join(pd.DataFrame(values.numpy(), columns=pd.Index(joined.species)))
+    joined, weights = join(tables), weights_of(config)
     folder, shares = Path(config.paths.output_dir), weights.tolist()
-    folder.mkdir(parents=True, exist_ok=True)
     members = [
         {"scores": path, "weight": weight, "made_with": metadata[path]}
         for path, weight in zip(tables, shares, strict=True)
@@ -119,15 +119,17 @@ def main(config: DictConfig) -> None:
     made_with = {**settings, "how": config.how, "members": members}
     if any("prior_correction" in one for one in metadata.values()):
         made_with["transductive"] = True
-    write_scores(table, folder / "scores.parquet", made_with)
+    values = combine(joined.values, weights, config.how).numpy()
+    scores = Scores(joined.keys, values, joined.species, made_with)
+    scores.write(folder / "scores.parquet")
     sample = None if config.sample_submission is None else Path(config.sample_submission)
-    submitted, lacking = submission(pool_table(table, settings.get("pool", "max")), sample)
+    submitted, missing = scores.submission(sample)
     submitted.to_csv(folder / "submission.csv", index=False)
-    if lacking:
-        _log.warning("%d recordings of the sample have no scores and get 0", len(lacking))
+    if missing:
+        _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
     shown = pd.DataFrame({"scores": list(tables), "weight": shares})
     Console().print(rich_table(shown, f"{config.how} of {len(tables)} tables"))
-    _log.info("%d windows joined; the tables are in %s", len(table), folder)
+    _log.info("%d windows joined; the tables are in %s", len(scores), folder)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m rfcx_audio.evaluate`: scores and truth to a table of metrics."""
+"""`python -m rfcx_audio.evaluate`: scores and labels to a table of metrics."""
 
 from __future__ import annotations
 
@@ -11,79 +11,63 @@ from rich.console import Console
 
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import complete_labels, read_rfcx
-from rfcx_audio.inference import known_cells, pool_table, read_scores
-from rfcx_audio.inference.table import KEY
+from rfcx_audio.data import Annotations, read_annotations
 from rfcx_audio.metric import compare, per_species, window_summary
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 
 
 def evaluate_complete(
-    scores: pd.DataFrame, pool: str, truth: pd.DataFrame, seed: int
+    scores: Scores, annotations: Annotations, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores against complete truth: beside the baselines, and by species.
+    """Recordings against complete truth: beside the baselines, and by species.
 
     Args:
-        scores: as `rfcx_audio.predict` writes them.
-        pool: how windows become recordings.
-        truth: every call (`recording_id`, `species_id`); recordings not in it hold no species.
+        scores: of windows, pooled as their metadata say.
+        annotations: complete; recordings without a row hold no species.
         seed: of the random baseline.
     """
-    pooled = pool_table(scores, pool)  # pyright: ignore[reportArgumentType]
-    values = torch.from_numpy(pooled.drop(columns="recording_id").to_numpy(copy=True))
-    calls = truth.groupby("recording_id")["species_id"].agg(list)
-    silent = sorted(set(pooled["recording_id"]) - set(calls.index))
+    pooled, labels = scores.pool().labelled_by(annotations)
+    silent = sorted(set(pooled.recordings) - set(annotations.rows["recording_id"]))
     if silent:
-        _log.warning(
-            "%d recordings have no call in the truth, the first %r", len(silent), silent[0]
-        )
-    target = torch.stack(
-        [complete_labels(calls.get(n, []), values.shape[1]).target for n in pooled["recording_id"]]
-    )
+        _log.warning("%d recordings have no call, the first %r", len(silent), silent[0])
     generator = torch.Generator().manual_seed(seed)
-    known = torch.ones_like(target)
-    return compare({"scores": values}, target, generator), per_species(values, target, known)
+    table = compare({"scores": pooled.tensor}, labels.target, generator)
+    return table, per_species(pooled.tensor, *labels)
 
 
 def evaluate_partial(
-    scores: pd.DataFrame, rows: pd.DataFrame, min_overlap: float
+    scores: Scores, annotations: Annotations, min_overlap: float
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Scores against rows: metrics over the windows that a row speaks of, and by species.
+    """Windows against partial labels: metrics over the labelled cells, and by species.
 
     Args:
-        scores: as `rfcx_audio.predict` writes them.
-        rows: as `read_rfcx` returns them; rows of recordings without scores are passed over.
+        scores: of windows.
+        annotations: rows of recordings without scores are passed over.
         min_overlap: see `label_windows`.
 
     Raises:
-        ValueError: no row speaks of any scored window.
+        ValueError: no window is labelled.
     """
-    keys, values = scores[KEY], scores.drop(columns=KEY)
-    labels = known_cells(keys, values.shape[1], rows, min_overlap, complete=False)
-    if not labels.known.any():
-        raise ValueError("no row speaks of any scored window; check the recording ids")
-    found = torch.from_numpy(values.to_numpy(copy=True))
-    summary = pd.DataFrame([window_summary(found, *labels)])
-    return summary, per_species(found, *labels)
+    windows, labels = scores.labelled_by(annotations, min_overlap)
+    summary = pd.DataFrame([window_summary(windows.tensor, *labels)])
+    return summary, per_species(windows.tensor, *labels)
 
 
 @entry_point("evaluate")
 def main(config: DictConfig) -> None:
     """The command."""
-    scores, made_with = read_scores(Path(config.scores))
-    place, folder = Path(config.truth), Path(config.paths.output_dir)
+    scores, folder = Scores.read(config.scores), Path(config.paths.output_dir)
+    annotations = read_annotations(config.labels, len(scores.species), config.species)
     folder.mkdir(parents=True, exist_ok=True)
-    if place.is_dir():
-        num_species = len(scores.columns) - 3  # besides recording_id, t_min, t_max
-        table, species = evaluate_partial(scores, read_rfcx(place, num_species), config.min_overlap)
-        title = "partial truth: known windows only, no LWLRAP"
-    else:
-        truth = pd.read_csv(place, dtype={"recording_id": str})
-        pool = made_with.get("pool", "max")
-        table, species = evaluate_complete(scores, pool, truth, config.seed)
+    if annotations.complete:
+        table, species = evaluate_complete(scores, annotations, config.seed)
         table = table.reset_index(names="scores")
-        title = f"complete truth, {scores['recording_id'].nunique()} recordings"
+        title = f"complete truth, {len(scores.recordings)} recordings"
+    else:
+        table, species = evaluate_partial(scores, annotations, config.min_overlap)
+        title = "partial labels: labelled windows only, no LWLRAP"
     table.to_csv(folder / "metrics.csv", index=False)
     species.to_csv(folder / "species.csv", index=False)
     console = Console()

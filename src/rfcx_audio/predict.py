@@ -8,13 +8,8 @@ from pathlib import Path
 
 from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
 from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.inference import (
-    Recogniser,
-    draw_recording,
-    load_recogniser,
-    save_picture,
-    write_atomically,
-)
+from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
@@ -27,8 +22,7 @@ def main(config: DictConfig) -> None:
         predict(config)
     except KeyboardInterrupt:
         _log.warning(
-            "stopped; what is done is kept. To go on, give the same command with "
-            "paths.output_dir=%s",
+            "stopped; what is done is kept. To go on, give the same command with out=%s",
             config.paths.output_dir,
         )
         raise SystemExit(_INTERRUPTED) from None
@@ -42,9 +36,9 @@ def predict(config: DictConfig) -> None:
     paths = list_recordings(config.recordings)
     archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
     sample = None if config.sample_submission is None else Path(config.sample_submission)
-    lacking = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
-    if lacking:
-        _log.warning("%d recordings of the sample have no scores and get 0", len(lacking))
+    missing = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
+    if missing:
+        _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
     if config.pictures:
         draw_missing(load(), archive)
     failures = len(archive.failures())

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
 
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rfcx_audio.archive import Archive, ArchiveError, FileScores, file_name
-from rfcx_audio.inference import pool_table, read_scores, score_table, write_scores
+from rfcx_audio.scores import Scores
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
@@ -27,13 +28,15 @@ def scores_of(name: str) -> FileScores:
     return FileScores(3.0 * np.arange(windows), rng.random((windows, 3), dtype=np.float32))
 
 
-def fill(found: Archive) -> pd.DataFrame:
+def fill(found: Archive) -> Scores:
     """Keeps an outcome of each recording, in another order than the table's, which is returned."""
     for name in sorted(found.left()):
         found.keep(name, "it is torn" if name == "broken" else scores_of(name))
     scored = [name for name in found.paths if name != "broken"]
-    tables = [score_table(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored]
-    return pd.concat(tables, ignore_index=True)
+    parts = [
+        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored
+    ]
+    return Scores.concatenate(parts)
 
 
 def test_the_joined_tables_are_those_of_all_scores_together(tmp_path: Path) -> None:
@@ -41,14 +44,15 @@ def test_the_joined_tables_are_those_of_all_scores_together(tmp_path: Path) -> N
     expected = fill(found)
     assert found.left() == []
     assert found.join({"made": "so"}) == []
-    table, metadata = read_scores(tmp_path / "scores.parquet")
-    pd.testing.assert_frame_equal(table, expected)
-    assert metadata == {"made": "so"}
-    write_scores(expected, tmp_path / "expected.parquet", {"made": "so"})
+    scores = Scores.read(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(scores.frame(), expected.frame())
+    assert scores.metadata == {"made": "so"}
+    replace(expected, metadata={"made": "so"}).write(tmp_path / "expected.parquet")
     ours, theirs = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("scores", "expected"))
     assert ours.equals(theirs, check_metadata=True)
-    submitted = pd.read_csv(tmp_path / "submission.csv").astype(pool_table(expected, "top3").dtypes)
-    pd.testing.assert_frame_equal(submitted, pool_table(expected, "top3"))
+    pooled = expected.pool("top3").frame()
+    submitted = pd.read_csv(tmp_path / "submission.csv").astype(pooled.dtypes)
+    pd.testing.assert_frame_equal(submitted, pooled)
     failures = pd.read_csv(tmp_path / "failures.csv")
     assert failures.values.tolist() == [["broken", "it is torn"]]
 
@@ -68,7 +72,8 @@ def test_the_table_is_joined_in_stretches(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr("rfcx_audio.archive.folder._CELLS_AT_ONCE", 50)
     found.join({})
     assert pq.ParquetFile(tmp_path / "scores.parquet").num_row_groups == 3
-    pd.testing.assert_frame_equal(read_scores(tmp_path / "scores.parquet")[0], expected)
+    scores = Scores.read(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(scores.frame(), expected.frame())
 
 
 def test_a_sample_gives_the_order_of_the_submission(tmp_path: Path) -> None:
@@ -84,7 +89,7 @@ def test_where_nothing_can_be_read_the_table_is_empty(tmp_path: Path) -> None:
     found = begin(tmp_path, ["x"])
     found.keep("x", "it is torn")
     found.join({})
-    assert list(read_scores(tmp_path / "scores.parquet")[0]) == [
+    assert list(Scores.read(tmp_path / "scores.parquet").frame()) == [
         *("recording_id", "t_min", "t_max", "s0", "s1", "s2")
     ]
     assert (tmp_path / "submission.csv").read_text() == "recording_id,s0,s1,s2\n"
@@ -105,9 +110,7 @@ def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> 
     assert more.left() == ["c"]
     fill(more)
     more.join({})
-    assert read_scores(tmp_path / "scores.parquet")[0]["recording_id"].unique().tolist() == [
-        *("b", "c")
-    ]
+    assert Scores.read(tmp_path / "scores.parquet").recordings == ["b", "c"]
     with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was audio/a\.wav"):
         Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
 

@@ -91,7 +91,7 @@ def test_an_archive_has_the_scores_that_one_call_gives(tmp_path: Path) -> None:
     assert [one.recording_id for one in archive.failures()] == ["a/02"]
     assert archive.failures() == at_once.failures
     for (name, table), (other, rows) in zip(
-        archive.tables(), at_once.table.groupby("recording_id"), strict=True
+        archive.tables(), at_once.scores.frame().groupby("recording_id"), strict=True
     ):
         assert name == other
         np.testing.assert_allclose(

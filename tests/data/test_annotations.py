@@ -4,144 +4,100 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from rfcx_audio.data import AnnotationError, Recordings, match_audio, read_rfcx, read_rows
+from rfcx_audio.data import AnnotationError, Annotations, read_annotations, read_rfcx
+from rfcx_audio.data.rows import RFCX_COLUMNS
 
-HEADER = "recording_id,species_id,songtype_id,t_min,f_min,t_max,f_max"
-GOOD = "abc,3,1,1.5,1000,2.5,2000"
-
-
-def write(folder: Path, *lines: str, header: str = HEADER) -> Path:
-    path = folder / "train_tp.csv"
-    path.write_text("\n".join([header, *lines]) + "\n")
-    return path
-
-
-def test_a_row_is_read_as_it_stands(tmp_path: Path) -> None:
-    rows = read_rows(write(tmp_path, GOOD), present=True, num_species=24)
-    row = rows.iloc[0]
-    assert row["recording_id"] == "abc"
-    assert (row["species_id"], row["songtype_id"]) == (3, 1)
-    assert (row["t_min"], row["f_min"], row["t_max"], row["f_max"]) == (1.5, 1000, 2.5, 2000)
-    assert (row["present"], row["weight"]) == (True, 1.0)
-    assert (row["source"], row["line"]) == ("train_tp.csv", 2)
-
-
-@pytest.mark.parametrize(
-    ("row", "reason"),
-    [
-        ("abc,24,1,1,1000,2,2000", "species_id 24 lies outside 0 to 23"),
-        ("abc,-1,1,1,1000,2,2000", "species_id -1 lies outside 0 to 23"),
-        ("abc,2.5,1,1,1000,2,2000", "species_id = 2.5 is no whole number"),
-        ("abc,3,1,nan,1000,2,2000", "t_min = 'nan' is no finite number"),
-        ("abc,3,1,,1000,2,2000", "t_min = '' is no finite number"),
-        ("abc,3,1,1,1000,inf,2000", "t_max = 'inf' is no finite number"),
-        ("abc,3,1,2,1000,2,2000", "t_max = 2 is not above t_min = 2"),
-        ("abc,3,1,1,2000,2,1000", "f_max = 1000 is not above f_min = 2000"),
-        ("abc,3,1,-1,1000,2,2000", "t_min = -1 is negative"),
-        (",3,1,1,1000,2,2000", "recording_id '' is no file name"),
-        ("../abc,3,1,1,1000,2,2000", "recording_id '../abc' is no file name"),
-        ("abc,3,1,one,1000,2,2000", "t_min = 'one' is no finite number"),
-        ("abc,3", "songtype_id = '' is no finite number"),
-    ],
+COLUMNS = [*RFCX_COLUMNS, "present", "weight", "source", "line"]
+RAVEN = (
+    "Selection\tView\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tBegin File"
+    "\tFile Offset (s)\tSpecies\n1\tSpectrogram 1\t1.5\t2.5\t300\t900\tNA.wav\t1.5\tOwl\n"
 )
-def test_a_bad_row_is_named_with_file_line_and_reason(
-    tmp_path: Path, row: str, reason: str
-) -> None:
-    path = write(tmp_path, GOOD, row)
-    with pytest.raises(AnnotationError) as caught:
-        read_rows(path, present=True, num_species=24)
-    assert f"{path} line 3: " in str(caught.value)
-    assert reason in str(caught.value)
+KEY = ["recording_id", "species_id", "t_min", "t_max", "present"]
 
 
-def test_every_bad_row_is_named_at_once(tmp_path: Path) -> None:
-    path = write(tmp_path, *["abc,99,1,1,1,2,2"] * 12)
-    with pytest.raises(AnnotationError) as caught:
-        read_rows(path, present=True, num_species=24)
-    assert str(caught.value).count("species_id 99") == 10
-    assert "and 2 more" in str(caught.value)
+def write(folder: Path, **files: str) -> Path:
+    folder.mkdir(exist_ok=True)
+    for name, text in files.items():
+        (folder / name.replace("__", ".")).write_text(text)
+    return folder
 
 
-def test_blank_lines_do_not_shift_the_line_numbers(tmp_path: Path) -> None:
-    path = write(tmp_path, GOOD, "", "abc,3,1,2,1000,2,2000", "")
-    with pytest.raises(AnnotationError, match="line 4: t_max"):
-        read_rows(path, present=True, num_species=24)
+@pytest.fixture
+def kinds(tmp_path: Path) -> dict[str, Path]:
+    """The same annotation, an owl (species 1) in the recording "NA", in every format."""
+    species = "species,species_id\nFrog,0\nOwl,1\n"
+    header = ",".join(RFCX_COLUMNS) + "\n"
+    rfcx = write(tmp_path / "rfcx", train_tp__csv=f"{header}NA,1,1,1.5,300,2.5,900\n")
+    write(rfcx, train_fp__csv=header, truth__csv=f"split,{header}test,NA,1,1,1.5,300,2.5,900\n")
+    raven = write(tmp_path / "raven", NA__selections__txt=RAVEN, species__csv=species)
+    audacity = write(tmp_path / "audacity", species__csv=species)
+    write(audacity, NA__txt="1.5\t2.5\tOwl\n\\\t300\t900\n")
+    table = write(tmp_path / "csv", species__csv=species)
+    write(table, a__csv="file,label,start,end,low_freq,high_freq\nNA.wav,Owl,1.5,2.5,300,900\n")
+    return {
+        "rfcx": rfcx,
+        "rfcx file": rfcx / "train_tp.csv",
+        "truth": rfcx / "truth.csv",
+        "raven": raven,
+        "raven file": raven / "NA.selections.txt",
+        "audacity": audacity,
+        "csv": table,
+        "csv file": table / "a.csv",
+    }
 
 
-def test_a_missing_column_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path, "abc,3,1", header="recording_id,species_id,t_min")
-    with pytest.raises(AnnotationError, match=r"lacks the column.* songtype_id, f_min, t_max"):
-        read_rows(path, present=True, num_species=24)
+def test_every_format_gives_the_same_table(kinds: dict[str, Path]) -> None:
+    found = {kind: read_annotations(place, 2) for kind, place in kinds.items()}
+    for kind, one in found.items():
+        assert set(COLUMNS) <= set(one.rows), kind
+        assert one.rows[KEY].to_numpy().tolist() == [["NA", 1, 1.5, 2.5, True]], kind
+        assert one.rows[["f_min", "f_max"]].to_numpy().tolist() == [[300, 900]], kind
+        assert one.complete == (kind == "truth")
+        named = kind.split(" ")[0] in ("raven", "audacity", "csv")
+        assert dict(one.names) == ({0: "Frog", 1: "Owl"} if named else {}), kind
 
 
-@pytest.mark.parametrize("content", [b"", b"\xff\xfe\x00\x01", b'a,"b\n'])
-def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> None:
-    path = tmp_path / "train_tp.csv"
-    path.write_bytes(content)
-    with pytest.raises(AnnotationError, match=r"train_tp\.csv"):
-        read_rows(path, present=True, num_species=24)
+def test_a_folder_is_never_complete_truth(forest: Path) -> None:
+    annotations = read_annotations(forest)
+    assert not annotations.complete
+    pd.testing.assert_frame_equal(annotations.rows, read_rfcx(forest, 24))
+    absent = read_annotations(forest / "train_fp.csv").rows
+    assert not absent["present"].any()
 
 
-def test_a_missing_table_says_what_belongs_there(tmp_path: Path) -> None:
-    with pytest.raises(AnnotationError, match=r"set data\.root"):
-        read_rfcx(tmp_path, 24)
+def test_truth_is_known_by_its_name_or_its_column_split(tmp_path: Path) -> None:
+    write(tmp_path, truth__csv="recording_id,species_id\na,0\n")
+    write(tmp_path, calls__csv="split,recording_id,species_id\ntest,a,0\n")
+    for name in ("truth.csv", "calls.csv"):
+        assert read_annotations(tmp_path / name).complete
+    write(tmp_path, own__csv="recording_id,species_id,start,end\na,0,1,2\n")
+    assert not read_annotations(tmp_path / "own.csv").complete
 
 
-def rows_on(*recordings: str) -> pd.DataFrame:
-    return pd.DataFrame(
-        {
-            "recording_id": recordings,
-            "t_max": 5.0,
-            "source": "train_tp.csv",
-            "line": range(2, 2 + len(recordings)),
-        }
-    )
+def test_names_get_the_numbers_that_one_gives_them(kinds: dict[str, Path], tmp_path: Path) -> None:
+    given = read_annotations(kinds["raven"], 8, species={"Owl": 7})
+    assert given.rows["species_id"].to_list() == [7]
+    other = tmp_path / "other.csv"
+    other.write_text("species,species_id\nOwl,0\nFrog,1\n")
+    assert read_annotations(kinds["raven"], 2, species=other).rows["species_id"].to_list() == [0]
+    (kinds["raven"] / "species.csv").unlink()
+    assert read_annotations(kinds["raven"]).rows["species_id"].to_list() == [0]
+    with pytest.raises(AnnotationError, match=r"names 1 species \('Owl'\), 24 are scored; give"):
+        read_annotations(kinds["raven"], 24)
 
 
-def test_rows_without_audio_are_left_out_with_the_reason() -> None:
-    kept, left_out = match_audio(
-        rows_on("here", "gone", "broken"), {"here": 60.0}, "leave_out", {"broken": "truncated"}
-    )
-    assert kept["recording_id"].to_list() == ["here"]
-    assert left_out["reason"].to_list() == [
-        "no audio file for its recording",
-        "its audio cannot be read: truncated",
-    ]
+@pytest.mark.parametrize("name", ["gone", "train_tp.csv", "gone.txt"])
+def test_what_is_missing_is_one_clear_sentence(tmp_path: Path, name: str) -> None:
+    with pytest.raises(AnnotationError, match=rf"labels .*{name} do not exist; expected a folder"):
+        read_annotations(tmp_path / name)
 
 
-def test_rows_without_audio_are_an_error_when_asked_for() -> None:
-    with pytest.raises(AnnotationError, match="line 3: unknown recording 'gone'"):
-        match_audio(rows_on("here", "gone"), {"here": 60.0}, "error")
+def test_species_beyond_those_that_are_scored_are_refused(kinds: dict[str, Path]) -> None:
+    for kind in ("rfcx", "truth"):
+        with pytest.raises(AnnotationError, match="species_id 1 lies outside 0 to 0"):
+            read_annotations(kinds[kind], 1)
 
 
-def test_times_beyond_the_end_are_an_error() -> None:
-    with pytest.raises(AnnotationError, match=r"line 2: t_max = 5 s lies beyond .*'here' \(4 s\)"):
-        match_audio(rows_on("here"), {"here": 4.0}, "leave_out")
-
-
-@given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=20), st.sets(st.sampled_from("ab")))
-def test_no_row_is_lost_or_doubled(names: list[str], with_audio: set[str]) -> None:
-    kept, left_out = match_audio(rows_on(*names), dict.fromkeys(with_audio, 9.0), "leave_out")
-    assert sorted([*kept["line"], *left_out["line"]]) == list(range(2, 2 + len(names)))
-    assert set(kept["recording_id"]) <= with_audio
-
-
-@pytest.mark.data
-def test_the_real_tables_read_whole(real_data: Path) -> None:
-    rows = read_rfcx(real_data, 24)
-    assert rows["present"].sum() == 1216
-    assert (~rows["present"]).sum() == 7781
-    assert rows["recording_id"].nunique() == 4727
-    assert rows.groupby(["species_id", "songtype_id"]).ngroups == 26
-
-
-@pytest.mark.data
-def test_real_rows_without_audio_are_left_out_and_counted(real_data: Path) -> None:
-    rows = read_rfcx(real_data, 24)
-    train = Recordings.scan(real_data / "train")
-    usable, left_out = match_audio(rows, train.durations_s, "leave_out", train.failures)
-    assert (len(usable), len(left_out)) == (26, 8971)
-    assert usable["recording_id"].nunique() == 14
+def test_annotations_are_partial_by_default(forest: Path) -> None:
+    assert not Annotations(read_rfcx(forest, 24)).complete

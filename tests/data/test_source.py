@@ -9,7 +9,7 @@ import soundfile
 from conftest import SMALL_FOREST
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import AnnotationError, Recordings, RfcxFolder, SyntheticFolder, TableFolder
-from rfcx_audio.data.annotations import RFCX_COLUMNS
+from rfcx_audio.data.rows import RFCX_COLUMNS
 from rfcx_audio.data.synthetic import Rainforest
 
 

@@ -8,9 +8,9 @@ import pytest
 from rfcx_audio.data import (
     AnnotationError,
     number_species,
-    read_annotations,
     read_rfcx,
     read_tables,
+    table_rows,
 )
 
 RAVEN = (
@@ -26,7 +26,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def read(place: Path, *names: str, **columns: str) -> pd.DataFrame:
     numbers = {name: number for number, name in enumerate(names or ("Owl", "Frog"))}
-    return read_annotations(read_tables(place, columns), numbers, len(numbers))
+    return table_rows(read_tables(place, columns), numbers, len(numbers))
 
 
 def told(rows: pd.DataFrame) -> list[tuple]:
@@ -109,7 +109,7 @@ def test_rows_are_those_of_the_rfcx_tables(forest: Path) -> None:
     expected = read_rfcx(forest, 24)
     expected = expected[expected["source"] == "train_fp.csv"].reset_index(drop=True)
     tables = read_tables(forest / "train_fp.csv").assign(present="0")
-    rows = read_annotations(tables, number_species(tables["species"]), 24)
+    rows = table_rows(tables, number_species(tables["species"]), 24)
     pd.testing.assert_frame_equal(rows, expected)
 
 

@@ -13,7 +13,7 @@ from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.experiment import crossval, with_spread
 from rfcx_audio.experiment import folds as folds_module
 from rfcx_audio.experiment.folds import continued, held_out_recordings, load_data
-from rfcx_audio.inference import read_scores
+from rfcx_audio.scores import Scores
 
 
 def test_mean_and_spread_stand_below_the_folds() -> None:
@@ -55,11 +55,11 @@ def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
 ) -> None:
     config = quick(forest, tmp_path)
     assert crossval(config) == tmp_path
-    scores, made_with = read_scores(tmp_path / "oof_scores.parquet")
+    scores = Scores.read(tmp_path / "oof_scores.parquet")
     data = load_data(config)
-    assert set(scores["recording_id"]) == set(data.corpus.rows["recording_id"])
+    assert set(scores.recordings) == set(data.corpus.rows["recording_id"])
     stated = {"overlap": 0.5, "pool": "max", "duration_s": 3.0, "sample_rate": 48000}
-    assert made_with.items() >= stated.items()
+    assert scores.metadata.items() >= stated.items()
     table = pd.read_csv(tmp_path / "folds.csv")
     told = json.loads((tmp_path / "fold_1" / "metrics.json").read_text())
     assert table["test/lwlrap"][1] == pytest.approx(told["test/lwlrap"])
@@ -83,5 +83,5 @@ def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
     crossval(config)
     assert trained == [(1, str(last))]
     assert torch.load(last, weights_only=True)["epoch"] == 0  # there was no epoch left to train
-    again, _ = read_scores(tmp_path / "oof_scores.parquet")
-    pd.testing.assert_frame_equal(again, scores)
+    again = Scores.read(tmp_path / "oof_scores.parquet")
+    pd.testing.assert_frame_equal(again.frame(), scores.frame())

@@ -14,7 +14,7 @@ from rfcx_audio.data import PSEUDO_COLUMNS, read_pseudo
 from rfcx_audio.experiment import Scored, relabel, take_back
 from rfcx_audio.experiment import rounds as rounds_module
 from rfcx_audio.experiment.folds import held_out_recordings, load_data
-from rfcx_audio.inference import score_table
+from rfcx_audio.scores import Scores
 
 
 def quick(forest: Path, folder: Path, *more: str) -> DictConfig:
@@ -56,8 +56,8 @@ class Teachers:
             for call in calls[calls["recording_id"] == name].itertuples():
                 touched = (call.t_min < starts_s + 3.0) & (call.t_max > starts_s)
                 scores[touched, call.species_id] = 0.9
-            tables.append(score_table(name, starts_s, 3.0, scores))
-        return Scored(pd.concat(tables), [], {})
+            tables.append(Scores.of_windows(name, starts_s, 3.0, scores))
+        return Scored(Scores.concatenate(tables), [], {})
 
     def train_run(self, config: DictConfig) -> None:
         self.final.append(config)

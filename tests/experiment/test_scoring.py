@@ -47,7 +47,8 @@ def paths(forest: Path, tmp_path: Path) -> dict[str, Path]:
 def test_every_window_has_the_scores_that_the_recogniser_gives(
     recogniser: Recogniser, paths: dict[str, Path]
 ) -> None:
-    table, failures, frames = score_recordings(recogniser, paths, workers=0)
+    scores, failures, frames = score_recordings(recogniser, paths, workers=0)
+    table = scores.frame()
     assert [failure.recording_id for failure in failures] == ["broken"]
     assert frames == {}
     assert table["recording_id"].unique().tolist() == ["first", "last"]
@@ -61,7 +62,8 @@ def test_every_window_has_the_scores_that_the_recogniser_gives(
 def test_frames_belong_to_the_same_windows_and_cover_the_recording(
     recogniser: Recogniser, paths: dict[str, Path]
 ) -> None:
-    table, _, frames = score_recordings(recogniser, paths, workers=0, with_frames=True)
+    scores, _, frames = score_recordings(recogniser, paths, workers=0, with_frames=True)
+    table = scores.frame()
     for name, rows in table.groupby("recording_id"):
         starts_s, frame_s, scores = frames[str(name)]
         np.testing.assert_array_equal(starts_s, rows["t_min"])
@@ -77,7 +79,7 @@ def test_no_readable_recording_gives_an_empty_table(
     recogniser: Recogniser, paths: dict[str, Path]
 ) -> None:
     broken = {"broken": paths["broken"]}
-    table, failures, _ = score_recordings(recogniser, broken, workers=0)
-    assert list(table) == ["recording_id", "t_min", "t_max", "s0", "s1"]
-    assert table.empty
+    scores, failures, _ = score_recordings(recogniser, broken, workers=0)
+    assert list(scores.frame()) == ["recording_id", "t_min", "t_max", "s0", "s1"]
+    assert len(scores) == 0
     assert len(failures) == 1

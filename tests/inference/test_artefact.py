@@ -11,7 +11,6 @@ import torch
 from safetensors.torch import load_file
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference import fit_calibration
 from rfcx_audio.inference.artefact import (
     Artefact,
     ArtefactError,
@@ -19,6 +18,7 @@ from rfcx_audio.inference.artefact import (
     read_artefact,
     save_artefact,
 )
+from rfcx_audio.scores import fit_calibration
 
 
 def calibration(num_species: int) -> dict[str, Any]:

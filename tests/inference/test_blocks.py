@@ -23,6 +23,7 @@ from rfcx_audio.inference.blocks import (
     score_blocks,
     score_file,
 )
+from rfcx_audio.scores import Calibration, PlattCurve, SpeciesFit
 
 RATE = 8_000
 FRONTENDS = [
@@ -77,9 +78,14 @@ def test_the_windows_of_blocks_are_those_of_the_whole(
     assert np.allclose(np.array(starts) * frontend.hop_s, starts_s)
 
 
-@pytest.mark.parametrize(("tta", "smooth"), [(1, 1), (3, 5)])
-def test_a_file_has_the_scores_of_its_whole_waveform(tmp_path: Path, tta: int, smooth: int) -> None:
+@pytest.mark.parametrize(("tta", "smooth", "calibrated"), [(1, 1, False), (3, 5, True)])
+def test_a_file_has_the_scores_of_its_whole_waveform(
+    tmp_path: Path, tta: int, smooth: int, calibrated: bool
+) -> None:
     recogniser = make(FRONTENDS[0], SlidingWindows(6.0, smooth=smooth), tta)
+    if calibrated:
+        fit = SpeciesFit(30.0, 30.0, 0.5, 0.5, PlattCurve(2.0, 1.0))
+        recogniser.calibration = Calibration("platt", 20, (fit,) * 4)
     path = noise(tmp_path / "long.wav", 150.0, channels=2)
     scores, starts_s = score_file(recogniser, path)
     expected, expected_s = recogniser(torch.from_numpy(recogniser.reader.read(path)))

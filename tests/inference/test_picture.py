@@ -7,7 +7,9 @@ import pandas as pd
 from PIL import Image
 
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import draw_recording, save_picture, score_table
+from rfcx_audio.inference import draw_recording
+from rfcx_audio.scores import Scores
+from rfcx_audio.whole_files import save_picture
 
 RATE = 48_000
 
@@ -26,7 +28,8 @@ def test_a_recording_is_drawn_with_boxes_and_scores(tmp_path: Path) -> None:
             "f_max": [2500.0, 23_000.0],
         }
     )
-    scores = score_table("r", np.array([0.0, 2.0]), 6.0, np.random.default_rng(0).random((2, 24)))
+    values = np.random.default_rng(0).random((2, 24))
+    scores = Scores.of_windows("r", [0.0, 2.0], 6.0, values).frame()
     figure = draw_recording(frontend, waveform, "r", rows, scores)
     upper, lower = figure.axes
     boxes = {patch.get_edgecolor()[:3]: patch.get_bbox() for patch in upper.patches}

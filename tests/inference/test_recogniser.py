@@ -20,7 +20,6 @@ from rfcx_audio.inference import (
     CheckpointError,
     Recogniser,
     SlidingWindows,
-    fit_calibration,
     load_recogniser,
     read_checkpoint,
     views,
@@ -28,6 +27,7 @@ from rfcx_audio.inference import (
 from rfcx_audio.inference.artefact import save_artefact
 from rfcx_audio.inference.parts import PartError
 from rfcx_audio.inference.recogniser import read_trained
+from rfcx_audio.scores import fit_calibration
 
 
 @pytest.fixture

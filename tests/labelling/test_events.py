@@ -5,18 +5,15 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.labelling import FOUND_COLUMNS, Events, FrameScores, event_rows
+from rfcx_audio.scores import Scores
 
 
-def table(name: str, starts_s: np.ndarray, clip: np.ndarray) -> pd.DataFrame:
+def table(name: str, starts_s: np.ndarray, clip: np.ndarray) -> Scores:
     """Scores of 2 s windows."""
-    scores = pd.DataFrame(clip, columns=[f"s{n}" for n in range(clip.shape[1])])
-    scores.insert(0, "recording_id", name)
-    scores.insert(1, "t_min", starts_s)
-    scores.insert(2, "t_max", starts_s + 2.0)
-    return scores
+    return Scores.of_windows(name, starts_s, 2.0, clip)
 
 
-def one_window(frames: list[float], clip: float = 0.9) -> tuple[pd.DataFrame, dict]:
+def one_window(frames: list[float], clip: float = 0.9) -> tuple[Scores, dict]:
     """A recording of one window, with frames of 0.5 s of one species."""
     starts = np.zeros(1)
     scores = np.array(frames)[None, :, None]
@@ -56,11 +53,11 @@ def test_species_and_recordings_keep_to_themselves() -> None:
     for name in ("a", "b"):
         parts.append(table(name, starts, rng.random((4, 3))))
         frames[name] = FrameScores(starts, 0.25, rng.random((4, 8, 3)))
-    together = event_rows(pd.concat(parts), frames, min_duration_s=0.0)
+    together = event_rows(Scores.concatenate(parts), frames, min_duration_s=0.0)
     alone = []
     for part, name in zip(parts, frames, strict=True):
         for species in range(3):
-            column = part[["recording_id", "t_min", "t_max", f"s{species}"]]
+            column = Scores(part.keys, part.values[:, [species]], ("s0",))
             of_one = frames[name]._replace(scores=frames[name].scores[..., [species]])
             rows = event_rows(column, {name: of_one}, min_duration_s=0.0)
             alone.append(rows.assign(species_id=species))
@@ -88,7 +85,7 @@ def test_the_settings_reach_the_rows() -> None:
 def test_scores_of_other_windows_are_refused() -> None:
     scores, frames = one_window([0.9])
     with pytest.raises(ValueError, match=r"'a' has 2 windows .* 1 with frame scores"):
-        event_rows(pd.concat([scores, scores]), frames)
+        event_rows(Scores.concatenate([scores, scores]), frames)
     with pytest.raises(ValueError, match="0 with frame scores"):
         event_rows(scores, {})
 

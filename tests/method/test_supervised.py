@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torchmetrics import MetricCollection
 
 from quick import words
 from rfcx_audio.batch import (
@@ -22,7 +23,7 @@ from rfcx_audio.experiment import train_run
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
-from rfcx_audio.metric import Lwlrap, MaskedAUROC
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, UnlabelledAUROC
 
 SPECIES = 3
 
@@ -108,13 +109,15 @@ def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
     pool: str, method: Supervised
 ) -> None:
     method.windows = SlidingWindows(6.0, pool=pool, smooth=3)
+    metrics = {"auc": MaskedAUROC(SPECIES), "auc_unlabelled": UnlabelledAUROC(SPECIES)}
+    method.val_metrics = MetricCollection(dict(metrics), prefix="val/")
     generator = torch.Generator().manual_seed(0)
     counts = (1, 8, 8, 40, 2)
     total, names = sum(counts), tuple("abcde")
     windows = torch.randn(total, 1, 2, 5, generator=generator)
 
     def draw(number: int) -> Labels:
-        target, known = (torch.rand(2, number, SPECIES, generator=generator) < 0.6).float()
+        target, known = (torch.rand(2, number, SPECIES, generator=generator) < 0.3).float()
         return Labels(target, known)
 
     of_windows, whole = draw(total), draw(len(counts))
@@ -146,7 +149,12 @@ def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
     (one, values), (other, expected) = found
     assert one.shape == (len(counts), SPECIES)
     assert torch.allclose(one, other, atol=1e-6)
-    assert set(values) == {"val/auc", "test/lwlrap", "val/lwlrap_partial"}
+    assert set(values) == {
+        "val/auc",
+        "val/auc_unlabelled",
+        "test/lwlrap",
+        "val/lwlrap_partial",
+    }
     for name, value in values.items():
         assert value.isfinite()
         assert torch.allclose(value, expected[name], atol=1e-6), name

@@ -4,11 +4,13 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
 from rfcx_audio.experiment import score_recordings
-from rfcx_audio.inference import load_recogniser, read_scores
+from rfcx_audio.inference import load_recogniser
+from rfcx_audio.scores import Scores
 from studies.checkpoints import best_of, data_of, epochs_of, score_runs, score_together
 
 
@@ -40,10 +42,10 @@ def test_scores_are_those_of_each_recogniser_by_itself(studied: Path, forest: Pa
     paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))[:2]}
     recognisers = [load_recogniser(one.path) for one in epochs_of(studied)]
     recognisers[1].windows.overlap = 0.0  # so that they cannot share their cuts
-    for one, table in zip(recognisers, score_together(recognisers, paths), strict=True):
-        expected = score_recordings(one, paths, workers=0).table
-        assert table["recording_id"].equals(expected["recording_id"])
-        np.testing.assert_allclose(table.drop(columns="recording_id"), expected.iloc[:, 1:])
+    for one, scores in zip(recognisers, score_together(recognisers, paths), strict=True):
+        expected = score_recordings(one, paths, workers=0).scores
+        pd.testing.assert_frame_equal(scores.keys, expected.keys)
+        np.testing.assert_allclose(scores.values, expected.values, rtol=1e-6)
 
 
 @pytest.mark.slow
@@ -51,9 +53,10 @@ def test_what_is_scored_is_kept_and_not_scored_again(studied: Path, tmp_path: Pa
     trained = best_of(studied)
     assert score_runs(trained, tmp_path) == 1
     assert score_runs(trained, tmp_path) == 0
-    table, _ = read_scores(trained[0].scores(tmp_path, "held_out"))
+    scores = Scores.read(trained[0].scores(tmp_path, "held_out"))
+    assert scores.metadata["checkpoint"] == "best.ckpt"
     held_out = set(data_of(trained[0].path).val_rows["recording_id"])
-    assert set(table["recording_id"]) == held_out
+    assert set(scores.recordings) == held_out
 
 
 @pytest.mark.slow

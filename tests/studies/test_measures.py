@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.inference import read_scores, write_scores
+from rfcx_audio.scores import Scores
 from studies.checkpoints import Trained, best_of, epochs_of, score_runs
 from studies.measures import MEASURES, TRUTHS, measure, turned
 
@@ -58,7 +58,7 @@ def test_agreement_is_with_seeds_with_others_and_with_the_teacher(
 ) -> None:
     (one,) = best_of(studied)
     score_runs([one], tmp_path / "scores")
-    table, _ = read_scores(one.scores(tmp_path / "scores", "held_out"))
+    table = Scores.read(one.scores(tmp_path / "scores", "held_out")).frame()
     columns = [name for name in table if name.startswith("s")]
     random = np.random.default_rng(0).random((len(table), len(columns)))
     same, opposite = random**3, 1 - random
@@ -72,10 +72,9 @@ def test_agreement_is_with_seeds_with_others_and_with_the_teacher(
             config.write_text(config.read_text().replace("supervision: rows", "supervision: truth"))
         trained.append(Trained(entry, seed, "best", run / "checkpoints" / "best.ckpt"))
         # One window a recording, so that pooling keeps the opposite the opposite.
-        given_scores = table.assign(**dict(zip(columns, values.T, strict=True)))
+        other = table.assign(**dict(zip(columns, values.T, strict=True)))
         place = trained[-1].scores(tmp_path / "scores", "held_out")
-        place.parent.mkdir(parents=True, exist_ok=True)
-        write_scores(given_scores.drop_duplicates("recording_id"), place, {})
+        Scores.from_frame(other.drop_duplicates("recording_id")).write(place)
     found = measure(trained, tmp_path / "scores", "teacher").set_index(["entry", "seed"])
     assert found["bound"].to_list() == [False, False, False, True]
     np.testing.assert_allclose(found["agreement_seeds"], [1, 1, np.nan, np.nan])

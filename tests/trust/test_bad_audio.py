@@ -17,7 +17,7 @@ import torch
 from quick import SECONDS
 from rfcx_audio.config import load_config
 from rfcx_audio.data import AudioError, AudioReader, CachedReader, find_recordings
-from rfcx_audio.data.annotations import RFCX_COLUMNS
+from rfcx_audio.data.rows import RFCX_COLUMNS
 from rfcx_audio.experiment import score_recordings, train_run
 from rfcx_audio.inference import load_recogniser
 from trust.corpus import (

@@ -11,8 +11,9 @@ import pytest
 import torch
 
 from quick import words
+from rfcx_audio import whole_files
 from rfcx_audio.archive import Archive, FileScores
-from rfcx_audio.inference import read_checkpoint, whole_files
+from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import WholeCheckpoints
 from trust.disk import FULL, has_full_disk, no_file_above
 from trust.ledger import Tally, brief_or_long

@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from rfcx_audio.data import AudioError, AudioReader, Recordings
-from rfcx_audio.data.annotations import (
+from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, read_pseudo
+from rfcx_audio.data.rows import (
     RFCX_COLUMNS,
     AnnotationError,
     match_audio,
     read_rfcx,
     read_rows,
 )
-from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, read_pseudo
-from rfcx_audio.data.source import read_truth
+from rfcx_audio.data.truth import read_truth
 from rfcx_audio.inference import CONFIG_KEY, CheckpointError, read_checkpoint
 from trust.corpus import tone, write
 from trust.fuzz import Attempt, damaged_text, lost, mutated

@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from rfcx_audio.data import AudioReader, CropRecipe, Recordings, RfcxFolder
-from rfcx_audio.data.annotations import RFCX_COLUMNS, AnnotationError, read_rows
 from rfcx_audio.data.crop_dataset import CropDataset
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rows
 from rfcx_audio.data.sampler import Draw
 from trust.corpus import tone, write
 from trust.ledger import Tally

@@ -13,14 +13,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rfcx_audio.data import Folds
-from rfcx_audio.data.annotations import (
+from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, read_pseudo
+from rfcx_audio.data.rows import (
     RFCX_COLUMNS,
     AnnotationError,
     match_audio,
     read_rows,
 )
-from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, read_pseudo
-from rfcx_audio.data.source import read_truth
+from rfcx_audio.data.truth import read_truth
 from trust.ledger import Tally, brief_or_long
 
 PART = "Bad tables and configurations"

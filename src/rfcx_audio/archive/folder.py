@@ -17,15 +17,10 @@ import pyarrow.parquet as pq
 from rfcx_audio.archive.scorer import Outcome
 from rfcx_audio.batch import Failure
 from rfcx_audio.data import readable_name
-from rfcx_audio.inference import (
-    Recogniser,
-    pool_table,
-    score_table,
-    submission,
-    write_atomically,
-    write_scores,
-)
+from rfcx_audio.inference import Recogniser
+from rfcx_audio.scores import Scores
 from rfcx_audio.versions import versions
+from rfcx_audio.whole_files import write_atomically
 
 SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
@@ -97,10 +92,11 @@ class Archive:
         if isinstance(outcome, str):
             write_atomically(self._reason(recording_id), lambda part: part.write_text(outcome))
             return
-        table = score_table(
+        scores = Scores.of_windows(
             recording_id, outcome.starts_s, self.settings["duration_s"], outcome.scores
         )
-        arrow = pa.Table.from_pandas(table, preserve_index=False).replace_schema_metadata()
+        arrow = pa.Table.from_pandas(scores.frame(), preserve_index=False)
+        arrow = arrow.replace_schema_metadata()
         # A table of a few lines is mostly frame: without statistics and the like it is a third.
         write = partial(
             pq.write_table,
@@ -119,26 +115,26 @@ class Archive:
 
         Args:
             metadata: of the scores.
-            sample: see `submission`.
+            sample: see `Scores.submission`.
 
         Returns:
             Recordings of the sample that have no scores.
         """
-        pooled: list[pd.DataFrame] = []
+        example = Scores.of_windows("", [0.0], 0.0, np.zeros((1, self.num_species)), metadata)
+        pooled: list[Scores] = [example.pool("max").rows(np.arange(0))]
+        pool = self.settings["pool"]
 
         def write(part: Path) -> None:
-            example = score_table("", np.zeros(1), 0.0, np.zeros((1, self.num_species), "float32"))
-            write_scores(example, part, metadata)
+            example.write(part)
             schema = pq.read_schema(part)
             with pq.ParquetWriter(part, schema) as writer:
                 for tables in self._stretches():
                     table = pa.concat_tables([found.cast(schema) for found in tables])
                     writer.write_table(table)
-                    pooled.append(pool_table(table.to_pandas(), self.settings["pool"]))
-            pooled.append(pool_table(example, "max")[:0])
+                    pooled.append(Scores.from_frame(table.to_pandas()).pool(pool))
 
         write_atomically(self.folder / "scores.parquet", write)
-        lines, lacking = submission(pd.concat(pooled, ignore_index=True), sample)
+        lines, missing = Scores.concatenate(pooled).submission(sample)
         failures = pd.DataFrame(self.failures(), columns=pd.Index(Failure._fields))
         for name, table in (("submission.csv", lines), ("failures.csv", failures)):
             write_atomically(
@@ -146,7 +142,7 @@ class Archive:
             )
         for part in self.folder.rglob(f".{'?' * 32}.part.*"):  # of runs that were killed
             part.unlink(missing_ok=True)
-        return lacking
+        return missing
 
     def failures(self) -> list[Failure]:
         """The recordings that could not be read."""
@@ -193,7 +189,7 @@ class Archive:
         if changed:
             raise ArchiveError(
                 f"{self.folder} was begun with other settings: {'; '.join(changed)}. Give it the "
-                "same, or choose another folder: paths.output_dir=…"
+                "same, or choose another folder: out=…"
             )
 
     def _keep_paths(self) -> None:
@@ -206,7 +202,7 @@ class Archive:
                 if now.setdefault(name, file) != file:
                     raise ArchiveError(
                         f"{self.folder} was begun with another file of the id {name!r}: it was "
-                        f"{file} and is {now[name]}. Choose another folder: paths.output_dir=…"
+                        f"{file} and is {now[name]}. Choose another folder: out=…"
                     )
         table = pd.DataFrame(now.items(), columns=pd.Index(["recording_id", "path"]))
         write_atomically(path, lambda part: table.to_csv(part, index=False))

@@ -18,8 +18,10 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows, draw_recording, save_picture, score_table
+from rfcx_audio.inference import SlidingWindows, draw_recording
+from rfcx_audio.scores import Scores
 from rfcx_audio.versions import versions
+from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
 _PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")
@@ -108,13 +110,13 @@ class Report(Callback):
             waveform = data.reader.read(data.corpus.train.paths[name])
             cut, starts_s = windows.cut(frontend, torch.from_numpy(waveform)[None])
             scores = windows.scores(module.eval(), cut.to(module.device)).cpu()
-            table = score_table(name, starts_s.numpy(), windows.duration_s, scores.numpy())
+            found = Scores.of_windows(name, starts_s.numpy(), windows.duration_s, scores.numpy())
             figure = draw_recording(
                 frontend,
                 waveform,
                 f"{name} (validation)",
                 rows[rows["recording_id"] == name],
-                table,
+                found.frame(),
             )
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
 

@@ -19,8 +19,8 @@ from rfcx_audio.callbacks.report import gathered, write_metrics
 from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import species_columns
 from rfcx_audio.metric import band_energy_scores, compare, per_species
+from rfcx_audio.scores import species_columns
 
 NAME = "this model"
 

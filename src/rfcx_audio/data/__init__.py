@@ -1,6 +1,6 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
-from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx, read_rows
+from rfcx_audio.data.annotations import Annotations, read_annotations
 from rfcx_audio.data.audio import (
     AudioError,
     AudioInfo,
@@ -20,16 +20,18 @@ from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.rfcx_templates import rfcx_templates
+from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
 from rfcx_audio.data.species_numbers import number_species, read_species, write_species
-from rfcx_audio.data.tables import RAVEN_COLUMNS, read_annotations, read_tables
+from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables, table_rows
 
 __all__ = [
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
     "AnnotationError",
+    "Annotations",
     "AudioError",
     "AudioInfo",
     "AudioReader",
@@ -80,6 +82,7 @@ __all__ = [
     "species_bands",
     "species_classes",
     "stitch",
+    "table_rows",
     "window_starts",
     "write_species",
 ]

@@ -1,201 +1,128 @@
-"""Annotation tables: what somebody said of a species in a time window."""
+"""One reader of annotations, whatever program or person wrote them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from types import MappingProxyType
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
-RFCX_COLUMNS = ("recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max")
-_NUMBERS = RFCX_COLUMNS[1:]
-_TIME_TOLERANCE_S = 0.05  # real tables round to 6 digits or 4 decimals
-_LARGEST_SONGTYPE = 2**31 - 1
-_ERRORS_SHOWN = 10
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
+from rfcx_audio.data.species_numbers import check_species, number_species, read_species
+from rfcx_audio.data.tables import few, first_line, read_tables, table_rows
+from rfcx_audio.data.truth import read_truth
+
+RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
+"""The files of a folder in the RFCX layout, and whether their rows are presences."""
+
+_SPECIES_FILE = "species.csv"
+_UNLIMITED = 2**31 - 1
 
 
-class AnnotationError(ValueError):
-    """A table that cannot be used as it is; the message names file, line and reason."""
+class Annotations(NamedTuple):
+    """What is known of the species in recordings.
+
+    Attributes:
+        rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
+            `weight`, `source` (name of the file) and `line` (in that file). Complete truth may lack
+            times and frequencies (NaN).
+        names: name of each species by its number; empty where the numbers are all that is known.
+        complete: whether the rows are all calls of all recordings that they are used for, so that
+            a species without a row is absent; otherwise it is unknown there.
+    """
+
+    rows: pd.DataFrame
+    names: Mapping[int, str] = MappingProxyType({})
+    complete: bool = False
 
 
-def read_rfcx(root: Path, num_species: int) -> pd.DataFrame:
-    """The rows of `train_tp.csv` and `train_fp.csv` as one table.
+def read_annotations(
+    place: str | Path,
+    num_species: int | None = None,
+    species: str | Path | Mapping[str, int] | None = None,
+    columns: Mapping[str, str | None] | None = None,
+    f_max: float = 24_000.0,
+) -> Annotations:
+    """The annotations in a folder or a file.
+
+    | place | is |
+    |---|---|
+    | a folder with `train_tp.csv`, `train_fp.csv` | RFCX: confirmed and refuted rows |
+    | `train_tp.csv` or `train_fp.csv` by itself | one of them |
+    | `truth.csv`, or a CSV with the column `split` | complete truth: every call |
+    | another folder, or a file | Raven, Audacity or CSV tables, see `read_tables` |
+
+    A folder is never read as complete truth, also where it holds a `truth.csv` beside its rows: ask
+    for that file.
 
     Args:
-        root: the folder that holds both files.
-        num_species: species are numbered from 0 to `num_species - 1`.
-
-    Returns:
-        The columns of `RFCX_COLUMNS` (times in s, frequencies in Hz) and `present` (bool: TP),
-        `weight` (1.0, how surely the row speaks), `source` (file name), `line` (in that file).
+        place: the folder or file.
+        num_species: species are numbered from 0 to `num_species - 1`; None: up to any number.
+        species: numbers of the names in Raven, Audacity and CSV tables, or a CSV of `species` and
+            `species_id`. None: the `species.csv` beside the tables; without one, their place in the
+            alphabet.
+        columns: of such tables by field, see `read_tables`.
+        f_max: Hz, the upper edge of rows without one.
 
     Raises:
-        AnnotationError: a file or column is missing, or a row breaks a rule; all of them are named.
+        AnnotationError: there is nothing to read, or it breaks a rule; the message names file and
+            line.
     """
-    tables = [
-        read_rows(Path(root) / name, present, num_species)
-        for name, present in (("train_tp.csv", True), ("train_fp.csv", False))
-    ]
-    return pd.concat(tables, ignore_index=True)
-
-
-def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
-    """The rows of one RFCX file, each checked; see `read_rfcx`."""
-    text = _read_text(path)
-    lines = np.arange(len(text)) + 2  # line 1 holds the column names
-    blank = (text == "").all(axis=1).to_numpy()
-    text, lines = text[~blank].reset_index(drop=True), lines[~blank]
-    missing = [column for column in RFCX_COLUMNS if column not in text.columns]
-    if missing:
+    place = Path(place)
+    limit = _UNLIMITED if num_species is None else num_species
+    if not place.exists():
         raise AnnotationError(
-            f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(text.columns)}, "
-            f"expected {', '.join(RFCX_COLUMNS)}"
+            f"labels {place} do not exist; expected a folder with train_tp.csv and train_fp.csv, "
+            "truth.csv, or Raven, Audacity or CSV tables"
         )
-    rows = text.loc[:, list(RFCX_COLUMNS)].copy()
-    for column in _NUMBERS:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
-    faults = row_faults(path, lines, rows, text, num_species)
-    if faults:
-        raise AnnotationError(listing(faults))
-    rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
-    return rows.assign(present=present, weight=1.0, source=path.name, line=lines)
+    if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
+        return Annotations(read_rfcx(place, limit))
+    if place.name in RFCX_FILES:
+        return Annotations(read_rows(place, RFCX_FILES[place.name], limit))
+    if is_truth(place):
+        return Annotations(read_truth(place, limit), complete=True)
+    folder = place if place.is_dir() else place.parent
+    beside = folder / _SPECIES_FILE
+    tables = read_tables(place, columns, (beside,))
+    if species is None and beside.exists():
+        species = beside
+    numbers = _numbers(species, tables, place, num_species)
+    names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
+    return Annotations(table_rows(tables, numbers, limit, f_max), names)
 
 
-def match_audio(
-    rows: pd.DataFrame,
-    durations_s: dict[str, float],
-    missing_audio: Literal["error", "leave_out"],
-    failures: dict[str, str] | None = None,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """The rows that audio is there for, and the ones left out with the reason.
-
-    Args:
-        rows: as `read_rfcx` returns them.
-        durations_s: by recording, of the readable audio files.
-        missing_audio: `error` refuses rows whose recording has no audio file, `leave_out` reports
-            them. Rows of unreadable files (`failures`) are always reported.
-        failures: reason by recording, of the audio files that cannot be read.
-
-    Returns:
-        The rows kept, and the rows left out with a column `reason`.
-
-    Raises:
-        AnnotationError: a row ends after its recording, or `missing_audio` is `error` and a row's
-            recording has no audio file.
-    """
-    failures = failures or {}
-    has_audio = rows["recording_id"].isin(list(durations_s))
-    kept, without = rows[has_audio], rows[~has_audio]
-    reasons = [
-        f"its audio cannot be read: {failures[name]}"
-        if name in failures
-        else "no audio file for its recording"
-        for name in without["recording_id"]
-    ]
-    left_out = without.assign(reason=reasons)
-    unknown = left_out[~left_out["recording_id"].isin(list(failures))]
-    if missing_audio == "error" and len(unknown):
-        raise AnnotationError(
-            listing(
-                [
-                    f"{row.source} line {row.line}: unknown recording {row.recording_id!r}: there "
-                    "is no audio file of that name"
-                    for row in unknown.itertuples()
-                ]
-            )
-            + "\nadd the audio, remove the rows, or set data.source.missing_audio=leave_out"
-        )
-    ends = kept["recording_id"].map(durations_s).astype(float)
-    late = kept[kept["t_max"] > ends + _TIME_TOLERANCE_S]
-    if len(late):
-        raise AnnotationError(
-            listing(
-                [
-                    f"{row.source} line {row.line}: t_max = {row.t_max:g} s lies beyond the end of "
-                    f"recording {row.recording_id!r} ({durations_s[str(row.recording_id)]:g} s)"
-                    for row in late.itertuples()
-                ]
-            )
-        )
-    return kept.reset_index(drop=True), left_out.reset_index(drop=True)
+def is_truth(place: Path) -> bool:
+    """Whether a file lists every call: it is called `truth.csv`, or has a column `split`."""
+    if place.is_dir():
+        return False
+    if place.name == "truth.csv":
+        return True
+    header = [cell.strip() for cell in first_line(place).split(",")]
+    return {"split", *RFCX_COLUMNS[:2]} <= set(header)
 
 
-def row_faults(
-    path: Path, lines: np.ndarray, rows: pd.DataFrame, text: pd.DataFrame, num_species: int
-) -> list[str]:
-    """What is wrong with the rows of a file, one message a row.
-
-    Args:
-        path: of the file.
-        lines: (rows,) in the file.
-        rows: the columns of `RFCX_COLUMNS`, numbers where they are any, else NaN.
-        text: the same as they stand in the file.
-        num_species: species are numbered from 0 to `num_species - 1`.
-    """
-    reasons: dict[int, list[str]] = {}
-    for wrong, words in _faults(rows, text, num_species):
-        for index in np.flatnonzero(wrong):
-            reasons.setdefault(int(index), []).append(words[index])
-    return [f"{path} line {lines[index]}: {'; '.join(reasons[index])}" for index in sorted(reasons)]
-
-
-def listing(messages: list[str]) -> str:
-    """Messages as the lines of one error, the first of them if there are many."""
-    more = len(messages) - _ERRORS_SHOWN
-    return "\n".join(messages[:_ERRORS_SHOWN] + ([f"… and {more} more"] if more > 0 else []))
-
-
-def _read_text(path: Path) -> pd.DataFrame:
+def _numbers(
+    species: str | Path | Mapping[str, int] | None,
+    tables: pd.DataFrame,
+    place: Path,
+    num_species: int | None,
+) -> dict[str, int]:
+    """Number of each species by name."""
+    if isinstance(species, Mapping):
+        return dict(species)
+    if species is not None:
+        return read_species(Path(species), num_species)
+    numbers = number_species(tables["species"])
+    if num_species is None:
+        return numbers
     try:
-        text = pd.read_csv(path, dtype=str, keep_default_na=False, skip_blank_lines=False)
-    except FileNotFoundError:
+        check_species(numbers, num_species, str(place))
+    except AnnotationError:
         raise AnnotationError(
-            f"{path} does not exist; a folder in the RFCX layout holds train_tp.csv, train_fp.csv "
-            "and train/ (set data.root)"
+            f"{place} names {len(numbers)} species ({few(list(numbers))}), {num_species} are "
+            "scored; give species=…, a CSV with the columns species and species_id: training with "
+            "data=table wrote one beside its tables"
         ) from None
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path} is no table of comma-separated values: {error}") from None
-    if not isinstance(text.index, pd.RangeIndex):  # pandas takes surplus values for row names
-        raise AnnotationError(
-            f"{path} line 2 has more values than line 1 has columns; quote what holds a comma, and "
-            "end no line with one"
-        )
-    return text.fillna("")
-
-
-def _faults(
-    rows: pd.DataFrame, text: pd.DataFrame, num_species: int
-) -> Iterator[tuple[np.ndarray, list[str]]]:
-    """For each rule, which rows break it, and how each would be told."""
-    names = text["recording_id"].astype(str)
-    plain = [name not in ("", ".", "..") and not set(name) & set("/\\\0") for name in names]
-    yield _told(
-        ~np.array(plain, dtype=bool), [f"recording_id {name!r} is no file name" for name in names]
-    )
-    for column in _NUMBERS:
-        wrong = ~np.isfinite(rows[column].to_numpy())
-        yield _told(wrong, [f"{column} = {value!r} is no finite number" for value in text[column]])
-    for column in ("species_id", "songtype_id"):
-        broken = rows[column].notna() & (rows[column] % 1 != 0)
-        yield _told(broken, [f"{column} = {value} is no whole number" for value in text[column]])
-    outside = (rows["species_id"] < 0) | (rows["species_id"] >= num_species)
-    yield _told(
-        outside,
-        [f"species_id {value} lies outside 0 to {num_species - 1}" for value in text["species_id"]],
-    )
-    strange = (rows["songtype_id"] < 0) | (rows["songtype_id"] > _LARGEST_SONGTYPE)
-    yield _told(
-        strange, [f"songtype_id {value} is no number of a song" for value in text["songtype_id"]]
-    )
-    for low, high in (("t_min", "t_max"), ("f_min", "f_max")):
-        yield _told(rows[low] < 0, [f"{low} = {value} is negative" for value in text[low]])
-        pairs = zip(text[low], text[high], strict=True)
-        yield _told(
-            rows[high] <= rows[low], [f"{high} = {b} is not above {low} = {a}" for a, b in pairs]
-        )
-
-
-def _told(wrong: pd.Series | np.ndarray, words: list[str]) -> tuple[np.ndarray, list[str]]:
-    return np.asarray(wrong, dtype=bool), words
+    return numbers

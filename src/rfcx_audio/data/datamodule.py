@@ -26,13 +26,13 @@ from rfcx_audio.batch import (
     WaveformBatch,
     WindowBatch,
 )
-from rfcx_audio.data.annotations import AnnotationError
 from rfcx_audio.data.audio import AudioReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.pseudo import add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
+from rfcx_audio.data.rows import AnnotationError
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
 from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder
 from rfcx_audio.hardware import num_workers as number_of_workers

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
-from rfcx_audio.data.annotations import AnnotationError
+from rfcx_audio.data.rows import AnnotationError
 
 
 def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:

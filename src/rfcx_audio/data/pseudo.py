@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from rfcx_audio.data.annotations import RFCX_COLUMNS, AnnotationError
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError
 
 PSEUDO_COLUMNS = (*RFCX_COLUMNS, "present", "weight", "round", "teacher", "score")
 """Of a table of pseudo rows: `round` and `teacher` say who wrote a row, `score` how surely."""

@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
-import numpy as np
 import pandas as pd
 
-from rfcx_audio.data.annotations import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
 from rfcx_audio.data.rfcx_templates import rfcx_templates
+from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.species_numbers import (
     check_species,
     number_species,
@@ -20,10 +19,10 @@ from rfcx_audio.data.species_numbers import (
     write_species,
 )
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
-from rfcx_audio.data.tables import read_annotations, read_tables
+from rfcx_audio.data.tables import read_tables, table_rows
+from rfcx_audio.data.truth import read_truth
 
 MissingAudio = Literal["error", "leave_out"]
-_TRUTH_COLUMNS = ("split", "recording_id", "species_id")
 
 
 @dataclass(frozen=True)
@@ -144,42 +143,10 @@ class RfcxFolder:
         if not path.exists():
             return None
         truth = read_truth(path, self.num_species)
+        if "split" not in truth:
+            raise AnnotationError(f"{path} lacks the column split, with train or test in each row")
         calls = truth[truth["split"] == split].reset_index(drop=True)
         return None if calls.empty else calls
-
-
-def read_truth(path: Path, num_species: int) -> pd.DataFrame:
-    """Every call of the recordings whose truth is complete.
-
-    Args:
-        path: a CSV with the columns `split`, `recording_id` and `species_id`, and others.
-        num_species: species are numbered from 0 to `num_species - 1`.
-
-    Raises:
-        AnnotationError: the file is no table, lacks a column, or numbers a species wrongly.
-    """
-    try:
-        names = {"recording_id": str, "split": str}
-        truth = pd.read_csv(path, dtype=names, keep_default_na=False)  # a recording may be "NA"
-    except (pd.errors.EmptyDataError, pd.errors.ParserError, UnicodeDecodeError) as error:
-        raise AnnotationError(f"{path} is no table of comma-separated values: {error}") from None
-    lacking = [column for column in _TRUTH_COLUMNS if column not in truth]
-    if lacking:
-        raise AnnotationError(
-            f"{path} lacks the column(s) {', '.join(lacking)}; it has "
-            f"{', '.join(map(str, truth.columns))}"
-        )
-    if not isinstance(truth.index, pd.RangeIndex):  # pandas takes surplus values for row names
-        raise AnnotationError(f"{path} has rows with more values than columns; quote the commas")
-    species = pd.to_numeric(truth["species_id"], errors="coerce").to_numpy(dtype=float)
-    wrong = ~np.isin(species, np.arange(num_species))
-    if wrong.any():
-        raise AnnotationError(
-            f"{path} row {int(wrong.argmax()) + 1}: species_id "
-            f"{truth['species_id'].iloc[wrong.argmax()]!r} is no whole number from 0 to "
-            f"{num_species - 1}"
-        )
-    return truth.assign(species_id=species.astype("int64"))
 
 
 class SyntheticFolder(RfcxFolder):
@@ -270,15 +237,15 @@ class TableFolder(RfcxFolder):
         return species
 
     def rows(self, f_max: float = 24_000.0) -> tuple[pd.DataFrame, dict[str, int]]:
-        """The rows of all tables, see `read_annotations`, and the numbers of the species."""
+        """The rows of all tables, see `table_rows`, and the numbers of the species."""
         tables = self.tables()
         numbers = self.numbers(tables)
-        return read_annotations(tables, numbers, self.num_species, f_max), numbers
+        return table_rows(tables, numbers, self.num_species, f_max), numbers
 
     def load(self) -> Corpus:
         """Reads the tables and the headers of the audio files.
 
-        Rows that tell no frequencies reach up to the highest that the recordings hold.
+        Rows without frequencies reach up to the highest that the recordings hold.
 
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.annotations import AnnotationError, listing
+from rfcx_audio.data.rows import AnnotationError, listing
 from rfcx_audio.data.tables import few, frame_of, text_of
 
 _NUMBERED = re.compile(r"s?(\d+)")
@@ -21,31 +21,32 @@ def number_species(names: pd.Series) -> dict[str, int]:
     """
     unique = sorted(name for name in names.unique() if name)
     numbers = [_NUMBERED.fullmatch(name) for name in unique]
-    told = {name: int(found[1]) for name, found in zip(unique, numbers, strict=True) if found}
-    if len(told) == len(unique):
-        return told
+    numbered = {name: int(found[1]) for name, found in zip(unique, numbers, strict=True) if found}
+    if len(numbered) == len(unique):
+        return numbered
     return {name: number for number, name in enumerate(unique)}
 
 
-def read_species(path: Path, num_species: int) -> dict[str, int]:
+def read_species(path: Path, num_species: int | None) -> dict[str, int]:
     """The numbers that a file gives to species names.
 
     Args:
         path: CSV with the columns `species` and `species_id`; several names may share a number.
-        num_species: the numbers must be from 0 to `num_species - 1`.
+        num_species: the numbers must be from 0 to `num_species - 1`; None: any.
 
     Raises:
         AnnotationError: the file is no such table, or has other numbers.
     """
     text = frame_of(path, text_of(path), ",")
-    lacking = [name for name in ("species", "species_id") if name not in text]
-    if lacking:
-        raise AnnotationError(f"{path} line 1 lacks the column(s) {', '.join(lacking)}")
+    missing = [name for name in ("species", "species_id") if name not in text]
+    if missing:
+        raise AnnotationError(f"{path} line 1 lacks the column(s) {', '.join(missing)}")
+    limit = 2**31 - 1 if num_species is None else num_species
     faults = [
         f"{path} line {row.line}: species_id {row.species_id!r} is no number from 0 to "
-        f"{num_species - 1}; mend it, or set data.num_species"
+        f"{limit - 1}; mend it, or set data.num_species"
         for row in text.itertuples()
-        if not re.fullmatch(r"\d+", str(row.species_id)) or int(str(row.species_id)) >= num_species
+        if not re.fullmatch(r"\d+", str(row.species_id)) or int(str(row.species_id)) >= limit
     ]
     faults += [
         f"{path} line {row.line}: species {row.species!r} is empty or stands there twice; remove "
@@ -55,7 +56,8 @@ def read_species(path: Path, num_species: int) -> dict[str, int]:
     if faults:
         raise AnnotationError(listing(faults))
     species = {str(row.species): int(str(row.species_id)) for row in text.itertuples()}
-    check_species(species, num_species, str(path))
+    if num_species is not None:
+        check_species(species, num_species, str(path))
     return species
 
 
@@ -73,7 +75,7 @@ def check_species(species: Mapping[str, int], num_species: int, source: str) -> 
         return
     wanted = max(found, default=-1) + 1
     raise AnnotationError(
-        f"{source} tells of {len(found)} species ({few(list(species))}), numbered up to "
+        f"{source} names {len(found)} species ({few(list(species))}), numbered up to "
         f"{wanted - 1}, data.num_species is {num_species}; set data.num_species={wanted}"
         + ("" if len(found) == wanted else " and give every number from 0 on to a species")
     )

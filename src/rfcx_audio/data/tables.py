@@ -11,8 +11,8 @@ from pathlib import Path, PureWindowsPath
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data.annotations import RFCX_COLUMNS, AnnotationError, listing, row_faults
 from rfcx_audio.data.audio import AUDIO_SUFFIXES
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, listing, row_faults
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 RAVEN_COLUMNS = (
@@ -59,7 +59,7 @@ ALIASES: dict[str, tuple[str, ...]] = {
 
 _PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
 _ABSENT = ("false", "0", "no", "n", "absent", "fp")
-_UNTOLD = ("", "-1", "-1.0", "-1.000000")  # as Audacity writes a frequency that nobody chose
+_UNKNOWN = ("", "-1", "-1.0", "-1.000000")  # as Audacity writes a frequency that nobody chose
 _NUMBER = r"-?\d+(?:[.,]\d+)?(?:e-?\d+)?"
 _AUDACITY = re.compile(rf"{_NUMBER}\t{_NUMBER}(\t|$)", re.IGNORECASE)
 _ENDINGS = re.compile(
@@ -67,7 +67,7 @@ _ENDINGS = re.compile(
 )
 
 
-def read_annotations(
+def table_rows(
     tables: pd.DataFrame, species: Mapping[str, int], num_species: int, f_max: float = 24_000.0
 ) -> pd.DataFrame:
     """Rows of tables with checked values, in the columns of `read_rfcx`.
@@ -76,7 +76,7 @@ def read_annotations(
         tables: as `read_tables` returns them.
         species: number by name.
         num_species: species are numbered from 0 to `num_species - 1`.
-        f_max: Hz, the upper edge of rows that tell none; their lower edge is 0.
+        f_max: Hz, the upper edge of rows without one; their lower edge is 0.
 
     Raises:
         AnnotationError: a row breaks a rule; all of them are named.
@@ -91,15 +91,15 @@ def read_annotations(
             f"{row.path} line {row.line}: species {row.species!r} has no number: {known}; mend the "
             "row, or add the name to species.csv"
         )
-    said = text["present"].str.lower()
-    for row in text[~said.isin([*_PRESENT, *_ABSENT])].itertuples():
+    present = text["present"].str.lower()
+    for row in text[~present.isin([*_PRESENT, *_ABSENT])].itertuples():
         faults.append(
             f"{row.path} line {row.line}: present = {row.present!r}; expected 1, true, yes, "
             "present or 0, false, no, absent"
         )
     text["species_id"] = ids.fillna(0).astype(int).astype(str)
     for column, default in (("songtype_id", "1"), ("f_min", "0"), ("f_max", str(f_max))):
-        text[column] = text[column].where(~text[column].isin(_UNTOLD), default)
+        text[column] = text[column].where(~text[column].isin(_UNKNOWN), default)
     rows = text.loc[:, list(RFCX_COLUMNS)].copy()
     for column in RFCX_COLUMNS[1:]:
         rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
@@ -112,7 +112,7 @@ def read_annotations(
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
     source = [Path(path).name for path in text["path"]]
     return rows.assign(
-        present=said.isin(_PRESENT), weight=1.0, source=source, line=text["line"].to_numpy()
+        present=present.isin(_PRESENT), weight=1.0, source=source, line=text["line"].to_numpy()
     )
 
 
@@ -135,11 +135,11 @@ def read_tables(
 
     Returns:
         `recording_id`, `species`, `songtype_id`, `t_min`, `f_min`, `t_max`, `f_max`, `present`
-        (text, empty where nothing is said), `path` and `line`. Times are those within the
+        (text, empty where the table has none), `path` and `line`. Times are those within the
         recording. A table that names no recording is about the one that it is named after.
 
     Raises:
-        AnnotationError: there is no table, or a file is none, lacks a column, or does not tell the
+        AnnotationError: there is no table, or a file is none, lacks a column, or has no
             times within its recordings.
     """
     columns = {field: name for field, name in (columns or {}).items() if name is not None}
@@ -195,13 +195,13 @@ def _audacity(path: Path, content: str) -> pd.DataFrame:
             rows[-1] |= {"f_min": cells[1], "f_max": cells[2]}
         elif len(cells) in (2, 3):
             label = cells[2] if len(cells) == 3 else ""
-            told: dict[str, object] = {
+            row: dict[str, object] = {
                 "line": line,
                 "t_min": cells[0],
                 "t_max": cells[1],
                 "species": label,
             }
-            rows.append({**dict.fromkeys(ALIASES, ""), **told})
+            rows.append({**dict.fromkeys(ALIASES, ""), **row})
         else:
             raise AnnotationError(
                 f"{path} line {line}: {words!r} is neither start, end, label nor a backslash, low "
@@ -218,13 +218,13 @@ def _audacity(path: Path, content: str) -> pd.DataFrame:
 def _named(path: Path, text: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
     """A table with column names: Raven's, or any with commas, semicolons or tabs."""
     found = {field: _column(path, text, field, columns.get(field)) for field in ALIASES}
-    lacking = [field for field in ("species", "t_min", "t_max") if found[field] is None]
-    if lacking:
-        likely = "; ".join(f"{field}: {', '.join(ALIASES[field][:6])}, …" for field in lacking)
+    missing = [field for field in ("species", "t_min", "t_max") if found[field] is None]
+    if missing:
+        likely = "; ".join(f"{field}: {', '.join(ALIASES[field][:6])}, …" for field in missing)
         raise AnnotationError(
-            f"{path} line 1 has no column for {', '.join(lacking)}; it has "
+            f"{path} line 1 has no column for {', '.join(missing)}; it has "
             f"{', '.join(text.columns.drop('line'))}. Rename one ({likely}) or name it with "
-            f"data.source.columns.{lacking[0]}=…"
+            f"data.source.columns.{missing[0]}=…"
         )
     table = pd.DataFrame({"line": text["line"]})
     for field, column in found.items():
@@ -267,8 +267,8 @@ def _within_files(path: Path, table: pd.DataFrame, has_offset: bool) -> None:
         pd.to_numeric(table[name], errors="coerce") for name in ("t_min", "t_max", "file_offset")
     )
     t_max = offset + end - begin
-    told = table["file_offset"] + " + " + table["t_max"] + " - " + table["t_min"]
-    table["t_max"] = t_max.astype(str).where(np.isfinite(t_max), told)
+    sums = table["file_offset"] + " + " + table["t_max"] + " - " + table["t_min"]
+    table["t_max"] = t_max.astype(str).where(np.isfinite(t_max), sums)
     table["t_min"] = table["file_offset"]
 
 
@@ -308,6 +308,15 @@ def frame_of(path: Path, content: str, separator: str) -> pd.DataFrame:
         raise AnnotationError(listing(faults))
     table = pd.DataFrame(rows, columns=pd.Index([*header, "line"]))
     return table.loc[:, ~table.columns.duplicated(keep="last")]
+
+
+def first_line(path: Path) -> str:
+    """The first line of a file that is not empty.
+
+    Raises:
+        AnnotationError: see `text_of`.
+    """
+    return text_of(path).lstrip("\r\n").partition("\n")[0].rstrip("\r")
 
 
 def text_of(path: Path) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,8 @@ from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.experiment.scoring import Scored, score_recordings
-from rfcx_audio.inference import load_recogniser, read_scores, write_scores
+from rfcx_audio.inference import load_recogniser
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 OUT_OF_FOLD = "oof_scores.parquet"
@@ -48,10 +50,10 @@ def crossval(config: DictConfig) -> Path:
             _log.info("fold %d is finished", fold)
             continue
         scored = out_of_fold(config, data, place, fold, {})
-        write_scores(scored.table, place / OUT_OF_FOLD, made_with)
+        replace(scored.scores, metadata=made_with).write(place / OUT_OF_FOLD)
         mark_finished(place)
-    scores = [read_scores(place / OUT_OF_FOLD)[0] for place in places]
-    write_scores(pd.concat(scores, ignore_index=True), folder / OUT_OF_FOLD, made_with)
+    scores = Scores.concatenate([Scores.read(place / OUT_OF_FOLD) for place in places])
+    scores.write(folder / OUT_OF_FOLD)
     metrics = [json.loads((place / "metrics.json").read_text()) for place in places]
     table = pd.DataFrame(metrics).filter(regex="^(val|test)/")
     (folder / "metrics.json").write_text(table.mean().to_json(indent=2) + "\n")

@@ -10,7 +10,7 @@ from rfcx_audio.config import DictConfig, config_text, variant
 
 SETTINGS = "settings.yaml"
 _FINISHED = "finished"
-_FREE = ("folder", "paths.output_dir", "data.num_workers")
+_FREE = ("folder", "out", "paths.output_dir", "data.num_workers")
 _LINES_SHOWN = 10
 
 

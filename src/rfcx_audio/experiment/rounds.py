@@ -23,6 +23,7 @@ from rfcx_audio.experiment.folds import continued, load_data, out_of_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.labelling import against_truth, with_bands
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 ROUNDS = "rounds.csv"
@@ -34,7 +35,7 @@ class Labelling(Protocol):
 
     needs_frames: bool
 
-    def __call__(self, scores: pd.DataFrame, frames: Mapping[str, FrameScores]) -> pd.DataFrame:
+    def __call__(self, scores: Scores, frames: Mapping[str, FrameScores]) -> pd.DataFrame:
         """Window scores, and frame scores by recording, to the columns of `FOUND_COLUMNS`."""
         ...
 
@@ -129,7 +130,7 @@ def _label_round(
             scored = out_of_fold(
                 config, data, file.parent, fold, changes, with_frames=labelling.needs_frames
             )
-            found = labelling(scored.table, scored.frames)
+            found = labelling(scored.scores, scored.frames)
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
             rows = rows.assign(round=number, teacher=teacher)
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)

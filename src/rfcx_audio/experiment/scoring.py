@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 import torch
 from rich.progress import track
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.data import FileDataset
-from rfcx_audio.inference import Recogniser, score_table
+from rfcx_audio.inference import Recogniser
 from rfcx_audio.labelling import FrameScores
 from rfcx_audio.method import best_precision
+from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 
@@ -25,12 +25,12 @@ class Scored(NamedTuple):
     """The scores of recordings.
 
     Attributes:
-        table: of all windows, as `score_table` makes it.
+        scores: of all windows.
         failures: recordings that could not be read.
         frames: by recording, of the same windows; empty unless asked for.
     """
 
-    table: pd.DataFrame
+    scores: Scores
     failures: list[Failure]
     frames: dict[str, FrameScores]
 
@@ -51,8 +51,10 @@ def score_recordings(
     """
     device = next(recogniser.parameters()).device
     loader = DataLoader(FileDataset(paths, recogniser.reader), batch_size=None, num_workers=workers)
-    nothing = score_table("", np.empty(0), 0.0, np.empty((0, recogniser.num_species)))
-    tables, failures, frames = [nothing], [], {}
+    nothing = Scores.of_windows(
+        "", [], 0.0, np.empty((0, recogniser.num_species)), recogniser.settings()
+    )
+    found, failures, frames = [nothing], [], {}
     half = best_precision(device.type) == "bf16-mixed"
     for name, waveform in track(loader, "scoring recordings", total=len(paths)):
         if isinstance(waveform, Failure):
@@ -62,10 +64,12 @@ def score_recordings(
         with torch.autocast(device.type, torch.bfloat16, enabled=half):
             scores, starts_s = recogniser(waveform.to(device))
             if with_frames:
-                told, frame_starts_s, frame_s = recogniser.frames(waveform.to(device))
+                of_frames, frame_starts_s, frame_s = recogniser.frames(waveform.to(device))
                 frames[name] = FrameScores(
-                    frame_starts_s.cpu().numpy(), frame_s, told.cpu().numpy()
+                    frame_starts_s.cpu().numpy(), frame_s, of_frames.cpu().numpy()
                 )
         duration_s = recogniser.windows.duration_s
-        tables.append(score_table(name, starts_s.cpu().numpy(), duration_s, scores.cpu().numpy()))
-    return Scored(pd.concat(tables[1:] or tables, ignore_index=True), failures, frames)
+        found.append(
+            Scores.of_windows(name, starts_s.cpu().numpy(), duration_s, scores.cpu().numpy())
+        )
+    return Scored(Scores.concatenate(found), failures, frames)

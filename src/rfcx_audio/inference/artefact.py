@@ -12,7 +12,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, contiguous_format
 
-from rfcx_audio.inference.calibrate import Calibration
+from rfcx_audio.scores import Calibration
 from rfcx_audio.versions import versions
 
 FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 1

@@ -15,7 +15,7 @@ from rfcx_audio.data import AudioReader, probe
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.recogniser import Recogniser
 from rfcx_audio.inference.tta import amplified, seen
-from rfcx_audio.inference.windows import SlidingWindows, cut_at, moving_average
+from rfcx_audio.inference.windows import SlidingWindows, cut_at
 
 _BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
 _WINDOWS_AT_ONCE = 32
@@ -121,7 +121,7 @@ def score_blocks(
 
 
 def score_block(recogniser: Recogniser, path: Path, block: Block) -> Tensor:
-    """The scores of one block's windows, not smoothed.
+    """The probabilities of a block's windows, see `Recogniser.finished` for what is left to do.
 
     Args:
         recogniser: on any device.
@@ -172,7 +172,7 @@ def score_file(
         scores = torch.cat(list(score(path, found)))
     starts = [start for block in found for start in block.starts]
     starts_s = torch.tensor(starts, dtype=torch.float64) * frontend.hop_length / rate
-    return moving_average(scores, recogniser.windows.smooth), starts_s
+    return recogniser.finished(scores), starts_s
 
 
 def _way(block: Block) -> tuple[int, tuple[int, ...], int]:

@@ -1,8 +1,6 @@
-"""Pictures of recordings: the spectrogram, the boxes said to be there, the scores over time."""
+"""Pictures of recordings: the spectrogram, the annotated boxes, the scores over time."""
 
 from __future__ import annotations
-
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -13,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from rfcx_audio.frontend import LogMel
+from rfcx_audio.scores import WINDOW
 
 _SPECIES_SHOWN = 8
 _BOX_COLOURS = {True: "#7cfc00", False: "#ff6f61"}
@@ -51,12 +50,6 @@ def draw_recording(
     return figure
 
 
-def save_picture(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, making its folder."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(path, dpi=80)
-
-
 def _draw_spectrogram(axes: Axes, frontend: LogMel, waveform: np.ndarray) -> None:
     with torch.inference_mode():
         samples = torch.from_numpy(waveform).to(frontend.window.device)
@@ -92,14 +85,19 @@ def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame) -> None:
                 linestyle="-" if row["present"] else "--",
             )
         )
-        said = "" if row["present"] else "not "
+        absent = "" if row["present"] else "not "
         axes.text(
-            row["t_min"], top, f"{said}s{row['species_id']}", color=colour, va="bottom", fontsize=9
+            row["t_min"],
+            top,
+            f"{absent}s{row['species_id']}",
+            color=colour,
+            va="bottom",
+            fontsize=9,
         )
 
 
 def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
-    columns = [name for name in scores if name not in ("recording_id", "t_min", "t_max")]
+    columns = [name for name in scores if name not in WINDOW]
     middle = (scores["t_min"] + scores["t_max"]) / 2
     best = scores[columns].max().sort_values(ascending=False).index[:_SPECIES_SHOWN]
     for name in best:

@@ -15,11 +15,10 @@ from torch import Tensor, nn
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference.artefact import Artefact, file_hash, read_artefact
-from rfcx_audio.inference.calibrate import Calibration
 from rfcx_audio.inference.parts import build_part
-from rfcx_audio.inference.table import species_columns
 from rfcx_audio.inference.tta import View, amplified, seen, unseen, views
 from rfcx_audio.inference.windows import SlidingWindows
+from rfcx_audio.scores import Calibration, moving_average, species_columns
 
 # What torch meets in broken files, before it can say that they are broken.
 _BROKEN = (
@@ -91,9 +90,21 @@ class Recogniser(nn.Module):
         Returns:
             (windows, species) in [0, 1], and (windows,) starts in s.
         """
-        heard = [self._window_scores(waveform, view) for view in self.seen_as]
-        scores = torch.stack([scores for scores, _ in heard]).mean(0)
-        return scores if self.calibration is None else self.calibration(scores), heard[0][1]
+        scored = [self._window_scores(waveform, view) for view in self.seen_as]
+        return self.finished(torch.stack([scores for scores, _ in scored]).mean(0)), scored[0][1]
+
+    def finished(self, probabilities: Tensor) -> Tensor:
+        """What every way of scoring ends with: the windows' moving average, then the calibration.
+
+        Args:
+            probabilities: (windows, species) in [0, 1] of all windows of one recording, in their
+                order, as `SlidingWindows.probabilities` returns them; the mean over the views.
+
+        Returns:
+            The scores, of the same shape.
+        """
+        scores = moving_average(probabilities, self.windows.smooth)
+        return scores if self.calibration is None else self.calibration(scores)
 
     @torch.inference_mode()
     def frames(self, waveform: Tensor) -> tuple[Tensor, Tensor, float]:
@@ -126,7 +137,7 @@ class Recogniser(nn.Module):
 
     def _window_scores(self, waveform: Tensor, view: View) -> tuple[Tensor, Tensor]:
         windows, starts_s = self._cut(waveform, view)
-        return self.windows.scores(self.detector, windows), starts_s
+        return self.windows.probabilities(self.detector, windows), starts_s
 
     def _frame_scores(self, waveform: Tensor, view: View) -> tuple[Tensor, Tensor, float]:
         windows, starts_s = self._cut(waveform, view)

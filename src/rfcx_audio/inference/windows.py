@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
-from itertools import groupby
 
 import torch
 from torch import Tensor, nn
@@ -12,67 +10,12 @@ from torch.nn import functional
 
 from rfcx_audio.data import window_starts
 from rfcx_audio.frontend import LogMel
-
-Pool = str
-"""`max`, `mean`, or `top<k>`, as `top3`: the mean of the k highest."""
+from rfcx_audio.scores import Pool, by_recording, check_pool, moving_average
 
 PIXELS_AT_ONCE = 2**24
 """Mels x frames x windows in one batch on a GPU: about 230 windows of 6 s with 128 mels."""
 
 _WINDOWS_AT_ONCE = 32  # on a CPU, where more only take memory
-
-
-def pool_windows(scores: Tensor, pool: Pool) -> Tensor:
-    """One score a species from the scores of all windows.
-
-    Args:
-        scores: (..., windows, species).
-        pool: the maximum, the mean, or the mean of the k highest: `max`, `mean`, `top<k>`. Where
-            there are fewer windows than k, their mean.
-
-    Returns:
-        (..., species)
-
-    Raises:
-        ValueError: there is no such pool.
-    """
-    if pool == "mean":
-        return scores.mean(-2)
-    return scores.topk(min(_highest(pool), scores.shape[-2]), dim=-2).values.mean(-2)
-
-
-def by_recording(scores: Tensor, counts: Sequence[int]) -> list[Tensor]:
-    """The scores of several recordings' windows, those of as many windows side by side.
-
-    The counts are numbers of the host, so nothing waits for a device.
-
-    Args:
-        scores: (windows, species) of all recordings, one after the other.
-        counts: windows of each recording, at least 1.
-
-    Returns:
-        Views, each (recordings, windows, species): a run of recordings with one number of windows.
-    """
-    runs = [(count, len(list(same))) for count, same in groupby(counts)]
-    parts = scores.split([number * count for count, number in runs])
-    return [
-        part.unflatten(0, (number, count))
-        for part, (count, number) in zip(parts, runs, strict=True)
-    ]
-
-
-def pool_recordings(scores: Tensor, counts: Sequence[int], pool: Pool) -> Tensor:
-    """`pool_windows` for several recordings.
-
-    Args:
-        scores: (windows, species) of all recordings, one after the other.
-        counts: windows of each recording, at least 1.
-        pool: see `pool_windows`.
-
-    Returns:
-        (recordings, species)
-    """
-    return torch.cat([pool_windows(part, pool) for part in by_recording(scores, counts)])
 
 
 def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
@@ -97,23 +40,6 @@ def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
     slices = spectrogram[..., starts[0] :].unfold(-1, frames, hop)[..., :even, :]
     windows[:, :even].copy_(slices.movedim(-2, 1))
     return windows
-
-
-def moving_average(scores: Tensor, width: int) -> Tensor:
-    """The mean of each score and its neighbours in time; at the ends, of those that there are.
-
-    Args:
-        scores: (..., time, species).
-        width: an odd number of scores; 1 changes nothing.
-
-    Returns:
-        Of the same shape.
-    """
-    if width == 1:
-        return scores
-    over_time = scores.transpose(-2, -1)  # (..., species, time)
-    mean = functional.avg_pool1d(over_time, width, 1, width // 2, count_include_pad=False)
-    return mean.transpose(-2, -1)
 
 
 class SlidingWindows:
@@ -149,8 +75,7 @@ class SlidingWindows:
             raise ValueError(f"duration_s = {duration_s}; a window must last longer than 0 s")
         if not 0 <= overlap < 1:
             raise ValueError(f"overlap = {overlap} lies outside [0, 1[")
-        if pool != "mean":
-            _highest(pool)
+        check_pool(pool)
         for name, width in (("smooth", smooth), ("smooth_frames", smooth_frames)):
             if width < 1 or width % 2 == 0:
                 raise ValueError(
@@ -272,17 +197,3 @@ class SlidingWindows:
         if windows.device.type == "cpu":
             return _WINDOWS_AT_ONCE
         return max(1, self.pixels_at_once // windows.shape[-2:].numel())
-
-
-def _highest(pool: Pool) -> int:
-    """How many scores a pool other than the mean looks at.
-
-    Raises:
-        ValueError: there is no such pool.
-    """
-    if pool == "max":
-        return 1
-    found = re.fullmatch(r"top([1-9]\d*)", pool)
-    if found is None:
-        raise ValueError(f"pool = {pool!r} is unknown; choose max, mean, or top3, top5 and so on")
-    return int(found[1])

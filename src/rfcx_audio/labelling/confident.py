@@ -1,4 +1,4 @@
-"""Pseudo-labels, method 1: windows that a teacher is sure of."""
+"""Pseudo-labels, method 1: windows that a teacher scores with confidence."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.labelling.events import FrameScores
-from rfcx_audio.labelling.found import in_order, species_scores
+from rfcx_audio.labelling.found import in_order
+from rfcx_audio.scores import Scores
 
 _KEY = ["recording_id", "species_id"]
 
 
 def confident_rows(
-    scores: pd.DataFrame,
+    scores: Scores,
     threshold: float = 0.9,
     absent_below: float | None = None,
     weight: float = 0.5,
@@ -28,12 +29,12 @@ def confident_rows(
     best of those that do not overlap it, and so on.
 
     Args:
-        scores: `recording_id`, `t_min`, `t_max` (s), `s0`, `s1`, … in [0, 1].
+        scores: of windows, in [0, 1].
         threshold: in (0, 1), above which a species is present.
-        absent_below: below which it is absent; None: nothing is said to be absent.
+        absent_below: below which it is absent; None: nothing is labelled absent.
         weight: of every row, in (0, 1].
-        max_per_species: the most present and the most absent rows of a species, the surest first;
-            None for all.
+        max_per_species: the most present and the most absent rows of a species, the most confident
+            first; None for all.
 
     Returns:
         The columns of `FOUND_COLUMNS`, by recording, time and species.
@@ -41,10 +42,10 @@ def confident_rows(
     Source: Zhong et al. (2020), doi:10.1016/j.apacoust.2020.107375, who label recordings where
     these are windows, and give the labels full weight.
     """
-    values = species_scores(scores)  # (windows, species)
-    found = [_best_apart(_cells(scores, values, values > threshold, present=True))]
+    values = scores.values  # (windows, species)
+    found = [_best_apart(_cells(scores, values > threshold, present=True))]
     if absent_below is not None:
-        found.append(_best_apart(_cells(scores, values, values < absent_below, present=False)))
+        found.append(_best_apart(_cells(scores, values < absent_below, present=False)))
     if max_per_species is not None:
         found = [table.groupby("species_id").head(max_per_species) for table in found]
     return in_order(pd.concat(found).assign(weight=weight))
@@ -78,26 +79,24 @@ class Confident:
                 f"{self.absent_below}, {self.threshold} and {self.weight}"
             )
 
-    def __call__(self, scores: pd.DataFrame, frames: Mapping[str, FrameScores]) -> pd.DataFrame:  # noqa: ARG002
+    def __call__(self, scores: Scores, frames: Mapping[str, FrameScores]) -> pd.DataFrame:  # noqa: ARG002
         """The rows that window scores give; frames are not looked at."""
         return confident_rows(
             scores, self.threshold, self.absent_below, self.weight, self.max_per_species
         )
 
 
-def _cells(
-    scores: pd.DataFrame, values: np.ndarray, chosen: np.ndarray, present: bool
-) -> pd.DataFrame:
-    """The chosen cells as rows, the surest first."""
+def _cells(scores: Scores, chosen: np.ndarray, present: bool) -> pd.DataFrame:
+    """The chosen cells as rows, the most confident first."""
     window, species = np.nonzero(chosen)
-    cells = scores[["recording_id", "t_min", "t_max"]].iloc[window].reset_index(drop=True)
-    cells = cells.assign(species_id=species, present=present, score=values[window, species])
-    sure = cells["score"] if present else -cells["score"]
-    return cells.iloc[np.argsort(-sure.to_numpy(), kind="stable")]
+    cells = scores.keys.iloc[window].reset_index(drop=True)
+    cells = cells.assign(species_id=species, present=present, score=scores.values[window, species])
+    confidence = cells["score"] if present else -cells["score"]
+    return cells.iloc[np.argsort(-confidence.to_numpy(), kind="stable")]
 
 
 def _best_apart(cells: pd.DataFrame) -> pd.DataFrame:
-    """Greedy non-maximum suppression of rows that come the surest first, and stay so."""
+    """Greedy non-maximum suppression of rows in the order of confidence, which stays."""
     left, kept = cells.assign(place=np.arange(len(cells))), [np.empty(0, dtype=int)]
     while len(left):  # once for each row that stays in the fullest recording
         best = left.drop_duplicates(_KEY)

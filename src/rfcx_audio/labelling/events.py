@@ -9,11 +9,12 @@ from typing import ClassVar
 import pandas as pd
 
 from rfcx_audio.data import FrameScores, spans, stitch
-from rfcx_audio.labelling.found import FOUND_COLUMNS, in_order, species_scores
+from rfcx_audio.labelling.found import FOUND_COLUMNS, in_order
+from rfcx_audio.scores import Scores
 
 
 def event_rows(
-    scores: pd.DataFrame,
+    scores: Scores,
     frames: Mapping[str, FrameScores],
     threshold_clip: float = 0.5,
     threshold_frame: float = 0.5,
@@ -28,7 +29,7 @@ def event_rows(
     `threshold_frame`.
 
     Args:
-        scores: `recording_id`, `t_min`, `t_max` (s), `s0`, `s1`, … in [0, 1].
+        scores: of windows, in [0, 1].
         frames: by recording, of the same windows in the same order.
         threshold_clip: in [0, 1).
         threshold_frame: in [0, 1).
@@ -41,21 +42,21 @@ def event_rows(
         frame score of the event.
 
     Raises:
-        ValueError: scores and frames do not tell of the same windows.
+        ValueError: scores and frames are not of the same windows.
 
     Source: the deck's second method, which it leaves unfinished; gaps, shortest duration and the
     stitching of windows are this library's.
     """
     found = [pd.DataFrame(columns=list(FOUND_COLUMNS))]
-    for name, windows in scores.groupby("recording_id"):
-        of_frames = frames.get(str(name))
-        told = 0 if of_frames is None else len(of_frames.starts_s)
-        if of_frames is None or told != len(windows):
+    for name, places in scores.places.items():
+        of_frames = frames.get(name)
+        num_windows = 0 if of_frames is None else len(of_frames.starts_s)
+        if of_frames is None or num_windows != len(places):
             raise ValueError(
-                f"recording {name!r} has {len(windows)} windows with clip scores and {told} with "
-                "frame scores; make both with one detector"
+                f"recording {name!r} has {len(places)} windows with clip scores and {num_windows} "
+                "with frame scores; make both with one detector"
             )
-        clip = species_scores(windows)[:, None].repeat(of_frames.scores.shape[1], axis=1)
+        clip = scores.values[places][:, None].repeat(of_frames.scores.shape[1], axis=1)
         probability = stitch(of_frames)  # (frames, species)
         active = stitch(of_frames._replace(scores=clip), "max") > threshold_clip
         active &= probability > threshold_frame
@@ -98,7 +99,7 @@ class Events:
                 "neither can be negative"
             )
 
-    def __call__(self, scores: pd.DataFrame, frames: Mapping[str, FrameScores]) -> pd.DataFrame:
+    def __call__(self, scores: Scores, frames: Mapping[str, FrameScores]) -> pd.DataFrame:
         """The rows that clip scores and frame scores give."""
         return event_rows(
             scores,

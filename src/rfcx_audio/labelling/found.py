@@ -11,11 +11,6 @@ FOUND_COLUMNS = ("recording_id", "species_id", "t_min", "t_max", "present", "wei
 _KEY = ["recording_id", "species_id"]
 
 
-def species_scores(scores: pd.DataFrame) -> np.ndarray:
-    """(windows, species) of a table of scores, whose columns `s0`, `s1`, … are in order."""
-    return scores.drop(columns=["recording_id", "t_min", "t_max"]).to_numpy()
-
-
 def in_order(found: pd.DataFrame) -> pd.DataFrame:
     """The columns of `FOUND_COLUMNS`, sorted by recording, time and species."""
     return found[list(FOUND_COLUMNS)].sort_values(
@@ -27,7 +22,7 @@ def with_bands(found: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """What was found, with `songtype_id`, `f_min` and `f_max` (Hz).
 
     Each species has one band for all its rows, the union of its boxes in the tables, for a box of
-    its own would tell present from absent. Its song is its commonest one.
+    its own would give present or absent away. Its song is its commonest one.
 
     Args:
         found: with the columns of `FOUND_COLUMNS`.
@@ -49,14 +44,16 @@ def against_truth(found: pd.DataFrame, calls: pd.DataFrame) -> dict[str, float]:
         them, or absent and none does; NaN without rows. `calls_found`, the calls that a present
         row of their species touches, of `calls`, their number.
     """
-    told = found.assign(row=np.arange(len(found)))
+    numbered = found.assign(row=np.arange(len(found)))
     calls = calls.assign(call=np.arange(len(calls)))
-    pairs = told.merge(calls[[*_KEY, "t_min", "t_max", "call"]], on=_KEY, suffixes=("", "_call"))
+    pairs = numbered.merge(
+        calls[[*_KEY, "t_min", "t_max", "call"]], on=_KEY, suffixes=("", "_call")
+    )
     touch = (pairs["t_min"] < pairs["t_max_call"]) & (pairs["t_max"] > pairs["t_min_call"])
     pairs = pairs[touch]
-    right = told["row"].isin(pairs["row"]) == told["present"]
+    right = numbered["row"].isin(pairs["row"]) == numbered["present"]
     return {
-        "precision": float(right.mean()) if len(told) else float("nan"),
+        "precision": float(right.mean()) if len(numbered) else float("nan"),
         "calls_found": pairs.loc[pairs["present"].astype(bool), "call"].nunique(),
         "calls": len(calls),
     }

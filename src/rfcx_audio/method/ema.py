@@ -10,8 +10,8 @@ from torch.optim.swa_utils import AveragedModel
 class MovingAverage(AveragedModel):
     """A copy of a network whose weights and buffers follow it.
 
-    `AveragedModel.update_parameters` reads from the device at every step how often it was called;
-    `follow` gets this from the host, so that no step waits for the device.
+    `AveragedModel.update_parameters` asks the device at every step how often it was called. For
+    `follow` the host counts, so that nobody waits.
 
     Args:
         model: which is copied.

@@ -14,10 +14,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows, pool_recordings
+from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.metric import Lwlrap
+from rfcx_audio.scores import pool_recordings
 
 _TABLES = "rfcx_audio_row_tables"
 
@@ -212,7 +213,10 @@ class Supervised(pl.LightningModule):
         if not batch.counts:
             return
         scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
-        self.val_metrics.update(scores, *batch.window_labels)
+        # Each update is of one recording: `UnlabelledAUROC` compares the windows within it.
+        parts = (part.split(batch.counts) for part in (scores, *batch.window_labels))
+        for windows in zip(*parts, strict=True):
+            self.val_metrics.update(*windows)
         target = batch.recording_labels.target  # (recordings, species)
         self.val_lwlrap.update(self.pooled(scores, batch.counts), target, torch.ones_like(target))
 

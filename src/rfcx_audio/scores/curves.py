@@ -112,11 +112,11 @@ def isotonic_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) 
     Source: Zadrozny and Elkan (2002), doi:10.1145/775047.775151; smoothed targets and straight
         lines between the knots are ours and scikit-learn's.
     """
-    heard = weight > 0
-    knots, place = np.unique(scores[heard], return_inverse=True)
-    total = np.bincount(place, weight[heard])
-    target = smoothed_targets(present, weight)[heard]
-    mean = np.bincount(place, weight[heard] * target) / total
+    known = weight > 0
+    knots, place = np.unique(scores[known], return_inverse=True)
+    total = np.bincount(place, weight[known])
+    target = smoothed_targets(present, weight)[known]
+    mean = np.bincount(place, weight[known] * target) / total
     return _isotonic_curve(knots, isotonic_regression(mean, weights=total).x)
 
 

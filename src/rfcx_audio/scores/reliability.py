@@ -12,7 +12,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference.table import species_columns
+from rfcx_audio.scores.scores import species_columns
 
 _EPS = 1e-7  # as in the library's other log losses
 
@@ -32,7 +32,7 @@ class Reliability(NamedTuple):
 
 
 def reliability_bins(scores: Tensor, labels: Labels, num_bins: int = 15) -> Reliability:
-    """How often what is scored so is so.
+    """How often species are present, by their score.
 
     Args:
         scores: (rows, species) in [0, 1].
@@ -40,15 +40,15 @@ def reliability_bins(scores: Tensor, labels: Labels, num_bins: int = 15) -> Reli
         num_bins: a score on an edge belongs to the bin above it.
     """
     known = labels.known > 0
-    weight, said = labels.known[known].double(), scores[known].double()
+    weight, values = labels.known[known].double(), scores[known].double()
     present = (labels.target[known] >= 0.5).double()
-    place = (said * num_bins).long().clamp(0, num_bins - 1)
+    place = (values * num_bins).long().clamp(0, num_bins - 1)
 
-    def summed(values: Tensor) -> Tensor:
-        return torch.zeros(num_bins, dtype=torch.float64).scatter_add_(0, place, weight * values)
+    def summed(part: Tensor) -> Tensor:
+        return torch.zeros(num_bins, dtype=torch.float64).scatter_add_(0, place, weight * part)
 
-    total = summed(torch.ones_like(said))
-    return Reliability(summed(said) / total, summed(present) / total, total)
+    total = summed(torch.ones_like(values))
+    return Reliability(summed(values) / total, summed(present) / total, total)
 
 
 def calibration_error(found: Reliability) -> float:
@@ -89,11 +89,11 @@ def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.Dat
     lines = []
     every = [slice(n, n + 1) for n in range(raw.shape[1])] + [slice(None)]
     for name, which in zip([*species_columns(raw.shape[1]), "all"], every, strict=True):
-        told = Labels(labels.target[:, which], labels.known[:, which])
+        own = Labels(labels.target[:, which], labels.known[:, which])
         line: dict[str, float | str] = {"species": name}
         for when, scores in (("before", raw[:, which]), ("after", calibrated[:, which])):
-            line[f"ece_{when}"] = calibration_error(reliability_bins(scores, told))
-            line[f"log_loss_{when}"] = known_log_loss(scores, told)
+            line[f"ece_{when}"] = calibration_error(reliability_bins(scores, own))
+            line[f"log_loss_{when}"] = known_log_loss(scores, own)
         lines.append(line)
     return pd.DataFrame(lines)
 

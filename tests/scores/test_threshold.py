@@ -6,12 +6,12 @@ import torch
 from sklearn.metrics import precision_recall_curve
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference import (
+from rfcx_audio.scores import (
     Goal,
     best_threshold,
     thresholds,
 )
-from simulated import simulated
+from simulated import of_recordings, simulated
 
 
 def brute_force(
@@ -57,35 +57,38 @@ def test_thresholds_are_those_of_a_loop(goal: Goal) -> None:
 
 def test_the_threshold_at_a_precision_is_that_of_scikit_learns_curve() -> None:
     scores, labels = simulated(500, [1.0], [-1.0])
-    said, present = scores[:, 0].numpy(), labels.target[:, 0].numpy() > 0
-    precision, recall, candidates = precision_recall_curve(present, said)
+    values, present = scores[:, 0].numpy(), labels.target[:, 0].numpy() > 0
+    precision, recall, candidates = precision_recall_curve(present, values)
     first = np.argmax(precision[:-1] >= 0.8)
-    found = best_threshold(said, present, np.ones(500), Goal("precision", 0.8))
+    found = best_threshold(values, present, np.ones(500), Goal("precision", 0.8))
     assert found.score == candidates[first]
     assert found.recall == pytest.approx(recall[first])
 
 
-def test_limits_are_percentiles_over_resampled_recordings() -> None:
+def test_limits_are_percentiles_over_bootstrapped_recordings() -> None:
     scores, labels = simulated(120, [1.5], [0.0], known=0.8)
+    scores = scores.float()
     labels = Labels(labels.target, labels.known * 0.5)
     recordings = [f"r{n % 30}" for n in range(120)]
     goal = Goal("f_beta", 1.0)
-    line = thresholds(scores, labels, recordings, goal, torch.Generator().manual_seed(1), 120)
+    line = thresholds(
+        of_recordings(scores, recordings), labels, goal, torch.Generator().manual_seed(1), 120
+    )
     generator = torch.Generator().manual_seed(1)
     drawn = torch.randint(30, (120, 30), generator=generator)
     place = np.array([sorted(set(recordings)).index(name) for name in recordings])
     again = []
-    for resample in drawn.numpy():
-        rows = np.concatenate([np.flatnonzero(place == name) for name in resample])
-        said, present = scores[rows, 0].numpy(), labels.target[rows, 0].numpy() > 0
-        again.append(brute_force(said, present, labels.known[rows, 0].numpy(), goal)[0])
+    for sample in drawn.numpy():
+        rows = np.concatenate([np.flatnonzero(place == name) for name in sample])
+        values, present = scores[rows, 0].numpy(), labels.target[rows, 0].numpy() > 0
+        again.append(brute_force(values, present, labels.known[rows, 0].numpy(), goal)[0])
     again.sort()
     assert line["low"].item() == again[2]  # of 119 steps, 2.5 % down and 97.5 % up
     assert line["high"].item() == again[117]
     assert line["low"].item() <= line["threshold"].item() <= line["high"].item()
 
 
-def test_limits_hold_the_true_threshold_about_as_often_as_they_say() -> None:
+def test_limits_hold_the_true_threshold_about_as_often_as_they_promise() -> None:
     true, held = 0.75, 0  # scores are uniform and probabilities: precision above t is (1 + t) / 2
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -93,8 +96,8 @@ def test_limits_hold_the_true_threshold_about_as_often_as_they_say() -> None:
         target = torch.tensor(rng.random((400, 1))) < scores
         labels = Labels(target.double(), torch.ones(400, 1))
         generator = torch.Generator().manual_seed(seed)
-        names = [str(n) for n in range(400)]
-        line = thresholds(scores, labels, names, Goal("precision", 0.875), generator, 200).iloc[0]
+        windows = of_recordings(scores, [str(n) for n in range(400)])
+        line = thresholds(windows, labels, Goal("precision", 0.875), generator, 200).iloc[0]
         held += line["low"] <= true <= line["high"]
     assert held >= 32
 
@@ -104,7 +107,9 @@ def test_numbers_that_data_cannot_define_are_missing_with_a_reason() -> None:
     target = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
     labels = Labels(target, torch.ones(3, 4))
     generator = torch.Generator().manual_seed(0)
-    table = thresholds(scores, labels, ["a", "b", "c"], Goal("precision", 0.9), generator)
+    table = thresholds(
+        of_recordings(scores, ["a", "b", "c"]), labels, Goal("precision", 0.9), generator
+    )
     nothing, all_there, too_poor, one_recording = table.to_dict("records")
     assert nothing["reason"] == "no known presence"
     assert all_there["reason"] == "no known absence"
@@ -113,8 +118,8 @@ def test_numbers_that_data_cannot_define_are_missing_with_a_reason() -> None:
     assert table["threshold"].isna().tolist() == [True, True, True, False]
     assert one_recording["threshold"] == pytest.approx(0.3)
     assert one_recording["low"] == pytest.approx(0.3)
-    assert np.isnan(one_recording["high"])  # (2/3)^3 of the resamples lack recording a
-    assert "of the resamples cannot reach the goal" in one_recording["reason"]
+    assert np.isnan(one_recording["high"])  # (2/3)^3 of the bootstrap samples lack recording a
+    assert "of the bootstrap samples cannot reach the goal" in one_recording["reason"]
     assert int(one_recording["reason"].split(" ")[0].rstrip("%")) == pytest.approx(30, abs=5)
 
 
@@ -122,4 +127,4 @@ def test_numbers_that_data_cannot_define_are_missing_with_a_reason() -> None:
 def test_a_goal_that_is_none_is_refused(goal: Goal) -> None:
     scores, labels = simulated(10, [1.0], [0.0])
     with pytest.raises(ValueError, match="is no goal"):
-        thresholds(scores, labels, ["a"] * 10, goal, torch.Generator())
+        thresholds(of_recordings(scores, ["a"] * 10), labels, goal, torch.Generator())

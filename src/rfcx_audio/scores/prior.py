@@ -1,4 +1,4 @@
-"""Prior correction: scores for a place where species are as frequent as a given table says."""
+"""Prior correction: scores for a place where the species are as frequent as a given prior."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ from typing import Any
 import pandas as pd
 import torch
 from torch import Tensor
+
+from rfcx_audio.scores.estimators import bisected
+
+_EPS = 1e-7  # scores of 0 and 1 have no finite logit
 
 
 def prior_correction(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tensor:
@@ -86,3 +90,22 @@ def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, 
         "prior": prior.tolist(),
         "made_under": made_under.tolist(),
     }
+
+
+def implied_prior(scores: Tensor, prior: Tensor) -> Tensor:
+    """The q under which odds times (prior / (1 - prior)) / (q / (1 - q)) have the prior as mean.
+
+    Args:
+        scores: (recordings, species) in [0, 1].
+        prior: (species,) in (0, 1).
+
+    Returns:
+        (species,) float64.
+    """
+    logits, goal = scores.double().logit(_EPS), prior.double()
+
+    def too_low(shift: Tensor) -> Tensor:
+        return (logits + shift).sigmoid().mean(0) < goal
+
+    shift = bisected(too_low, torch.full_like(goal, -40), torch.full_like(goal, 40))
+    return (goal.logit() - shift).sigmoid()

@@ -6,11 +6,11 @@ from scipy.special import logit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
 
-from rfcx_audio.inference import (
+from rfcx_audio.scores import (
     isotonic_curve,
     platt_curve,
 )
-from rfcx_audio.inference.curves import smoothed_targets
+from rfcx_audio.scores.curves import smoothed_targets
 from simulated import simulated
 
 

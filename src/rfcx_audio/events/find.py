@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.data import FrameScores, spans, species_bands, stitch
+from rfcx_audio.scores import Scores
 
 EVENT_COLUMNS = (
     "recording_id",
@@ -23,7 +24,6 @@ EVENT_COLUMNS = (
 """Of a table of events: times in s, frequencies in Hz, `species` is the name."""
 
 _DECIMALS_S = 6
-_NOT_SCORES = ["recording_id", "t_min", "t_max"]
 _FOUND = ("recording_id", "species_id", "t_min", "t_max", "score")
 
 
@@ -74,7 +74,7 @@ def window_cells(
 
 
 def find_events(
-    scores: pd.DataFrame,
+    scores: Scores,
     frames: Mapping[str, FrameScores],
     high: float = 0.5,
     low: float = 0.3,
@@ -84,7 +84,7 @@ def find_events(
     """The events of all recordings, from frames where there are any, else from windows.
 
     Args:
-        scores: of windows: `recording_id`, `t_min`, `t_max` (s), `s0`, `s1`, … in [0, 1].
+        scores: of windows, in [0, 1].
         frames: of the same windows, by recording; the mean of overlapping ones counts.
         high: an event begins above it.
         low: an event lasts while above it.
@@ -106,17 +106,17 @@ def find_events(
             "negative"
         )
     found = []
-    for name, windows in scores.groupby("recording_id"):
-        of_frames = frames.get(str(name))
+    for name, places in scores.places.items():
+        of_frames = frames.get(name)
         if of_frames is None:
-            values = windows.drop(columns=_NOT_SCORES).to_numpy()
+            windows = scores.keys.iloc[places]
             begin, end = windows["t_min"].to_numpy(), windows["t_max"].to_numpy()
-            edges_s, values = window_cells(begin, end, values)
+            edges_s, values = window_cells(begin, end, scores.values[places])
         else:
             edges_s, values = of_frames.edges_s, stitch(of_frames)
         active = hysteresis(values, high, low)
         events = spans(active, values, edges_s, merge_gap_s, min_duration_s)
-        found.append(events.assign(recording_id=str(name)))
+        found.append(events.assign(recording_id=name))
     if not found:
         return pd.DataFrame(columns=list(_FOUND))
     return pd.concat(found)[list(_FOUND)].sort_values(
@@ -133,7 +133,7 @@ def describe_events(
         found: as `find_events` returns them.
         rows: of annotations, or templates: a species' band is the union of its boxes, its song the
             commonest one.
-        names: by species; those that lack are called as in tables of scores, `s0`, `s1`, ….
+        names: by species; others are called as in tables of scores, `s0`, `s1`, ….
         f_max: Hz; species without rows have the band from 0 to it, and song 1.
 
     Returns:
@@ -141,6 +141,6 @@ def describe_events(
     """
     events = found.merge(species_bands(rows), on="species_id", how="left")
     events = events.fillna({"songtype_id": 1, "f_min": 0.0, "f_max": f_max})
-    called = [names.get(species, f"s{species}") for species in events["species_id"]]
-    events = events.assign(species=called).astype({"songtype_id": "int64", "species_id": "int64"})
+    species = [names.get(number, f"s{number}") for number in events["species_id"]]
+    events = events.assign(species=species).astype({"songtype_id": "int64", "species_id": "int64"})
     return events[list(EVENT_COLUMNS)]

@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import RAVEN_COLUMNS, read_annotations, read_tables
-from rfcx_audio.inference import EVENT_COLUMNS, raven_table, write_events, write_raven
+from rfcx_audio.data import RAVEN_COLUMNS, read_tables, table_rows
+from rfcx_audio.events import EVENT_COLUMNS, raven_table, write_events, write_raven
 
 NAMES = ["Little Owl", 'Frog "B"', "s2"]
 DURATIONS_S = {"a.1": 60.0, "b": 12.3456, "c": 60.0}
@@ -49,7 +49,7 @@ def written(tmp_path: Path, paths: dict[str, Path]) -> Path:
 )
 def test_what_is_written_is_read_again(written: Path, place: str) -> None:
     numbers = {name: number for number, name in enumerate(NAMES)}
-    rows = read_annotations(read_tables(written / place), numbers, 3)
+    rows = table_rows(read_tables(written / place), numbers, 3)
     rows = rows.sort_values(["recording_id", "t_min"], ignore_index=True)
     events = some_events()
     columns = ["recording_id", "species_id", "songtype_id", "t_min", "t_max", "f_min", "f_max"]

@@ -8,7 +8,7 @@ import torch
 from scipy.special import expit, logit
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference import (
+from rfcx_audio.scores import (
     Calibration,
     Goal,
     cross_fitted,
@@ -17,9 +17,9 @@ from rfcx_audio.inference import (
     platt_curve,
     thresholds,
 )
-from rfcx_audio.inference.calibrate import Method
-from rfcx_audio.inference.curves import PlattCurve
-from simulated import simulated
+from rfcx_audio.scores.calibrate import Method
+from rfcx_audio.scores.curves import PlattCurve
+from simulated import of_recordings, simulated
 
 METHODS = ["platt", "isotonic"]
 
@@ -42,9 +42,9 @@ def test_curves_never_decrease_even_for_scores_that_mislead(method: Method) -> N
     scores, labels = simulated(400, [-1.0, 1.0], [0.0, 0.0])
     calibration = fit_calibration(scores, labels, method)
     grid = torch.linspace(0, 1, 1001, dtype=torch.float64)[:, None].expand(-1, 2)
-    said = calibration(grid)
-    assert (said.diff(dim=0) >= -1e-12).all()
-    assert 0 < said.min() <= said.max() < 1
+    values = calibration(grid)
+    assert (values.diff(dim=0) >= -1e-12).all()
+    assert 0 < values.min() <= values.max() < 1
 
 
 def test_a_separated_species_stays_finite() -> None:
@@ -65,7 +65,13 @@ def test_unknown_cells_have_no_influence(method: Method) -> None:
     recordings = [f"r{n % 40}" for n in range(600)]
     goal = Goal("precision", 0.7)
     tables = [
-        thresholds(*cells, recordings, goal, torch.Generator().manual_seed(0), 20)
+        thresholds(
+            of_recordings(cells[0], recordings),
+            cells[1],
+            goal,
+            torch.Generator().manual_seed(0),
+            20,
+        )
         for cells in ((scores, labels), (other, flipped))
     ]
     assert tables[0].equals(tables[1])
@@ -92,8 +98,10 @@ def test_few_cells_take_the_fit_of_all_species() -> None:
     known[:, 3] = 0
     labels = Labels(labels.target, known)
     fits = fit_calibration(scores, labels, min_cells=10).species
-    said = known.numpy() > 0
-    pooled = platt_curve(scores.numpy()[said], labels.target.numpy()[said] > 0, np.ones(said.sum()))
+    values = known.numpy() > 0
+    pooled = platt_curve(
+        scores.numpy()[values], labels.target.numpy()[values] > 0, np.ones(values.sum())
+    )
     assert fits[2].curve == fits[3].curve == pooled
     assert fits[2].own_share == fits[3].own_share == 0
     own = platt_curve(scores.numpy()[:, 0], labels.target.numpy()[:, 0] > 0, np.ones(1000))
@@ -124,17 +132,17 @@ def test_what_is_no_calibration_is_refused() -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
     with pytest.raises(ValueError, match="no calibration"):
         Calibration.from_dict({"method": "beta"})
-    told = fit_calibration(scores, labels).to_dict()
-    told["species"][1]["curve"]["slope"] = -1.0
+    described = fit_calibration(scores, labels).to_dict()
+    described["species"][1]["curve"]["slope"] = -1.0
     with pytest.raises(ValueError, match=r"species \[1\]"):
-        Calibration.from_dict(told)
-    told = fit_calibration(scores, labels, "isotonic").to_dict()
-    told["species"][0]["curve"]["probabilities"][-1] = 0.0
+        Calibration.from_dict(described)
+    described = fit_calibration(scores, labels, "isotonic").to_dict()
+    described["species"][0]["curve"]["probabilities"][-1] = 0.0
     with pytest.raises(ValueError, match=r"species \[0\]"):
-        Calibration.from_dict(told)
-    told["species"][0]["curve"]["probabilities"].pop()
+        Calibration.from_dict(described)
+    described["species"][0]["curve"]["probabilities"].pop()
     with pytest.raises(ValueError, match="no calibration"):
-        Calibration.from_dict(told)
+        Calibration.from_dict(described)
 
 
 def test_data_that_define_no_calibration_are_refused() -> None:
@@ -155,9 +163,11 @@ def test_no_recording_is_calibrated_by_itself() -> None:
     scores, labels = simulated(400, [0.5, 1.5], [0.0, -1.0])
     recordings = [f"r{n // 4}" for n in range(400)]
 
+    windows = of_recordings(scores, recordings)
+
     def fitted(target: torch.Tensor) -> torch.Tensor:
         generator = torch.Generator().manual_seed(3)
-        return cross_fitted(scores, Labels(target, labels.known), recordings, generator)
+        return cross_fitted(windows, Labels(target, labels.known), generator)
 
     once = fitted(labels.target)
     assert torch.equal(fitted(labels.target), once)
@@ -167,7 +177,7 @@ def test_no_recording_is_calibrated_by_itself() -> None:
     assert torch.equal(again[40:44], once[40:44])
     assert (again != once).any(1).sum() == 400 - 80  # all but its fold of 20 recordings
     with pytest.raises(ValueError, match="100 recordings do not make num_folds = 101"):
-        cross_fitted(scores, labels, recordings, torch.Generator(), num_folds=101)
+        cross_fitted(windows, labels, torch.Generator(), num_folds=101)
 
 
 def test_cross_fitting_is_honest_where_there_is_nothing_to_learn() -> None:
@@ -176,7 +186,8 @@ def test_cross_fitting_is_honest_where_there_is_nothing_to_learn() -> None:
     labels = Labels(torch.tensor(rng.random((300, 3)) < 0.5).double(), torch.ones(300, 3))
     recordings = [str(n) for n in range(300)]
     generator = torch.Generator().manual_seed(0)
-    honest = cross_fitted(scores, labels, recordings, generator, "isotonic", min_cells=1)
+    windows = of_recordings(scores, recordings)
+    honest = cross_fitted(windows, labels, generator, "isotonic", min_cells=1)
     own = fit_calibration(scores, labels, "isotonic", min_cells=1)(scores)
     assert known_log_loss(own, labels) < np.log(2) < known_log_loss(honest, labels)
 
@@ -185,6 +196,6 @@ def test_scores_keep_their_precision_and_certain_ones_their_order() -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
     calibration = fit_calibration(scores, labels)
     assert isinstance(calibration.species[0].curve, PlattCurve)
-    said = calibration(torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]))
-    assert said.dtype == torch.float32
-    assert (said.diff(dim=0) > 0).all()
+    values = calibration(torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]))
+    assert values.dtype == torch.float32
+    assert (values.diff(dim=0) > 0).all()

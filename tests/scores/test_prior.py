@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 import torch
 
-from rfcx_audio.inference import prior_correction, prior_metadata, read_prior
+from rfcx_audio.scores import implied_prior, prior_correction, prior_metadata, read_prior
 
 PRIOR = torch.tensor([0.92, 0.003, 0.5])
 WAS = torch.tensor([0.1, 0.1, 0.3])
 
 
-def test_posteriors_move_as_the_rule_of_bayes_says() -> None:
+def test_posteriors_move_by_the_rule_of_bayes() -> None:
     density = torch.rand(40, 2, 3, generator=torch.Generator().manual_seed(0)).double()
 
     def posterior(prior: torch.Tensor) -> torch.Tensor:
@@ -60,3 +60,11 @@ def test_corrected_scores_say_that_they_are_test_informed() -> None:
     assert told["test_informed"] is True
     assert told["source"] == "p.csv"
     assert told["prior"] == PRIOR.double().tolist()
+
+
+def test_the_implied_prior_makes_the_mean_of_the_corrected_scores_the_prior() -> None:
+    scores = torch.rand(300, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    prior = torch.tensor([0.001, 0.4, 0.99])
+    corrected = prior_correction(scores, prior, implied_prior(scores, prior))
+    torch.testing.assert_close(corrected.mean(0), prior.double(), rtol=1e-6, atol=0)
+    assert (corrected.argsort(0) == scores.argsort(0)).all()

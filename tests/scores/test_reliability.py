@@ -10,14 +10,14 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference import (
+from rfcx_audio.scores import (
     calibration_error,
     calibration_table,
     draw_reliability,
     known_log_loss,
     reliability_bins,
-    save_picture,
 )
+from rfcx_audio.whole_files import save_picture
 
 
 @pytest.fixture
@@ -32,12 +32,12 @@ def cells() -> tuple[torch.Tensor, torch.Tensor, Labels]:
 
 def test_bins_are_those_of_scikit_learn(cells: tuple[torch.Tensor, torch.Tensor, Labels]) -> None:
     _, raw, labels = cells
-    told = labels.known > 0
-    present, score = calibration_curve(labels.target[told], raw[told], n_bins=10)
+    given = labels.known > 0
+    present, score = calibration_curve(labels.target[given], raw[given], n_bins=10)
     found = reliability_bins(raw, labels, 10)
     np.testing.assert_allclose(found.present, present, atol=1e-12)
     np.testing.assert_allclose(found.score, score, atol=1e-12)
-    assert found.weight.sum() == told.sum()
+    assert found.weight.sum() == given.sum()
 
 
 def test_the_error_is_that_of_a_loop_and_weighs_by_known() -> None:
@@ -56,9 +56,9 @@ def test_log_loss_is_that_of_scikit_learn_on_known_cells() -> None:
     rng = np.random.default_rng(1)
     scores, target = torch.tensor(rng.random((50, 3))), torch.tensor(rng.integers(0, 2, (50, 3)))
     known = torch.tensor(rng.random((50, 3))) * torch.tensor(rng.integers(0, 2, (50, 3)))
-    told = known > 0
-    expected = log_loss(target[told], scores[told], sample_weight=known[told])
-    spoilt = torch.where(told, scores, torch.nan)
+    given = known > 0
+    expected = log_loss(target[given], scores[given], sample_weight=known[given])
+    spoilt = torch.where(given, scores, torch.nan)
     assert known_log_loss(spoilt, Labels(target, known)) == pytest.approx(expected)
 
 

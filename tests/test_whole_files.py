@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from rfcx_audio.inference import write_atomically
+from rfcx_audio.whole_files import write_atomically
 
 
 def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:

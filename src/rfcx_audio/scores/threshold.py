@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 import torch
-from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference.known import as_arrays
-from rfcx_audio.inference.table import species_columns
+from rfcx_audio.scores.known import as_arrays
+from rfcx_audio.scores.scores import Scores
 
-_BLOCK = 50  # resamples at once, which bounds the memory
+_BLOCK = 50  # bootstrap samples at once, which bounds the memory
 
 
 class Goal(NamedTuple):
@@ -62,17 +60,17 @@ def best_threshold(
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     last = np.append(ranked[1:] != ranked[:-1], True)  # of each score; equal ones go together
-    said = np.cumsum(weight[..., order], axis=-1)[..., last]  # (..., candidates)
+    called = np.cumsum(weight[..., order], axis=-1)[..., last]  # (..., candidates)
     found = np.cumsum((weight * present)[..., order], axis=-1)[..., last]
-    there = np.diff(said, axis=-1, prepend=0) > 0
+    there = np.diff(called, axis=-1, prepend=0) > 0
     all_present = found[..., -1:]
-    precision = np.divide(found, said, out=np.zeros_like(found), where=there)
+    precision = np.divide(found, called, out=np.zeros_like(found), where=there)
     recall = np.divide(found, all_present, out=np.zeros_like(found), where=all_present > 0)
     if goal.kind == "precision":
         reached = there & (precision >= goal.value - 1e-12)
         place = reached.shape[-1] - 1 - reached[..., ::-1].argmax(-1)
     else:
-        weighed = goal.value**2 * all_present + said
+        weighed = goal.value**2 * all_present + called
         f_beta = (1 + goal.value**2) * np.divide(
             found, weighed, out=np.zeros_like(found), where=there
         )
@@ -81,32 +79,30 @@ def best_threshold(
     any_reached = reached.any(-1)
     place = np.where(any_reached, place, precision.argmax(-1))[..., None]
     score, best, share = (
-        np.take_along_axis(np.broadcast_to(values, said.shape), place, -1)[..., 0]
+        np.take_along_axis(np.broadcast_to(values, called.shape), place, -1)[..., 0]
         for values in (ranked[last], precision, recall)
     )
     return Threshold(np.where(any_reached, score, np.inf), best, share)
 
 
 def thresholds(
-    scores: Tensor,
+    scores: Scores,
     labels: Labels,
-    recordings: Sequence[str],
     goal: Goal,
     generator: torch.Generator,
-    resamples: int = 1000,
+    num_bootstrap: int = 1000,
 ) -> pd.DataFrame:
     """The score of each species that reaches a goal among its known cells, with 95 % limits.
 
-    Limits are percentiles over resamples of the recordings, whose windows are not independent. A
-    resample without a threshold that reaches the goal counts as one above all scores.
+    Limits are percentiles over bootstrap samples of the recordings, whose windows are not
+    independent. A sample without a threshold that reaches the goal counts as one above all scores.
 
     Args:
-        scores: (rows, species), of recordings that their model was not trained on.
+        scores: of recordings that their model was not trained on.
         labels: (rows, species) twice; present from 0.5 on; `known` weights the cells.
-        recordings: (rows,), of which recording each row is.
         goal: to reach; a precision is that among known cells.
-        generator: draws the resamples.
-        resamples: their number.
+        generator: draws the bootstrap samples.
+        num_bootstrap: their number.
 
     Returns:
         A line for each species: `species`, `present`, `absent` (known cells), `threshold`, `low`,
@@ -120,14 +116,14 @@ def thresholds(
             f"{goal.kind} = {goal.value} is no goal; expected precision in (0, 1], "
             "or f_beta above 0"
         )
-    values, present, weight = as_arrays(scores, labels)
-    place, names = pd.factorize(np.asarray(recordings, dtype=object), sort=True)
-    drawn = torch.randint(len(names), (resamples, len(names)), generator=generator)
+    values, present, weight = as_arrays(scores.tensor, labels)
+    place, names = pd.factorize(scores.keys["recording_id"], sort=True)
+    drawn = torch.randint(len(names), (num_bootstrap, len(names)), generator=generator)
     times = torch.zeros(drawn.shape).scatter_add_(1, drawn, torch.ones(drawn.shape)).numpy()
     lines = []
-    for s, name in enumerate(species_columns(values.shape[1])):
-        told = weight[:, s] > 0
-        column, here, known = values[told, s], present[told, s], weight[told, s]
+    for s, name in enumerate(scores.species):
+        rows = weight[:, s] > 0
+        column, here, known = values[rows, s], present[rows, s], weight[rows, s]
         line: dict[str, Any] = {"species": name, "present": here.sum(), "absent": (~here).sum()}
         line |= dict.fromkeys(("threshold", "low", "high", "precision", "recall"), np.nan)
         lines.append(line | {"reason": ""})
@@ -142,8 +138,8 @@ def thresholds(
             continue
         again = np.concatenate(
             [
-                best_threshold(column, here, known * times[n : n + _BLOCK, place[told]], goal).score
-                for n in range(0, resamples, _BLOCK)
+                best_threshold(column, here, known * times[n : n + _BLOCK, place[rows]], goal).score
+                for n in range(0, num_bootstrap, _BLOCK)
             ]
         )
         numbers = zip(("threshold", "precision", "recall"), map(float, best), strict=True)
@@ -157,7 +153,7 @@ def _limits(scores: np.ndarray) -> dict[str, Any]:
         np.quantile(scores, 0.025, method="lower"),
         np.quantile(scores, 0.975, method="higher"),
     )
-    missed = f"{np.isinf(scores).mean():.0%} of the resamples cannot reach the goal"
+    missed = f"{np.isinf(scores).mean():.0%} of the bootstrap samples cannot reach the goal"
     return {
         "low": low if np.isfinite(low) else np.nan,
         "high": high if np.isfinite(high) else np.nan,

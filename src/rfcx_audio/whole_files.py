@@ -5,7 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
@@ -32,3 +36,9 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
             f"{path} could not be written ({error.strerror or error}); what is done is kept, and "
             "files that were there before are whole. Make room, and give the same command again",
         ) from None
+
+
+def save_picture(figure: Figure, path: Path) -> None:
+    """Writes a figure as PNG, making its folder."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=80)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,8 +11,9 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.inference.curves import IsotonicCurve, PlattCurve, isotonic_curve, platt_curve
-from rfcx_audio.inference.known import as_arrays
+from rfcx_audio.scores.curves import IsotonicCurve, PlattCurve, isotonic_curve, platt_curve
+from rfcx_audio.scores.known import as_arrays
+from rfcx_audio.scores.scores import Scores
 
 Method = Literal["platt", "isotonic"]
 
@@ -39,8 +40,8 @@ class SpeciesFit(NamedTuple):
 class Calibration(NamedTuple):
     """Non-decreasing curves, one a species, from scores to probabilities.
 
-    A probability is that of a window about which somebody says something; rows that were chosen by
-    a detector make presences more, or less, frequent than they are outdoors.
+    A probability is that of a labelled window; rows that were chosen by a detector make presences
+    more, or less, frequent among these than they are outdoors.
 
     Attributes:
         method: of all curves.
@@ -74,6 +75,15 @@ class Calibration(NamedTuple):
         calibrated = np.stack([fit.curve.at(column) for column, fit in fits], axis=1)
         return torch.from_numpy(calibrated).to(scores)
 
+    def apply(self, scores: Scores) -> Scores:
+        """Scores calibrated, with this calibration in their metadata.
+
+        Raises:
+            ValueError: see `check_raw`, or they have another number of species.
+        """
+        check_raw(scores, "the table")
+        return scores.with_values(self(scores.tensor), calibration=self.to_dict())
+
     @property
     def prevalence(self) -> Tensor:
         """(species,) float64, see `SpeciesFit`."""
@@ -85,16 +95,18 @@ class Calibration(NamedTuple):
         return {"method": self.method, "min_cells": self.min_cells, "species": species}
 
     @classmethod
-    def from_dict(cls, told: Mapping[str, Any]) -> Calibration:
+    def from_dict(cls, described: Mapping[str, Any]) -> Calibration:
         """The inverse of `to_dict`.
 
         Raises:
             ValueError: it is no calibration, or one that does not increase.
         """
         try:
-            kind = {"platt": PlattCurve, "isotonic": IsotonicCurve}[told["method"]]
-            fits = [SpeciesFit(**{**fit, "curve": kind(**fit["curve"])}) for fit in told["species"]]
-            made = cls(told["method"], int(told["min_cells"]), tuple(fits))
+            kind = {"platt": PlattCurve, "isotonic": IsotonicCurve}[described["method"]]
+            fits = [
+                SpeciesFit(**{**fit, "curve": kind(**fit["curve"])}) for fit in described["species"]
+            ]
+            made = cls(described["method"], int(described["min_cells"]), tuple(fits))
             faulty = [n for n, fit in enumerate(fits) if not _is_sound(fit)]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"this describes no calibration: {error!r}") from None
@@ -119,7 +131,7 @@ def fit_calibration(
         labels: (rows, species) twice; present from 0.5 on.
         method: `platt`, two numbers a species; or `isotonic`, any function that does not decrease,
             which needs some hundred cells of either kind.
-        min_cells: at least 1; up to so many, a species has no say of its own.
+        min_cells: at least 1; up to so many, a species has no fit of its own.
 
     Raises:
         ValueError: no presence or no absence is known at all, or the arguments do not fit.
@@ -130,63 +142,77 @@ def fit_calibration(
         raise ValueError(f"min_cells = {min_cells}; expected at least 1")
     values, present, weight = as_arrays(scores, labels)
     fit = platt_curve if method == "platt" else isotonic_curve
-    said = weight > 0
-    if not present[said].any() or present[said].all():
+    known = weight > 0
+    if not present[known].any() or present[known].all():
         raise ValueError(
-            f"{present[said].sum()} present and {(~present[said]).sum()} absent cells are known in "
-            "the scored windows; a calibration needs both: check recording ids and truth"
+            f"{present[known].sum()} present and {(~present[known]).sum()} absent cells are known "
+            "in the scored windows; a calibration needs both: check recording ids and labels"
         )
-    pooled = fit(values[said], present[said], weight[said])
+    pooled = fit(values[known], present[known], weight[known])
     frequency = float((weight * present).sum() / weight.sum())
     fits = []
-    for s, heard in enumerate(said.T):
+    for s, rows in enumerate(known.T):
         presences = float(weight[present[:, s], s].sum())
         absences = float(weight[~present[:, s], s].sum())
         share = 1 - min_cells / max(min_cells, min(presences, absences))
         curve = pooled
         if share > 0:
-            own = fit(values[heard, s], present[heard, s], weight[heard, s])
+            own = fit(values[rows, s], present[rows, s], weight[rows, s])
             curve = own.mixed(pooled, share)  # pyright: ignore[reportArgumentType]
         prevalence = (presences + min_cells * frequency) / (presences + absences + min_cells)
         fits.append(SpeciesFit(presences, absences, share, prevalence, curve))
     return Calibration(method, min_cells, tuple(fits))
 
 
+def check_raw(scores: Scores, name: str) -> None:
+    """Refuses scores that a calibration or a prior has changed.
+
+    Args:
+        scores: with metadata.
+        name: of them, for the message.
+
+    Raises:
+        ValueError: they are calibrated or corrected already.
+    """
+    for key, what in (("calibration", "calibrated"), ("prior_correction", "corrected to a prior")):
+        if key in scores.metadata:
+            raise ValueError(f"{name} is {what} already; give the scores that it was made from")
+
+
 def cross_fitted(
-    scores: Tensor,
+    scores: Scores,
     labels: Labels,
-    recordings: Sequence[str],
     generator: torch.Generator,
     method: Method = "platt",
     min_cells: int = 20,
     num_folds: int = 5,
 ) -> Tensor:
-    """Calibrated scores, those of every recording by a calibration that has not seen it.
+    """Calibrated scores, those of every recording by a calibration fitted on the others.
 
     Args:
-        scores: see `fit_calibration`.
-        labels: see `fit_calibration`.
-        recordings: (rows,), of which recording each row is.
+        scores: of recordings that their model was not trained on.
+        labels: (rows, species) twice, see `fit_calibration`.
         generator: deals the recordings to the folds.
         method: see `fit_calibration`.
         min_cells: see `fit_calibration`.
         num_folds: at least 2.
 
     Returns:
-        As `scores`.
+        (rows, species) in [0, 1].
 
     Raises:
         ValueError: there are fewer recordings than folds, or `fit_calibration` refuses a fold.
     """
-    place, names = pd.factorize(np.asarray(recordings, dtype=object), sort=True)
+    values = scores.tensor
+    place, names = pd.factorize(scores.keys["recording_id"], sort=True)
     if not 2 <= num_folds <= len(names):
         raise ValueError(f"{len(names)} recordings do not make num_folds = {num_folds} folds")
     fold = (torch.randperm(len(names), generator=generator) % num_folds)[torch.from_numpy(place)]
-    calibrated = torch.empty_like(scores)
+    calibrated = torch.empty_like(values)
     for held_out in range(num_folds):
         away, here = fold != held_out, fold == held_out
-        seen = Labels(labels.target[away], labels.known[away])
-        calibrated[here] = fit_calibration(scores[away], seen, method, min_cells)(scores[here])
+        others = Labels(labels.target[away], labels.known[away])
+        calibrated[here] = fit_calibration(values[away], others, method, min_cells)(values[here])
     return calibrated
 
 

@@ -1,0 +1,22 @@
+"""Detections: events found in scores, described, and written as tables that people open."""
+
+from rfcx_audio.events.find import (
+    EVENT_COLUMNS,
+    describe_events,
+    find_events,
+    hysteresis,
+    window_cells,
+)
+from rfcx_audio.events.selections import raven_table, write_audacity, write_events, write_raven
+
+__all__ = [
+    "EVENT_COLUMNS",
+    "describe_events",
+    "find_events",
+    "hysteresis",
+    "raven_table",
+    "window_cells",
+    "write_audacity",
+    "write_events",
+    "write_raven",
+]

@@ -1,0 +1,133 @@
+"""From scores to answers, without a network: pooled, joined, labelled, calibrated, corrected."""
+
+from rfcx_audio.scores.calibrate import (
+    Calibration,
+    SpeciesFit,
+    check_raw,
+    cross_fitted,
+    fit_calibration,
+)
+from rfcx_audio.scores.curves import (
+    IsotonicCurve,
+    PlattCurve,
+    isotonic_curve,
+    platt_curve,
+)
+from rfcx_audio.scores.ensemble import (
+    combine,
+    common_settings,
+    fit_weights,
+    given_weights,
+)
+from rfcx_audio.scores.estimators import (
+    confusion_prevalence,
+    em_prevalence,
+    mixture_prevalence,
+)
+from rfcx_audio.scores.join import (
+    EnsembleError,
+    JoinedScores,
+    join,
+)
+from rfcx_audio.scores.known import (
+    RECORDING,
+    WINDOW,
+    label_keys,
+)
+from rfcx_audio.scores.pool import (
+    Pool,
+    by_recording,
+    check_pool,
+    moving_average,
+    pool_recordings,
+    pool_windows,
+)
+from rfcx_audio.scores.prevalence import (
+    Estimator,
+    KnownScores,
+    Prevalence,
+    checked_prevalence,
+    confidence,
+    draw_prevalence,
+    estimate_prevalence,
+    known_scores,
+    mean_prevalence,
+    shrunk_prevalence,
+)
+from rfcx_audio.scores.prior import (
+    implied_prior,
+    prior_correction,
+    prior_metadata,
+    read_prior,
+)
+from rfcx_audio.scores.reliability import (
+    calibration_error,
+    calibration_table,
+    draw_reliability,
+    known_log_loss,
+    reliability_bins,
+)
+from rfcx_audio.scores.scores import (
+    Scores,
+    species_columns,
+)
+from rfcx_audio.scores.threshold import (
+    Goal,
+    best_threshold,
+    thresholds,
+)
+
+__all__ = [
+    "RECORDING",
+    "WINDOW",
+    "Calibration",
+    "EnsembleError",
+    "Estimator",
+    "Goal",
+    "IsotonicCurve",
+    "JoinedScores",
+    "KnownScores",
+    "PlattCurve",
+    "Pool",
+    "Prevalence",
+    "Scores",
+    "SpeciesFit",
+    "best_threshold",
+    "by_recording",
+    "calibration_error",
+    "calibration_table",
+    "check_pool",
+    "check_raw",
+    "checked_prevalence",
+    "combine",
+    "common_settings",
+    "confidence",
+    "confusion_prevalence",
+    "cross_fitted",
+    "draw_prevalence",
+    "draw_reliability",
+    "em_prevalence",
+    "estimate_prevalence",
+    "fit_calibration",
+    "fit_weights",
+    "given_weights",
+    "implied_prior",
+    "isotonic_curve",
+    "join",
+    "known_log_loss",
+    "known_scores",
+    "label_keys",
+    "mean_prevalence",
+    "mixture_prevalence",
+    "moving_average",
+    "platt_curve",
+    "pool_recordings",
+    "pool_windows",
+    "prior_correction",
+    "prior_metadata",
+    "read_prior",
+    "reliability_bins",
+    "shrunk_prevalence",
+    "species_columns",
+    "thresholds",
+]

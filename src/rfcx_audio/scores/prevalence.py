@@ -1,0 +1,286 @@
+"""How frequent species are in unlabelled recordings, estimated from their scores."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, NamedTuple, get_args
+
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from rfcx_audio.data import Annotations
+from rfcx_audio.scores.estimators import (
+    HALF,
+    PSEUDO_CELLS,
+    Moments,
+    common_variance,
+    confusion_prevalence,
+    em_prevalence,
+    mixture_prevalence,
+)
+from rfcx_audio.scores.known import label_keys
+from rfcx_audio.scores.pool import Pool, pool_windows
+from rfcx_audio.scores.scores import Scores
+
+Estimator = Literal["mixture", "em", "confusion"]
+
+_EPS = 1e-7  # scores of 0 and 1 have no finite logit
+_LEAST_COUNT = 1e-3  # of each cell in each bootstrap sample, so that none lacks a species
+_BLOCK = 50  # bootstrap samples at once, which bounds the memory
+_LEVEL, _NORMAL = 0.9, 1.6449  # of an interval, and half its width in standard deviations
+
+
+class KnownScores(NamedTuple):
+    """What scores are like where the species is known; NaN wherever it is not.
+
+    Attributes:
+        present: (recordings, species) score of the whole recording, where a TP row confirms it.
+        absent: (recordings, species) highest score of the windows that FP rows rule out.
+        share: (recordings, species) in [0, 1], how much of the recording's windows those are.
+    """
+
+    present: Tensor
+    absent: Tensor
+    share: Tensor
+
+
+class Prevalence(NamedTuple):
+    """Shares of the recordings, each (species,) float64 in [0, 1].
+
+    Attributes:
+        estimate: the best guess; NaN where there is none.
+        low: of the interval that holds nine of ten bootstrap estimates; 0 where there is none.
+        high: of the interval; 1 where there is none.
+    """
+
+    estimate: Tensor
+    low: Tensor
+    high: Tensor
+
+
+def estimate_prevalence(
+    scores: Tensor,
+    known: KnownScores,
+    generator: torch.Generator,
+    estimator: Estimator = "mixture",
+    num_bootstrap: int = 200,
+) -> Prevalence:
+    """How frequent each species is in recordings, with intervals.
+
+    For `em` and `confusion`, scores are calibrated by the logistic function between normal
+    densities of one variance: known presences, and known absences.
+
+    Args:
+        scores: (recordings, species) in [0, 1], of whole unlabelled recordings.
+        known: of recordings that their model was not trained on.
+        generator: draws the bootstrap samples of both, whole recordings with replacement.
+        estimator: `mixture_prevalence`, `em_prevalence` or `confusion_prevalence`.
+        num_bootstrap: number of them.
+
+    Returns:
+        A species without a known presence or without a known absence, or whose known presences do
+        not score higher than its known absences (`em`, `confusion`): NaN, 0 and 1.
+
+    Raises:
+        ValueError: the estimator is unknown, or the numbers of species differ.
+    """
+    if estimator not in get_args(Estimator):
+        raise ValueError(f"estimator = {estimator!r}; choose one of {get_args(Estimator)}")
+    if scores.shape[1:] != known.present.shape[1:]:
+        raise ValueError(
+            f"the scores have {tuple(scores.shape[1:])} species, the known ones "
+            f"{tuple(known.present.shape[1:])}: they must come from the same model"
+        )
+    logits = scores.double().logit(_EPS)
+    counts = _bootstrap(len(known.present), num_bootstrap, generator)
+    weights = _bootstrap(len(scores), num_bootstrap, generator)
+    blocks = zip(counts.split(_BLOCK), weights.split(_BLOCK), strict=True)
+    found = torch.cat([_estimates(logits, w, known, c, estimator) for c, w in blocks])
+    rest = found[1:] if num_bootstrap else found
+    tail = (1 - _LEVEL) / 2
+    # A sample without an estimate is compatible with everything.
+    low = torch.minimum(rest.nan_to_num(0).quantile(tail, dim=0), found[0])
+    high = torch.maximum(rest.nan_to_num(1).quantile(1 - tail, dim=0), found[0])
+    missing = known.present.isnan().all(0) | known.absent.isnan().all(0) | found[0].isnan()
+    return Prevalence(
+        found[0].masked_fill(missing, torch.nan),
+        low.masked_fill(missing, 0),
+        high.masked_fill(missing, 1),
+    )
+
+
+def checked_prevalence(found: Prevalence, check: Prevalence) -> Prevalence:
+    """An estimate with an interval that holds that of another estimator too.
+
+    The bootstrap does not see what an estimator assumes wrongly; where two that assume different
+    things disagree, the interval becomes wide.
+    """
+    low, high = torch.minimum(found.low, check.low), torch.maximum(found.high, check.high)
+    return Prevalence(found.estimate, low, high)
+
+
+def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
+    """The mean in log-odds of the estimates of several models, and of their intervals' ends."""
+    parts = (torch.stack(part).logit() for part in zip(*several, strict=True))
+    return Prevalence(*(part.nanmean(0).sigmoid() for part in parts))
+
+
+def confidence(found: Prevalence, shift_std: float = 1.4) -> Tensor:
+    """How much of a correction to apply: all where the interval has no width, none where no end.
+
+    The posterior mean of a shift in log-odds as a share of its estimate, whose error is normal with
+    the standard deviation of the interval, under a normal prior around no shift.
+
+    Args:
+        found: an estimate.
+        shift_std: nepers, standard deviation of that prior.
+
+    Returns:
+        (species,) in [0, 1].
+    """
+    error = (found.high.logit() - found.low.logit()) / (2 * _NORMAL)
+    return 1 / (1 + (error / shift_std) ** 2)
+
+
+def shrunk_prevalence(scores: Tensor, found: Prevalence, share: Tensor) -> Tensor:
+    """The prevalence between the mean of the scores and its estimate.
+
+    Args:
+        scores: (recordings, species) in [0, 1].
+        found: an estimate.
+        share: (species,) in [0, 1], see `confidence`; in log-odds, 0 is the scores' mean and
+            1 the estimate.
+    """
+    observed = scores.double().mean(0).logit(_EPS)
+    shift = torch.where(share > 0, share * (found.estimate.logit() - observed), 0)
+    return (observed + shift).sigmoid()
+
+
+def known_scores(
+    scores: Scores, annotations: Annotations, pool: Pool, min_overlap: float
+) -> KnownScores:
+    """The scores of known presences and absences.
+
+    Args:
+        scores: of windows.
+        annotations: rows of recordings without scores are passed over.
+        pool: of a recording.
+        min_overlap: see `label_windows`.
+
+    Raises:
+        ValueError: no recording has both scores and annotations.
+    """
+    labelled = set(scores.recordings)
+    if not annotations.complete:
+        labelled &= set(annotations.rows["recording_id"])
+    scores = scores.rows_of(labelled)
+    if not len(scores):
+        raise ValueError("no recording has both scores and annotations; check the recording ids")
+    labels = label_keys(scores.keys, len(scores.species), annotations, min_overlap)
+    found: list[tuple[Tensor, Tensor, Tensor]] = []
+    for places in scores.places.values():
+        values, target = torch.from_numpy(scores.values[places]).double(), labels.target[places]
+        known = labels.known[places] > 0  # (windows, species)
+        present, lacks = (known & (target >= 0.5)).any(0), known & (target < 0.5)
+        highest = torch.where(lacks, values, -1).amax(0)
+        found.append(
+            (
+                pool_windows(values, pool).masked_fill(~present, torch.nan),
+                highest.masked_fill(~lacks.any(0), torch.nan),
+                lacks.double().mean(0),
+            )
+        )
+    return KnownScores(*(torch.stack(part) for part in zip(*found, strict=True)))
+
+
+def draw_prevalence(
+    found: Prevalence, against: Tensor, label: str, species: Sequence[str]
+) -> Figure:
+    """Estimates with their intervals against something else, both as shares on a logit scale.
+
+    Args:
+        found: an estimate.
+        against: (species,) in [0, 1], the true prevalence, or the mean of the raw scores.
+        label: what that is, for the axis.
+        species: their names.
+    """
+    figure = Figure(figsize=(7, 7), layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.subplots()
+    least = 2e-3  # an axis of log-odds has no end
+    known = ~found.estimate.isnan()
+    x, *shares = (v[known].clamp(least, 1 - least) for v in (against.double(), *found))
+    y, low, high = shares
+    axes.plot([least, 1 - least], [least, 1 - least], color="grey", linestyle="--", linewidth=1)
+    axes.errorbar(
+        x.numpy(),
+        y.numpy(),
+        torch.stack([y - low, high - y]).numpy(),
+        fmt="o",
+        color="#2a7f62",
+        ecolor="#9fc7b7",
+        capsize=2,
+    )
+    names = [n for n, there in zip(species, known, strict=True) if there]
+    for name, *place in zip(names, x.tolist(), y.tolist(), strict=True):
+        axes.annotate(name, (place[0], place[1]), xytext=(4, 4), textcoords="offset points")
+    axes.set_xscale("logit")
+    axes.set_yscale("logit")
+    axes.set_xlabel(label)
+    axes.set_ylabel(f"estimated prevalence, {_LEVEL:.0%} intervals")
+    axes.grid(alpha=0.3)
+    return figure
+
+
+def _estimates(
+    logits: Tensor, weights: Tensor, known: KnownScores, counts: Tensor, estimator: Estimator
+) -> Tensor:
+    """(samples, species): one estimate for each weighting of recordings, known and unlabelled."""
+    present = _moments(known.present, (~known.present.isnan()).double(), counts)
+    if estimator == "mixture":
+        absent = _moments(known.absent, known.share, counts)
+        return mixture_prevalence(logits, weights, present, absent)
+    absent = _moments(known.absent, (~known.absent.isnan()).double(), counts)
+    total = present.number + absent.number + PSEUDO_CELLS
+    spread = present.deviation + absent.deviation
+    variance = (spread + PSEUDO_CELLS * common_variance(present, absent)) / total
+    slope = ((present.mean - absent.mean) / variance).clamp(min=0)
+    middle = (present.mean + absent.mean) / 2
+
+    def calibrated(values: Tensor) -> Tensor:  # under a prior of 1/2
+        return torch.sigmoid(slope[:, None] * (values - middle[:, None]))
+
+    scores = calibrated(logits)  # (samples, recordings, species)
+    undetected = slope <= 0
+    if estimator == "em":
+        found = em_prevalence(scores, torch.full_like(slope, 0.5), weights)
+        return found.masked_fill(undetected, torch.nan)
+
+    def mean(values: Tensor) -> Tensor:
+        known_values = calibrated(values.logit(_EPS))
+        weight = torch.where(known_values.isnan(), 0, counts[..., None])
+        return (weight * known_values.nan_to_num()).sum(1) / weight.sum(1)
+
+    mean_score = (weights[..., None] * scores).sum(1) / weights.sum(1, keepdim=True)
+    share = confusion_prevalence(mean_score, mean(known.present), mean(known.absent))
+    found = (share * len(logits) + HALF) / (len(logits) + 2 * HALF)
+    return found.masked_fill(undetected, torch.nan)
+
+
+def _moments(scores: Tensor, weight: Tensor, counts: Tensor) -> Moments:
+    """Of (recordings, species) scores, for each of (samples, recordings) counts."""
+    logits = scores.logit(_EPS).nan_to_num()
+    number = counts @ weight
+    mean = counts @ (weight * logits) / number.clamp(min=_EPS)
+    square = counts @ (weight * logits**2)
+    return Moments(number, mean, (square - number * mean**2).clamp(min=0))
+
+
+def _bootstrap(num: int, samples: int, generator: torch.Generator) -> Tensor:
+    """(1 + samples, num): how often each counts; once in the first row."""
+    drawn = torch.randint(num, (samples, num), generator=generator)
+    ones = torch.ones(samples, num, dtype=torch.float64)
+    counts = torch.full_like(ones, _LEAST_COUNT).scatter_add_(1, drawn, ones)
+    return torch.cat([torch.ones(1, num, dtype=torch.float64), counts])

@@ -1,0 +1,282 @@
+"""Scores of windows or of whole recordings: keys, values, species, and how they were made."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from rfcx_audio.batch import Labels
+from rfcx_audio.data import Annotations
+from rfcx_audio.scores.known import RECORDING, WINDOW, label_keys
+from rfcx_audio.scores.pool import Pool, pool_windows
+from rfcx_audio.whole_files import write_atomically
+
+_METADATA_KEY = b"rfcx_audio"
+_SHOWN = 3
+
+
+def species_columns(num_species: int) -> list[str]:
+    """The columns `s0`, `s1`, … of the competition's submission file."""
+    return [f"s{species}" for species in range(num_species)]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores:
+    """One row a window (or a recording), one column a species.
+
+    >>> scores = Scores.of_windows("dawn", [0.0, 3.0], 6.0, [[0.1, 0.8], [0.6, 0.2]])
+    >>> scores
+    Scores: 2 windows of 1 recording, 2 species (s0, s1)
+    >>> scores.pool("max").frame()
+      recording_id   s0   s1
+    0         dawn  0.6  0.8
+
+    Attributes:
+        keys: `recording_id`, `t_min`, `t_max` (s) of windows; `recording_id` alone of recordings.
+        values: (rows, species) float32, probabilities unless the metadata say otherwise.
+        species: names of the columns, `s0`, `s1`, … where none are known.
+        metadata: how the scores were made, as plain JSON; `pool` is how windows become recordings.
+
+    Raises:
+        ValueError: the parts do not fit together.
+    """
+
+    keys: pd.DataFrame
+    values: np.ndarray
+    species: tuple[str, ...]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """Brings the parts to their types."""
+        values = np.asarray(self.values, dtype=np.float32)
+        if tuple(self.keys) not in (WINDOW, RECORDING):
+            raise ValueError(f"keys are {list(self.keys)}; expected {list(WINDOW)} or {RECORDING}")
+        if values.shape != (len(self.keys), len(self.species)):
+            raise ValueError(
+                f"values are {values.shape}; expected ({len(self.keys)}, {len(self.species)}), a "
+                "row for each key and a column for each species"
+            )
+        object.__setattr__(self, "keys", self.keys.reset_index(drop=True))
+        object.__setattr__(self, "values", values)
+        object.__setattr__(self, "species", tuple(self.species))
+
+    @classmethod
+    def of_windows(
+        cls,
+        recording_id: str,
+        starts_s: Sequence[float] | np.ndarray,
+        duration_s: float,
+        values: Sequence[Sequence[float]] | np.ndarray,
+        metadata: dict[str, Any] | None = None,
+    ) -> Scores:
+        """The scores of one recording's windows.
+
+        Args:
+            recording_id: of all rows.
+            starts_s: (windows,) s.
+            duration_s: of a window.
+            values: (windows, species) in [0, 1].
+            metadata: see `Scores`.
+        """
+        starts_s, values = np.asarray(starts_s, dtype=float), np.asarray(values)
+        columns = ([recording_id] * len(starts_s), starts_s, starts_s + duration_s)
+        keys = pd.DataFrame(dict(zip(WINDOW, columns, strict=True)))
+        return cls(keys, values, tuple(species_columns(values.shape[1])), metadata or {})
+
+    @classmethod
+    def from_frame(cls, frame: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Scores:
+        """The inverse of `frame`: every column that is no key is a species.
+
+        The order of the columns does not matter where they are called `s0`, `s1`, ….
+
+        Raises:
+            ValueError: a key is missing, or a column holds no numbers.
+        """
+        keys = WINDOW if set(WINDOW[1:]) & set(frame) else RECORDING
+        missing = [name for name in keys if name not in frame]
+        species = [str(name) for name in frame if name not in keys]
+        if missing or not species:
+            what = ", ".join([*missing, *([] if species else ["s0, s1, …"])])
+            raise ValueError(f"the table lacks the column(s) {what}; it has {list(frame)}")
+        others = [name for name in species if not pd.api.types.is_numeric_dtype(frame[name])]
+        if others:
+            raise ValueError(
+                f"the column(s) {others} hold no numbers; expected {', '.join(keys)} and one "
+                f"column of scores for each species, got {list(frame)}"
+            )
+        numbered = species_columns(len(species))
+        species = numbered if set(numbered) == set(species) else species
+        return cls(frame[list(keys)], frame[species].to_numpy(), tuple(species), metadata or {})
+
+    @classmethod
+    def concatenate(cls, several: Sequence[Scores]) -> Scores:
+        """The rows of several, with the species and the metadata of the first.
+
+        Raises:
+            ValueError: they are of different species.
+        """
+        first = several[0]
+        if any(one.species != first.species for one in several):
+            raise ValueError("scores of different species cannot stand below one another")
+        keys = pd.concat([one.keys for one in several], ignore_index=True)
+        return cls(
+            keys, np.concatenate([one.values for one in several]), first.species, first.metadata
+        )
+
+    @classmethod
+    def read(cls, path: str | Path) -> Scores:
+        """What `write` wrote.
+
+        Raises:
+            ValueError: the file is no table of scores.
+        """
+        try:
+            arrow = pq.read_table(path)
+        except (pa.ArrowInvalid, FileNotFoundError) as error:
+            raise ValueError(f"{path} is no table of scores: {error}") from None
+        try:
+            metadata = json.loads((arrow.schema.metadata or {}).get(_METADATA_KEY, b"{}"))
+            return cls.from_frame(arrow.to_pandas(), metadata)
+        except ValueError as error:
+            raise ValueError(f"{path} is no table of scores: {error}") from None
+
+    def write(self, path: str | Path) -> None:
+        """Writes Parquet, as a whole or not at all, with the metadata in the file's own.
+
+        Raises:
+            OSError: see `write_atomically`.
+        """
+        arrow = pa.Table.from_pandas(self.frame(), preserve_index=False)
+        metadata = arrow.schema.metadata | {_METADATA_KEY: json.dumps(self.metadata).encode()}
+        described = arrow.replace_schema_metadata(metadata)
+        write_atomically(Path(path), lambda part: pq.write_table(described, part))
+
+    def frame(self) -> pd.DataFrame:
+        """The keys, then one column a species."""
+        return self.keys.join(pd.DataFrame(self.values, columns=pd.Index(self.species)))
+
+    @property
+    def tensor(self) -> Tensor:
+        """(rows, species) float32, a copy of the values."""
+        return torch.tensor(self.values)
+
+    @property
+    def recordings(self) -> list[str]:
+        """The recordings, each once, in the order in which they first appear."""
+        return list(map(str, self.keys[RECORDING[0]].unique()))
+
+    @property
+    def places(self) -> dict[str, np.ndarray]:
+        """The numbers of the rows of each recording, in the order of `recordings`."""
+        found = self.keys.groupby(RECORDING[0], sort=False).indices
+        return {name: np.asarray(found[name]) for name in self.recordings}
+
+    @property
+    def is_pooled(self) -> bool:
+        """Whether the rows are recordings."""
+        return tuple(self.keys) == RECORDING
+
+    def with_values(self, values: np.ndarray | Tensor, **metadata: Any) -> Scores:  # noqa: ANN401
+        """The same rows with other values, and with more metadata."""
+        return Scores(self.keys, np.asarray(values), self.species, {**self.metadata, **metadata})
+
+    def rows(self, which: np.ndarray) -> Scores:
+        """Some of the rows.
+
+        Args:
+            which: (rows,) bool, or numbers of rows.
+        """
+        return Scores(self.keys.iloc[which], self.values[which], self.species, self.metadata)
+
+    def rows_of(self, recordings: Collection[str]) -> Scores:
+        """The rows of some recordings; those without scores are passed over."""
+        return self.rows(self.keys[RECORDING[0]].isin(list(recordings)).to_numpy())
+
+    def pool(self, how: Pool | None = None) -> Scores:
+        """One row a recording, in the order in which they first appear.
+
+        Args:
+            how: see `pool_windows`; None: as the metadata say, else `max`.
+
+        Raises:
+            ValueError: there is no such pool.
+        """
+        pool = str(self.metadata.get("pool", "max")) if how is None else how
+        places = self.places
+        pooled = [pool_windows(torch.from_numpy(self.values[own]), pool) for own in places.values()]
+        values = torch.stack(pooled).numpy() if pooled else self.values[:0]
+        keys = pd.DataFrame({RECORDING[0]: list(places)})
+        return Scores(keys, values, self.species, {**self.metadata, "pool": pool})
+
+    def labelled_by(
+        self, annotations: Annotations, min_overlap: float = 0.5
+    ) -> tuple[Scores, Labels]:
+        """The rows that annotations label, and their labels.
+
+        Args:
+            annotations: rows of recordings without scores are passed over.
+            min_overlap: see `label_keys`.
+
+        Returns:
+            The rows of which a species is known at least, and (rows, species) labels.
+
+        Raises:
+            ValueError: there is no such row.
+        """
+        labels = label_keys(self.keys, len(self.species), annotations, min_overlap)
+        known = labels.known.amax(1) > 0  # (rows,)
+        if not known.any():
+            what = "recording" if self.is_pooled else "window"
+            raise ValueError(
+                f"the annotations label no scored {what}: {len(annotations.rows)} rows, "
+                f"{len(self.recordings)} scored recordings; check the recording ids"
+            )
+        return self.rows(known.numpy()), Labels(labels.target[known], labels.known[known])
+
+    def submission(self, sample: Path | None) -> tuple[pd.DataFrame, list[str]]:
+        """Scores by recording in the order of a sample submission.
+
+        Args:
+            sample: a file whose `recording_id` and columns give the order; None keeps that of the
+                scores.
+
+        Returns:
+            The table, with 0 for recordings that the sample has and the scores lack, and their
+            names.
+
+        Raises:
+            ValueError: the sample has other species than the scores.
+        """
+        pooled = (self if self.is_pooled else self.pool()).frame()
+        if sample is None:
+            return pooled, []
+        wanted = pd.read_csv(sample, dtype={RECORDING[0]: str}, keep_default_na=False)
+        if list(wanted.columns) != list(pooled.columns):
+            raise ValueError(
+                f"{sample} has the columns {list(wanted.columns)}, the scores {list(pooled)}"
+            )
+        lines = pooled.set_index(RECORDING[0]).reindex(wanted[RECORDING[0]])
+        missing = lines.index[~lines.index.isin(self.recordings)].to_list()
+        return lines.fillna(0.0).reset_index(), missing
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return len(self.keys)
+
+    def __repr__(self) -> str:
+        """How many of what."""
+        count, names = len(self.recordings), ", ".join(self.species[:_SHOWN])
+        recordings = f"{count} recording{'' if count == 1 else 's'}"
+        rows = recordings if self.is_pooled else f"{len(self)} windows of {recordings}"
+        more = ", …" if len(self.species) > _SHOWN else ""
+        return f"Scores: {rows}, {len(self.species)} species ({names}{more})"
