@@ -156,7 +156,7 @@ def test_a_schedule_inside_the_loss_is_found():
     assert sum(isinstance(part, Ramp) for part in loss.modules()) == 1
 
 
-def test_a_loss_that_remembers_crops_is_refused_for_frames_only():
+def test_a_loss_with_a_table_of_rows_is_refused_for_frames_only():
     with pytest.raises(ValueError, match=r"ROLE keeps a table of training rows.*frame_weight=0"):
         ClipAndFrame(ROLE())
     with pytest.raises(ValueError, match=r"CSL keeps a table of training rows.*frame_weight=0"):

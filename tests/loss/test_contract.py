@@ -151,7 +151,7 @@ def test_its_gradient_is_that_of_finite_differences(name, progress):
 
 @pytest.mark.parametrize("progress", [0.0, 1.0])
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "clip_and_frame"])
-def test_it_works_on_frames_unless_it_remembers_crops(name, progress):
+def test_it_works_on_frames_unless_it_has_a_table_of_rows(name, progress):
     loss = built(name, progress)
     if name in (*REMEMBERING, "csl"):
         with pytest.raises(ValueError, match="keeps a table of training rows"):
