@@ -54,10 +54,11 @@ test-gpu:  ## every technique on this GPU, two steps each, and the tests marked 
 bench-gpu:  ## training, prediction and spectrograms beside their limits on this GPU (six minutes)
 	bash benchmarks/gpu.sh bench $(ARGS)
 
-lint: $(ENV)  ## ruff (format, rules) and the type checker
+lint: $(ENV)  ## ruff (format, rules), the type checker, and plain words
 	$(BIN)/ruff format --check src tests benchmarks studies
 	$(BIN)/ruff check src tests benchmarks studies
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
+	$(BIN)/python tests/plain_words.py
 
 format: $(ENV)  ## let ruff mend what it can
 	$(BIN)/ruff format src tests benchmarks studies
@@ -68,8 +69,8 @@ test: $(ENV)  ## all tests
 
 trust: $(ENV)  ## faults, bad and hostile input by the thousand; docs/reliability.md (half an hour)
 	rm -f $(LEDGER)
-	TRUST_LEDGER=$(LEDGER) $(BIN)/python -m pytest tests/trust; told=$$?; \
-		$(BIN)/python tests/trust/report.py $(LEDGER) docs/reliability.md && exit $$told
+	TRUST_LEDGER=$(LEDGER) $(BIN)/python -m pytest tests/trust; failed=$$?; \
+		$(BIN)/python tests/trust/report.py $(LEDGER) docs/reliability.md && exit $$failed
 
 mutation: $(ENV)  ## faults put into the code, which the tests must find; docs/mutation.md (half an hour)
 	rm -rf mutants

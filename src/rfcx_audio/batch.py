@@ -10,11 +10,11 @@ from torch import Tensor
 
 
 class Labels(NamedTuple):
-    """What has been said about species: present, absent, or nothing at all.
+    """Labels of three states: present, absent, unknown.
 
     Attributes:
-        target: (..., species) in [0, 1]; means something only where `known` is above 0.
-        known: (..., species) in [0, 1], how surely anything was said; 0 = unknown.
+        target: (..., species) in [0, 1], 1 = present; arbitrary where `known` is 0.
+        known: (..., species) in [0, 1], the weight of the label; 0 = unknown.
     """
 
     target: Tensor
@@ -28,7 +28,7 @@ class Rows(NamedTuple):
         species: (rows,) int64 in [0, num_species).
         present: (rows,) bool, True where the species was confirmed (TP), False where it was
             ruled out (FP).
-        weight: (rows,) float in (0, 1], how surely the row says so.
+        weight: (rows,) float in (0, 1], of the row's label.
         t_min: (rows,) float, seconds from the start of the recording.
         t_max: (rows,) float, seconds, above `t_min`.
         songtype: (rows,) int64.
@@ -47,17 +47,17 @@ class Rows(NamedTuple):
 
 
 class Boxes(NamedTuple):
-    """The annotation boxes that touch each crop, TP and FP, padded to one number.
+    """The annotation boxes that overlap each crop, TP and FP, padded to one number.
 
     On waveforms, times are in seconds from the start of the crop and frequencies in Hz. On
-    spectrograms, all four are places on the axes, 0 at the first frame or mel and 1 behind the
-    last. A box may reach out of its crop.
+    spectrograms, all four are shares of the axes, 0 at the first frame or mel and 1 behind the
+    last. A box may extend beyond its crop.
 
     Attributes:
         species: (batch, boxes) int64; -1 where an example has no further box.
         songtype: (batch, boxes) int64.
         present: (batch, boxes) bool, True for a TP row.
-        weight: (batch, boxes) in (0, 1], how surely the row says so.
+        weight: (batch, boxes) in (0, 1], of the row's label.
         t_min: (batch, boxes) float32.
         t_max: (batch, boxes) float32.
         f_min: (batch, boxes) float32.
@@ -75,18 +75,18 @@ class Boxes(NamedTuple):
 
 
 class CropLabels(NamedTuple):
-    """Everything that is said of training crops.
+    """All labels of training crops.
 
     Attributes:
         clip: (batch, species) twice, of the crop as a whole.
         frame: (batch, label frames, species) twice, of equal parts of the crop's time; known only
             inside the rows' own time windows.
-        boxes: of the rows that touch the crop.
-        truth: (batch, species) twice, what really sounds in the crop; unknown where nobody knows.
-            It is for measurements on data with complete truth, and no loss may look at it.
-        rows: (batch, rows) int64, around which rows of the training table the crops were cut, for
-            losses that remember something of each: one row, or more where crops were mixed; -1
-            for background and where an example has no further row. None where nobody says.
+        boxes: of the rows that overlap the crop.
+        truth: (batch, species) twice, the complete truth of the crop where the data have it, else
+            unknown. It is for measurements only; no loss may use it.
+        rows: (batch, rows) int64, the rows of the training table that the crops were cut around,
+            for losses with a table of them: one row, or more where crops were mixed; -1 for
+            background and where an example has no further row. None where they are not known.
     """
 
     clip: Labels
@@ -115,7 +115,7 @@ class ClassBands(NamedTuple):
 
 
 def unknown_labels(batch: int, species: int, frames: int = 1) -> CropLabels:
-    """Labels of crops of which nothing is said.
+    """Labels of crops of which nothing is known.
 
     Args:
         batch: crops.
@@ -175,7 +175,7 @@ class PlacedBatch(NamedTuple):
 
 
 class SpectrogramBatch(NamedTuple):
-    """Training crops as the network sees them.
+    """Training crops as the network gets them.
 
     Attributes:
         spectrogram: (batch, channels, mels, frames).
@@ -251,13 +251,13 @@ class WindowBatch(NamedTuple):
 
 
 class Logits(NamedTuple):
-    """What a detector says, before any sigmoid.
+    """The output of a detector, before the sigmoid.
 
     Attributes:
         clip: (batch, species).
         frame: (batch, frames, species); one frame when the head does not localise.
-        teacher: (batch, species), what a slowly moving copy of the detector says of the same
-            clips, without gradient; None where a learning method has no such copy.
+        teacher: (batch, species), logits of the same clips by a moving average of the detector,
+            without gradient; None where a learning method keeps none.
     """
 
     clip: Tensor

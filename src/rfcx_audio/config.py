@@ -72,6 +72,18 @@ _RENAMED: dict[str, dict[str, str]] = {
 }
 """By command, the keys of earlier versions and what they are called now."""
 
+_RENAMED_IN_GROUPS = {"loss.then": "loss.variant", "method.hear": "method.train_on"}
+"""The same of keys that belong to an option, whatever the command."""
+
+_RENAMED_OPTIONS: dict[str, dict[str, str]] = {
+    "loss": {
+        "large_loss_correct": "large_loss_ct",
+        "large_loss_correct_for_good": "large_loss_cp",
+        "large_loss_reject": "large_loss_r",
+    },
+}
+"""By group, the options of earlier versions and what they are called now."""
+
 
 def _out_or_run_folder(out: str | None) -> str:
     """The folder that was asked for, else Hydra's own of this run."""
@@ -105,15 +117,20 @@ def load_config(
 
 
 def renamed_keys(name: str, overrides: Sequence[str]) -> list[str]:
-    """What keys of earlier versions are called now, one line for each that is used.
+    """What keys and options of earlier versions are called now, one line for each that is used.
 
     Args:
         name: of a root file in `conf/`, without its ending.
         overrides: as on the command line.
     """
-    renamed = _RENAMED.get(name, {})
-    used = [word.partition("=")[0].lstrip("+~") for word in overrides if "=" in word]
+    renamed = _RENAMED.get(name, {}) | _RENAMED_IN_GROUPS
+    pairs = [word.lstrip("+~").partition("=")[::2] for word in overrides if "=" in word]
+    used = [key for key, _ in pairs]
     lines = [f"{key}= is now {renamed[key]}=" for key in used if key in renamed]
+    for key, value in pairs:
+        options = _RENAMED_OPTIONS.get(key.partition("@")[0], {})
+        former = [one for one in value.split(",") if one in options]
+        lines += [f"{key}={one} is now {key}={options[one]}" for one in former]
     if name == "calibrate" and "scores" in used and "oof" not in used:
         lines.append("scores= is now oof=, and scores= the table to write calibrated")
     return lines

@@ -14,7 +14,7 @@ MakeLabels = Callable[..., CropLabels]
 
 @pytest.fixture
 def make_labels() -> MakeLabels:
-    """Random labels of three states; of the last species, nothing is ever said."""
+    """Random labels of three states; the last species is always unknown."""
 
     def make(
         batch: int,
@@ -56,7 +56,7 @@ def make_labels() -> MakeLabels:
 
 @pytest.fixture
 def one_box() -> MakeLabels:
-    """Labels of a batch in which each example has one box, and its cell says what the box says."""
+    """Labels of a batch in which each example has one box, and its cell the label of the box."""
 
     def make(
         t: tuple[float, float],
@@ -68,11 +68,11 @@ def one_box() -> MakeLabels:
         def place(value: float) -> torch.Tensor:
             return torch.full((batch, 1), float(value))
 
-        said = Labels(torch.full((batch, 1), float(present)), torch.ones(batch, 1))
-        frame = Labels(*(part[:, None].repeat(1, frames, 1) for part in said))
+        clip = Labels(torch.full((batch, 1), float(present)), torch.ones(batch, 1))
+        frame = Labels(*(part[:, None].repeat(1, frames, 1) for part in clip))
         number = torch.zeros(batch, 1, dtype=torch.int64)
         here = torch.full((batch, 1), present)
         boxes = Boxes(number, number, here, place(1), *map(place, (*t, *f)))
-        return CropLabels(said, frame, boxes, said)
+        return CropLabels(clip, frame, boxes, clip)
 
     return make

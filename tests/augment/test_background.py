@@ -20,7 +20,7 @@ def seed() -> torch.Generator:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two seconds: a ramp that tells where a stretch comes from."""
+    """Two seconds: a ramp, whose values are the places of a stretch."""
     soundfile.write(tmp_path / "ramp.wav", np.linspace(0.1, 0.9, 2 * RATE), RATE, subtype="FLOAT")
     return tmp_path
 
@@ -50,18 +50,20 @@ def test_what_was_absent_becomes_unknown_unless_the_background_is_free_of_calls(
 ) -> None:
     labels, signal = make_labels(40), torch.randn(40, 100)
     step = BackgroundMix(str(folder), RATE, probability=0.5)
-    mixed, said = step(signal, labels, seed())
+    mixed, relabelled = step(signal, labels, seed())
     changed = (mixed != signal).any(1)
     assert 0 < changed.sum() < 40
     for before, after in zip(
-        (labels.clip, labels.frame, labels.truth), (said.clip, said.frame, said.truth), strict=True
+        (labels.clip, labels.frame, labels.truth),
+        (relabelled.clip, relabelled.frame, relabelled.truth),
+        strict=True,
     ):
         assert torch.equal(after.known[~changed], before.known[~changed])
         present = before.known[changed] * before.target[changed]
         assert torch.equal(after.known[changed], present)
-    assert (said.boxes.species[changed][~labels.boxes.present[changed]] == -1).all()
+    assert (relabelled.boxes.species[changed][~labels.boxes.present[changed]] == -1).all()
     confirmed = labels.boxes.present | ~changed[:, None]
-    assert torch.equal(said.boxes.species[confirmed], labels.boxes.species[confirmed])
+    assert torch.equal(relabelled.boxes.species[confirmed], labels.boxes.species[confirmed])
     free = BackgroundMix(str(folder), RATE, probability=0.5, call_free=True)
     assert free(signal, labels, seed())[1] is labels
 

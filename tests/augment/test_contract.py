@@ -65,7 +65,7 @@ def parts(labels: CropLabels) -> list[Labels]:
 
 
 def alone(name: str, place: str, step: str, folder: Path, **changes: Any) -> Chain:
-    """A chain of one step, which always happens unless told otherwise."""
+    """A chain of one step, of probability 1 unless it is changed."""
     node = option(name, folder)[place][step]
     return Chain(**{place: {step: build(node, **{"probability": 1.0, **changes})}})
 
@@ -76,15 +76,15 @@ def test_shapes_are_kept_and_the_seed_decides(
     name: str, place: str, tmp_path: Path, make_labels: MakeLabels
 ) -> None:
     chain, labels = build(option(name, tmp_path)), labels_for(place, make_labels)
-    first, said = run(chain, place, labels, 3)
-    again, told = run(chain, place, labels, 3)
+    first, after_step = run(chain, place, labels, 3)
+    again, same = run(chain, place, labels, 3)
     assert first.shape == signals()[place == "spectrogram"].shape
     assert torch.equal(first, again)
     assert torch.isfinite(first).all()
-    for one, other, before in zip(parts(said), parts(told), parts(labels), strict=True):
+    for one, other, before in zip(parts(after_step), parts(same), parts(labels), strict=True):
         assert torch.equal(one.known, other.known)
         assert one.target.shape == one.known.shape == before.known.shape
-    assert len({field.shape for field in said.boxes}) == 1
+    assert len({field.shape for field in after_step.boxes}) == 1
 
 
 @pytest.mark.parametrize(("name", "place", "step"), STEPS)
@@ -94,13 +94,13 @@ def test_labels_keep_three_states(
     labels = labels_for(place, make_labels)
     chain = alone(name, place, step, tmp_path)
     for seed in range(5):
-        _, said = run(chain, place, labels, seed)
-        for after in parts(said):
+        _, after_step = run(chain, place, labels, seed)
+        for after in parts(after_step):
             for values in after:
                 assert ((values >= 0) & (values <= 1)).all()
-            # Nobody has spoken of the last species in any crop.
+            # The last species is unlabelled in every crop.
             assert not after.known[..., -1].any()
-        for after, before in ((said.clip, labels.clip), (said.truth, labels.truth)):
+        for after, before in ((after_step.clip, labels.clip), (after_step.truth, labels.truth)):
             absent = after.known * (1 - after.target)
             assert not absent[before.known == 0].any()
 
@@ -110,15 +110,15 @@ def test_a_step_without_probability_is_the_identity(
     name: str, place: str, step: str, tmp_path: Path, make_labels: MakeLabels
 ) -> None:
     labels = labels_for(place, make_labels)
-    same, said = run(alone(name, place, step, tmp_path, probability=0.0), place, labels, 0)
+    same, after_step = run(alone(name, place, step, tmp_path, probability=0.0), place, labels, 0)
     assert torch.equal(same, signals()[place == "spectrogram"])
-    for after, before in zip(parts(said), parts(labels), strict=True):
+    for after, before in zip(parts(after_step), parts(labels), strict=True):
         assert torch.equal(after.target, before.target)
         assert torch.equal(after.known, before.known)
     count = labels.boxes.species.shape[1]
-    for after, before in zip(said.boxes, labels.boxes, strict=True):
+    for after, before in zip(after_step.boxes, labels.boxes, strict=True):
         assert torch.equal(after[:, :count], before)
-    assert (said.boxes.species[:, count:] == -1).all()
+    assert (after_step.boxes.species[:, count:] == -1).all()
 
 
 @pytest.mark.parametrize(("name", "place", "step"), STEPS)
@@ -146,9 +146,9 @@ def test_crops_keep_the_rows_that_they_belong_to(
 ) -> None:
     own = torch.arange(16)[:, None]
     labels = labels_for(place, make_labels)._replace(rows=own)
-    _, said = run(alone(name, place, step, tmp_path), place, labels, 0)
-    assert said.rows is not None
-    assert torch.equal(said.rows[:, :1], own)
+    _, after_step = run(alone(name, place, step, tmp_path), place, labels, 0)
+    assert after_step.rows is not None
+    assert torch.equal(after_step.rows[:, :1], own)
 
 
 @pytest.mark.gpu

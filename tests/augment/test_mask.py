@@ -21,8 +21,8 @@ def test_a_mask_is_one_stripe_of_the_mean(
     axis: Literal["time", "frequency"], dim: int, make_labels: MakeLabels
 ) -> None:
     signal, labels = torch.randn(200, 1, 40, 40), make_labels(200)
-    masked, said = Mask(axis, 0.25, 1.0)(signal, labels, torch.Generator().manual_seed(0))
-    assert said is labels
+    masked, relabelled = Mask(axis, 0.25, 1.0)(signal, labels, torch.Generator().manual_seed(0))
+    assert relabelled is labels
     changed = stripes(masked, signal, dim)
     widths = changed.sum(1)
     assert (widths.min(), widths.max()) == (0, 10)

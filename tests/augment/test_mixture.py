@@ -24,7 +24,7 @@ def cell(state: State) -> Labels:
 
 
 def masses(labels: Labels) -> tuple[float, float]:
-    """How surely a cell is present, and absent."""
+    """The weights with which a cell is present, and absent."""
     target, known = labels.target.item(), labels.known.item()
     assert 0 <= target <= 1
     assert 0 <= known <= 1
@@ -32,7 +32,7 @@ def masses(labels: Labels) -> tuple[float, float]:
 
 
 @pytest.mark.parametrize(("first", "second"), PAIRS)
-def test_a_union_is_what_logic_says_of_two_crops_heard_at_once(first: State, second: State) -> None:
+def test_a_union_follows_the_logic_of_two_crops_at_once(first: State, second: State) -> None:
     # Brute force: what is true of all worlds in which the unknown is one or the other.
     worlds = {
         bool(a) or bool(b)

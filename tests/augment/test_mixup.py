@@ -28,25 +28,25 @@ def test_shares_are_beta_distributed(alpha: float) -> None:
 def test_waveforms_are_added_and_their_labels_joined(make_labels: MakeLabels) -> None:
     waveform = torch.arange(6.0)[:, None].expand(6, 4).contiguous() * 10
     labels = make_labels(6)._replace(clip=Labels(torch.eye(6)[:, :4], torch.eye(6)[:, :4]))
-    mixed, said = WaveformMixup(1.0)(waveform, labels, seed())
+    mixed, relabelled = WaveformMixup(1.0)(waveform, labels, seed())
     other = ((mixed - waveform)[:, 0] / 10).long()
     assert sorted(other.tolist()) == list(range(6))
     expected = union(labels.clip, Labels(*(part[other] for part in labels.clip)))
-    assert torch.equal(said.clip.target, expected.target)
-    assert torch.equal(said.clip.known, expected.known)
+    assert torch.equal(relabelled.clip.target, expected.target)
+    assert torch.equal(relabelled.clip.known, expected.known)
 
 
 @pytest.mark.parametrize("how", ["blend", "union"])
 def test_spectrograms_and_labels_are_blended_by_the_same_share(
     how: str, make_labels: MakeLabels
 ) -> None:
-    # Powers of two, so that a mixture tells what it is made of.
+    # Powers of two, so that the parts of a mixture follow from its values.
     spectrogram = torch.zeros(5, 5, 2, 3)
     for number in range(5):
         spectrogram[number, number] = 1
     labels = make_labels(5)
     step = SpectrogramMixup(0.8, 1.0, how)  # pyright: ignore[reportArgumentType]
-    mixed, said = step(spectrogram, labels, seed(1))
+    mixed, relabelled = step(spectrogram, labels, seed(1))
     weights = mixed[:, :, 0, 0]  # (batch, parts): the share of each example in each mixture
     assert torch.allclose(weights.sum(1), torch.ones(5))
     for number, row in enumerate(weights):
@@ -56,19 +56,21 @@ def test_spectrograms_and_labels_are_blended_by_the_same_share(
         share = row[own] if parts != [number] else torch.ones(1)
         pair = [Labels(*(part[rows] for part in labels.clip)) for rows in (own, other)]
         expected = blend(*pair, share) if how == "blend" else union(*pair)
-        assert torch.allclose(said.clip.known[own], expected.known, atol=1e-5)
-        heard = expected.known > 1e-3
-        assert torch.allclose(said.clip.target[own][heard], expected.target[heard], atol=1e-4)
+        assert torch.allclose(relabelled.clip.known[own], expected.known, atol=1e-5)
+        labelled = expected.known > 1e-3
+        assert torch.allclose(
+            relabelled.clip.target[own][labelled], expected.target[labelled], atol=1e-4
+        )
 
 
 def test_an_example_is_mixed_as_often_as_asked(make_labels: MakeLabels) -> None:
     signal, labels = torch.randn(400, 1, 2, 3), make_labels(400)
     for step in (WaveformMixup(0.3), SpectrogramMixup(1.0, 0.3)):
         flat = signal.flatten(1) if isinstance(step, WaveformMixup) else signal
-        mixed, said = step(flat, labels, seed())
+        mixed, relabelled = step(flat, labels, seed())
         changed = (mixed != flat).flatten(1).any(1)
         assert 0.2 < changed.float().mean() < 0.4
-        assert (said.boxes.species[~changed, 3:] == -1).all()
+        assert (relabelled.boxes.species[~changed, 3:] == -1).all()
 
 
 @pytest.mark.parametrize("wrong", [{"alpha": 0.0}, {"labels": "both"}])

@@ -42,7 +42,7 @@ def test_pink_noise_has_no_constant_part() -> None:
 
 
 @pytest.mark.parametrize("step", [GaussianNoise, PinkNoise])
-def test_silence_stays_silent(step: type[GaussianNoise], make_labels: MakeLabels) -> None:
+def test_zeros_stay_zeros(step: type[GaussianNoise], make_labels: MakeLabels) -> None:
     noisy, _ = step(probability=1.0)(torch.zeros(2, 100), make_labels(2), seed())
     assert not noisy.any()
 

@@ -38,17 +38,17 @@ def test_boxes_move_with_the_sound_of_their_own_example(make_labels: MakeLabels)
     waveform = torch.sin(2 * torch.pi * 1000 * TIME).expand(12, -1).contiguous()
     labels = make_labels(12, f_end=4000.0)
     step = PitchShift(max_semitones=2, probability=0.7)
-    shifted, said = step(waveform, labels, torch.Generator().manual_seed(0))
-    factors = said.boxes.f_min / labels.boxes.f_min
-    heard = torch.tensor([loudest_hz(one) / 1000 for one in shifted])
-    assert torch.allclose(factors, heard[:, None].expand_as(factors), rtol=4e-3)
-    assert torch.allclose(said.boxes.f_max, labels.boxes.f_max * factors, rtol=1e-5)
-    semitones = torch.round(12 * torch.log2(heard)).int()
+    shifted, relabelled = step(waveform, labels, torch.Generator().manual_seed(0))
+    factors = relabelled.boxes.f_min / labels.boxes.f_min
+    pitch = torch.tensor([loudest_hz(one) / 1000 for one in shifted])
+    assert torch.allclose(factors, pitch[:, None].expand_as(factors), rtol=4e-3)
+    assert torch.allclose(relabelled.boxes.f_max, labels.boxes.f_max * factors, rtol=1e-5)
+    semitones = torch.round(12 * torch.log2(pitch)).int()
     assert set(semitones.tolist()) == {-2, -1, 0, 1, 2}
     assert torch.equal(shifted[semitones == 0], waveform[semitones == 0])
 
 
-def test_silence_stays_silent() -> None:
+def test_zeros_stay_zeros() -> None:
     assert not shift_pitch(torch.zeros(1, 4000), 1).any()
 
 

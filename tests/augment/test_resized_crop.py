@@ -48,10 +48,10 @@ def test_a_part_is_interpolated_as_by_hand() -> None:
 
 def test_all_of_it_is_the_identity(make_labels: MakeLabels) -> None:
     signal, labels = torch.randn(6, 1, 20, 30), make_labels(6)
-    same, said = RandomResizedCrop(1.0, 1.0, probability=1.0)(signal, labels, seed())
+    same, relabelled = RandomResizedCrop(1.0, 1.0, probability=1.0)(signal, labels, seed())
     assert torch.allclose(same, signal, atol=1e-4)
     for one, other in zip(
-        (*said.clip, *said.frame, *said.truth, *said.boxes),
+        (*relabelled.clip, *relabelled.frame, *relabelled.truth, *relabelled.boxes),
         (*labels.clip, *labels.frame, *labels.truth, *labels.boxes),
         strict=True,
     ):
@@ -63,17 +63,17 @@ def test_a_bright_pixel_stays_in_its_box(one_box: MakeLabels) -> None:
     signal[:, :, 22, 33] = 1.0
     pixel = ((33 / 60, 34 / 60), (22 / 40, 23 / 40))
     step = RandomResizedCrop(0.8, 1.0, probability=1.0)
-    after, said = step(signal, one_box(*pixel, batch=100), seed())
+    after, relabelled = step(signal, one_box(*pixel, batch=100), seed())
     brightest = after.flatten(1).argmax(1)
     mel, frame = (brightest // 60 + 0.5) / 40, (brightest % 60 + 0.5) / 60
-    boxes = said.boxes
+    boxes = relabelled.boxes
     assert torch.allclose((boxes.t_min + boxes.t_max)[:, 0] / 2, frame, atol=1 / 60)
     assert torch.allclose((boxes.f_min + boxes.f_max)[:, 0] / 2, mel, atol=1 / 40)
     assert frame.max() - frame.min() > 0.1
 
 
 @pytest.mark.parametrize("anchor", ["random", "origin"])
-def test_parts_lie_where_the_anchor_says(anchor: str, one_box: MakeLabels) -> None:
+def test_parts_lie_where_the_anchor_is(anchor: str, one_box: MakeLabels) -> None:
     step = RandomResizedCrop(0.8, 0.9, anchor, 1.0)  # pyright: ignore[reportArgumentType]
     boxes = step(torch.randn(300, 1, 5, 6), one_box((0.4, 0.5), batch=300), seed())[1].boxes
     for low, high, width in ((boxes.t_min, boxes.t_max, 0.1), (boxes.f_min, boxes.f_max, 0.2)):
@@ -111,12 +111,12 @@ def test_label_frames_come_from_the_nearest(make_labels: MakeLabels) -> None:
 def test_a_cell_becomes_unknown_when_more_than_half_of_its_box_is_lost(
     t: tuple, f: tuple, lost: bool, present: bool, one_box: MakeLabels
 ) -> None:
-    said = relabel(one_box(t, f, present), part(0.0, 0.2), part(0.8, 0.8))
-    assert said.clip.known.item() == (not lost)
-    assert said.frame.known.any().item() is (not lost)
-    assert said.boxes.species.item() == (-1 if lost else 0)
+    relabelled = relabel(one_box(t, f, present), part(0.0, 0.2), part(0.8, 0.8))
+    assert relabelled.clip.known.item() == (not lost)
+    assert relabelled.frame.known.any().item() is (not lost)
+    assert relabelled.boxes.species.item() == (-1 if lost else 0)
     # A part of a crop without the species holds none either.
-    assert said.truth.known.item() == (not (lost and present))
+    assert relabelled.truth.known.item() == (not (lost and present))
 
 
 def test_one_box_is_enough_but_a_ruled_out_one_does_not_stand_for_a_confirmed_one(
@@ -126,8 +126,8 @@ def test_one_box_is_enough_but_a_ruled_out_one_does_not_stand_for_a_confirmed_on
         labels, other = one_box((0.0, 0.1)), one_box((0.5, 0.6), present=present)
         pairs = zip(labels.boxes, other.boxes, strict=True)
         boxes = type(labels.boxes)(*(torch.cat(pair, 1) for pair in pairs))
-        said = relabel(labels._replace(boxes=boxes), part(0.0, 0.2), part(0.8, 0.8))
-        return said.clip.known.item()
+        relabelled = relabel(labels._replace(boxes=boxes), part(0.0, 0.2), part(0.8, 0.8))
+        return relabelled.clip.known.item()
 
     assert with_another(present=True) == 1
     assert with_another(present=False) == 0
@@ -135,9 +135,9 @@ def test_one_box_is_enough_but_a_ruled_out_one_does_not_stand_for_a_confirmed_on
 
 def test_cells_without_a_box_stay(make_labels: MakeLabels) -> None:
     labels = make_labels(4, boxes=0)
-    said = relabel(labels, torch.full((2, 4), 0.2), torch.full((2, 4), 0.8))
-    assert torch.equal(said.clip.known, labels.clip.known)
-    assert torch.equal(said.truth.known, labels.truth.known)
+    relabelled = relabel(labels, torch.full((2, 4), 0.2), torch.full((2, 4), 0.8))
+    assert torch.equal(relabelled.clip.known, labels.clip.known)
+    assert torch.equal(relabelled.truth.known, labels.truth.known)
 
 
 @pytest.mark.parametrize("wrong", [{"min_scale": 0.0}, {"max_scale": 1.2}, {"anchor": "centre"}])

@@ -18,8 +18,8 @@ def seed() -> torch.Generator:
 def test_brightness_adds_one_constant_relative_to_each_channel(make_labels: MakeLabels) -> None:
     signal = torch.randn(200, 2, 8, 9) * torch.tensor([1.0, 7.0])[:, None, None]
     labels = make_labels(200)
-    brighter, said = Brightness(0.4, 1.0)(signal, labels, seed())
-    assert said is labels
+    brighter, relabelled = Brightness(0.4, 1.0)(signal, labels, seed())
+    assert relabelled is labels
     change = (brighter - signal) / signal.std(dim=(-2, -1), keepdim=True)
     assert torch.allclose(change, change[:, :1, :1, :1], atol=1e-4)
     assert -0.401 <= change.min() < -0.35
@@ -30,10 +30,10 @@ def test_flipped_in_time_frames_and_boxes_turn_too(
     make_labels: MakeLabels, one_box: MakeLabels
 ) -> None:
     signal, labels = torch.randn(6, 2, 4, 5), make_labels(6)
-    turned, said = Flip("time", 1.0)(signal, labels, seed())
+    turned, relabelled = Flip("time", 1.0)(signal, labels, seed())
     assert torch.equal(turned, signal.flip(-1))
-    assert torch.equal(said.frame.target, labels.frame.target.flip(1))
-    assert torch.equal(said.frame.known, labels.frame.known.flip(1))
+    assert torch.equal(relabelled.frame.target, labels.frame.target.flip(1))
+    assert torch.equal(relabelled.frame.known, labels.frame.known.flip(1))
     boxes = Flip("time", 1.0)(signal[:1], one_box((0.1, 0.3)), seed())[1].boxes
     assert (boxes.t_min.item(), boxes.t_max.item()) == pytest.approx((0.7, 0.9))
     assert (boxes.f_min.item(), boxes.f_max.item()) == pytest.approx((0.4, 0.6))
@@ -41,19 +41,21 @@ def test_flipped_in_time_frames_and_boxes_turn_too(
 
 def test_flipped_in_frequency_only_boxes_turn(one_box: MakeLabels) -> None:
     signal, labels = torch.randn(1, 2, 4, 5), one_box((0.1, 0.3), (0.0, 0.2))
-    turned, said = Flip("frequency", 1.0)(signal, labels, seed())
+    turned, relabelled = Flip("frequency", 1.0)(signal, labels, seed())
     assert torch.equal(turned, signal.flip(-2))
-    assert said.frame is labels.frame
-    assert (said.boxes.f_min.item(), said.boxes.f_max.item()) == pytest.approx((0.8, 1.0))
-    assert torch.equal(said.boxes.t_min, labels.boxes.t_min)
+    assert relabelled.frame is labels.frame
+    assert (relabelled.boxes.f_min.item(), relabelled.boxes.f_max.item()) == pytest.approx(
+        (0.8, 1.0)
+    )
+    assert torch.equal(relabelled.boxes.t_min, labels.boxes.t_min)
 
 
 @pytest.mark.parametrize("axis", ["time", "frequency"])
 def test_flipped_twice_is_the_identity(axis: Axis, make_labels: MakeLabels) -> None:
     signal, labels = torch.randn(20, 1, 4, 5), make_labels(20)
     step = Flip(axis, 0.5)
-    once, said = step(signal, labels, seed())
-    twice, again = step(once, said, seed())
+    once, relabelled = step(signal, labels, seed())
+    twice, again = step(once, relabelled, seed())
     assert not torch.equal(once, signal)
     assert torch.equal(twice, signal)
     assert torch.equal(again.frame.known, labels.frame.known)

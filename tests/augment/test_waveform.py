@@ -30,9 +30,9 @@ def covered(boxes: Boxes, example: int, duration_s: float) -> np.ndarray:
 
 def test_gain_is_drawn_for_each_example_within_its_range(make_labels: MakeLabels) -> None:
     waveform, labels = torch.randn(500, 20), make_labels(500)
-    louder, said = Gain(-6, 12, probability=1)(waveform, labels, seed())
+    louder, relabelled = Gain(-6, 12, probability=1)(waveform, labels, seed())
     gain_db = 20 * torch.log10(louder / waveform)
-    assert said is labels
+    assert relabelled is labels
     assert torch.allclose(gain_db, gain_db[:, :1], atol=1e-3)
     assert -6.01 <= gain_db.min() < -5
     assert 11 < gain_db.max() <= 12.01
@@ -46,7 +46,7 @@ def test_gain_happens_as_often_as_asked(make_labels: MakeLabels) -> None:
 
 def test_a_shift_is_numpys_roll_of_sound_and_label_frames(make_labels: MakeLabels) -> None:
     waveform, labels = torch.randn(50, SAMPLES), make_labels(50, frames=FRAMES)
-    moved, said = TimeShift(RATE, 1.0, 0.7)(waveform, labels, seed())
+    moved, relabelled = TimeShift(RATE, 1.0, 0.7)(waveform, labels, seed())
     shifts = set()
     for number in range(50):
         shift = next(
@@ -57,22 +57,22 @@ def test_a_shift_is_numpys_roll_of_sound_and_label_frames(make_labels: MakeLabel
             )
         )
         shifts.add(shift)
-        for before, after in zip(labels.frame, said.frame, strict=True):
+        for before, after in zip(labels.frame, relabelled.frame, strict=True):
             assert np.array_equal(np.roll(before[number].numpy(), shift, axis=0), after[number])
     assert shifts == set(range(FRAMES))
-    assert said.clip is labels.clip
+    assert relabelled.clip is labels.clip
 
 
 def test_a_box_covers_the_same_sound_before_and_after(make_labels: MakeLabels) -> None:
     waveform = torch.randn(30, SAMPLES)
     labels = make_labels(30, frames=FRAMES, boxes=1, t_end=4.0)
-    moved, said = TimeShift(RATE, 1.0, 1.0)(waveform, labels, seed())
+    moved, relabelled = TimeShift(RATE, 1.0, 1.0)(waveform, labels, seed())
     duration_s = SAMPLES / RATE
     for number in range(30):
         shift = next(
             s for s in range(SAMPLES) if torch.equal(waveform[number].roll(s), moved[number])
         )
-        before, after = (covered(one.boxes, number, duration_s) for one in (labels, said))
+        before, after = (covered(one.boxes, number, duration_s) for one in (labels, relabelled))
         assert (np.roll(before, shift) != after).sum() <= 2  # ends between two hundredths
 
 
@@ -90,7 +90,7 @@ def test_a_box_that_fits_stays_one(t_max: float, one_box: MakeLabels) -> None:
     assert boxes.t_max[0, 0].item() == pytest.approx(t_max + 1)
 
 
-def test_only_what_is_heard_of_a_box_moves(one_box: MakeLabels) -> None:
+def test_only_the_part_of_a_box_within_the_crop_moves(one_box: MakeLabels) -> None:
     boxes = rolled_boxes(one_box((-0.5, 0.5)).boxes, torch.tensor([[1.0]]), 4.0)
     assert boxes.species.tolist() == [[0, -1]]
     assert (boxes.t_min[0, 0], boxes.t_max[0, 0]) == (1.0, 1.5)

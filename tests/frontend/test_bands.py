@@ -22,7 +22,7 @@ def test_a_tone_in_a_class_lies_in_its_band() -> None:
     assert bands.species.tolist() == [0, 1]
 
 
-def test_a_class_that_the_front_end_does_not_hear_is_refused() -> None:
+def test_a_class_outside_the_band_of_the_front_end_is_refused() -> None:
     deck = LogMel(48_000, f_min=125.0, f_max=3800.0, n_mels=64)
     with pytest.raises(ValueError, match="species 22, song 1 calls at 10687 to 13687 Hz"):
         class_bands(deck, [SpeciesClass(22, 1, 10_687.0, 13_687.0, 1.0)])

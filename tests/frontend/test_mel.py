@@ -140,7 +140,7 @@ def test_every_scaling_is_the_stated_function_of_the_power(scaling):
     torch.testing.assert_close(ours.double(), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_silence_gives_finite_values():
+def test_zeros_give_finite_values():
     for scaling in ("log1p", "log", "db"):
         assert small(scaling=scaling)(torch.zeros(1, 4000)).isfinite().all()
 
@@ -198,7 +198,7 @@ def test_num_frames_is_exact(num_samples, hop_length, center):
 
 
 @pytest.mark.parametrize(("center", "shortest"), [(True, 257), (False, 512)])
-def test_the_shortest_waveform_works_and_one_sample_less_says_what_was_seen(center, shortest):
+def test_the_shortest_waveform_works_and_the_error_of_a_shorter_one_has_its_shape(center, shortest):
     frontend = small(center=center)
     assert frontend(torch.zeros(1, shortest)).shape == (1, 1, 32, frontend.num_frames(shortest))
     with pytest.raises(ValueError, match=f"{shortest - 1} samples .* at least {shortest} samples"):
@@ -243,7 +243,7 @@ def test_the_gradient_reaches_the_waveform(scaling):
     assert waveform.grad[0, 600:3400].abs().min() > 0
 
 
-def test_the_gradient_at_silence_is_finite():
+def test_the_gradient_at_zeros_is_finite():
     waveform = torch.zeros(1, 4000, requires_grad=True)
     small(scaling="log")(waveform).sum().backward()
     assert waveform.grad is not None
@@ -252,7 +252,7 @@ def test_the_gradient_at_silence_is_finite():
 
 @pytest.mark.parametrize("mel_scale", ["htk", "slaney"])
 @pytest.mark.parametrize("hz", [312.5, 1000.0, 2500.0, 6000.0])
-def test_a_pure_tone_lands_in_the_band_that_hears_it_best(hz, mel_scale):
+def test_a_pure_tone_is_loudest_in_the_band_of_largest_weight(hz, mel_scale):
     frontend = small(mel_scale=mel_scale)
     loudest = int(frontend(tone(hz))[0, 0, :, 5:-5].mean(-1).argmax())
     best = int(frontend.filters[round(hz / SAMPLE_RATE * 512)].argmax())
@@ -318,7 +318,7 @@ def test_contradicting_settings_are_refused(changes, message):
         small(**changes)
 
 
-def test_checkpoints_hold_nothing_of_it_and_the_repr_tells_the_settings():
+def test_checkpoints_hold_nothing_of_it_and_the_repr_shows_the_settings():
     frontend = small()
     assert frontend.state_dict() == {}
     assert "n_mels=32" in repr(frontend)

@@ -63,14 +63,14 @@ def test_suppression_equals_a_loop(seed: int) -> None:
     assert found == brute_force(scores, 0.4)
 
 
-def test_absences_are_said_only_on_request_and_of_the_least_likely_windows() -> None:
+def test_absences_are_labelled_only_on_request_and_in_the_least_likely_windows() -> None:
     scores = windows("a", [0.0, 3.0, 6.0], [0.95, 0.02, 0.01])
     assert confident_rows(Scores.from_frame(scores))["present"].to_list() == [True]
     rows = confident_rows(Scores.from_frame(scores), absent_below=0.05)
     assert rows[["t_min", "present"]].to_numpy().tolist() == [[0.0, True], [6.0, False]]
 
 
-def test_a_limit_keeps_the_surest_rows_of_each_species() -> None:
+def test_a_limit_keeps_the_most_confident_rows_of_each_species() -> None:
     scores = random_windows(0)
     everything = confident_rows(Scores.from_frame(scores), threshold=0.2, absent_below=0.1)
     limited = confident_rows(

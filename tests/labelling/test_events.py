@@ -67,7 +67,7 @@ def test_species_and_recordings_keep_to_themselves() -> None:
     pd.testing.assert_frame_equal(together, expected, check_dtype=False)
 
 
-def test_silence_gives_no_rows() -> None:
+def test_low_scores_give_no_rows() -> None:
     rows = Events()(*one_window([0.1, 0.2]))
     assert rows.empty
     assert list(rows) == list(FOUND_COLUMNS)

@@ -44,7 +44,7 @@ def test_a_species_without_rows_has_no_band_and_no_label() -> None:
 
 def test_rows_are_held_against_calls_as_a_loop_would() -> None:
     rng = np.random.default_rng(0)
-    told = found(
+    rows = found(
         *[
             (f"r{rng.integers(3)}", rng.integers(3), t := rng.uniform(0, 50), t + 6, bool(n % 4))
             for n in range(60)
@@ -56,8 +56,8 @@ def test_rows_are_held_against_calls_as_a_loop_would() -> None:
             for _ in range(30)
         ]
     )
-    right, heard = 0, set()
-    for row in told.itertuples():
+    right, calls_found = 0, set()
+    for row in rows.itertuples():
         touching = [
             index
             for index, call in truth.iterrows()
@@ -66,11 +66,11 @@ def test_rows_are_held_against_calls_as_a_loop_would() -> None:
             and call.t_max > row.t_min
         ]
         right += bool(touching) == row.present
-        heard |= set(touching) if row.present else set()
-    measured = against_truth(told, truth)
+        calls_found |= set(touching) if row.present else set()
+    measured = against_truth(rows, truth)
     assert math.isclose(measured["precision"], right / 60)
     assert 0.2 < measured["precision"] < 0.8
-    assert (measured["calls_found"], measured["calls"]) == (len(heard), 30)
+    assert (measured["calls_found"], measured["calls"]) == (len(calls_found), 30)
 
 
 def test_nothing_found_has_no_precision() -> None:

@@ -17,7 +17,7 @@ NAN = float("nan")
 def cells(
     seed: int = 0, batch: int = 5, species: int = 6, hard: bool = False
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Logits; targets, NaN where nothing is known; `known`, sure, half sure (unless hard) and 0."""
+    """Logits; targets, NaN where nothing is known; `known`, 1, 0.5 (unless hard) and 0."""
     rng = np.random.default_rng(seed)
     logits = rng.normal(0, 3, (batch, species))
     known = rng.choice([0.0, 1.0] if hard else [0.0, 0.0, 0.5, 1.0], (batch, species))
@@ -42,24 +42,24 @@ def bce(logit: float, target: float) -> float:
     return -target * log(p) - (1 - target) * log(1 - p)
 
 
-Unsaid = Callable[[int, int], float]
+CellFunction = Callable[[int, int], float]
 
 
 def looped(
-    logits: Tensor, target: Tensor, known: Tensor, unsaid: Unsaid, weight: Unsaid
+    logits: Tensor, target: Tensor, known: Tensor, unknown_loss: CellFunction, weight: CellFunction
 ) -> tuple[np.ndarray, np.ndarray]:
     """What each cell costs in all (value times weight), and its weight."""
     cost, total = np.zeros(logits.shape), np.zeros(logits.shape)
     for row, column in np.ndindex(*logits.shape):
         k, z = known[row, column].item(), logits[row, column].item()
         u = weight(row, column) * (1 - k)
-        said = k * bce(z, target[row, column].item()) if k > 0 else 0.0
-        cost[row, column] = said + (u * unsaid(row, column) if u > 0 else 0.0)
+        known_loss = k * bce(z, target[row, column].item()) if k > 0 else 0.0
+        cost[row, column] = known_loss + (u * unknown_loss(row, column) if u > 0 else 0.0)
         total[row, column] = k + u
     return cost, total
 
 
 def same(ours: CellLoss, theirs: tuple[np.ndarray, np.ndarray]) -> None:
-    """Asserts that a loss is what a loop says."""
+    """Asserts that a loss equals that of a loop."""
     np.testing.assert_allclose((ours.value * ours.weight).detach().numpy(), theirs[0], atol=1e-10)
     np.testing.assert_allclose(ours.weight.numpy(), theirs[1], atol=1e-12)

@@ -16,7 +16,7 @@ ROWS, SPECIES, BATCH, STEPS = 7, 4, 6, 5
 def losses() -> dict[str, torch.nn.Module]:
     return {
         "role": ROLE(expected=1.0),
-        "large_loss": LargeLoss("correct_for_good", share=0.1),
+        "large_loss": LargeLoss("correct_permanently", share=0.1),
         "em": EM(share=0.5),
         "csl": CSL(start=1.0),
     }
@@ -49,10 +49,10 @@ def remember(
         table.resize(ROWS, SPECIES)
     for logits, labels in batches:
         assert labels.rows is not None
-        said = unknown_labels(len(logits.clip[part]), SPECIES)._replace(
+        part_labels = unknown_labels(len(logits.clip[part]), SPECIES)._replace(
             clip=Labels(*(values[part] for values in labels.clip)), rows=labels.rows[part]
         )
-        loss(Logits(logits.clip[part], logits.frame[part]), said)
+        loss(Logits(logits.clip[part], logits.frame[part]), part_labels)
         for table in tables(loss).values():
             table.commit()
     return {name: table.values for name, table in tables(loss).items()}

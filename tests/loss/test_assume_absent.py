@@ -60,5 +60,5 @@ def test_wrong_arguments_are_refused():
         assume_absent(torch.zeros(1, 3), torch.zeros(1, 1))
 
 
-def test_unless_told_otherwise_unknown_cells_weigh_nothing():
+def test_by_default_unknown_cells_have_no_weight():
     assert torch.equal(assume_absent(torch.zeros(1, 3), torch.zeros(1, 3)).known, torch.zeros(1, 3))

@@ -66,7 +66,7 @@ def test_shorter_frames_repeat_the_nearest(parts, frames):
     assert torch.equal(ours.target, nearest)
 
 
-def test_of_soft_targets_the_surest_presence_speaks():
+def test_of_soft_targets_the_best_known_presence_counts():
     labels = Labels(torch.tensor([[[0.1], [0.9], [1.0]]]), torch.tensor([[[1.0], [0.5], [0.3]]]))
     target, known = pool_frames(labels, 1)
     assert (target.item(), known.item()) == pytest.approx((0.9, 0.5))
@@ -138,15 +138,17 @@ def test_each_frame_reaches_the_loss_as_a_clip_without_boxes_and_without_truth()
 
     logits, labels = some_logits(), some_labels()
     ClipAndFrame(Ear(), clip_weight=0.0)(logits, labels)
-    ((heard, said),) = seen
-    assert torch.equal(heard.clip, logits.frame.flatten(0, 1))
-    assert torch.equal(heard.frame[:, 0], heard.clip)
-    assert heard.teacher is None
-    assert torch.equal(said.clip.known, pool_frames(labels.frame, FRAMES).known.flatten(0, 1))
-    assert torch.equal(said.frame.known[:, 0], said.clip.known)
-    assert (said.truth.known == 0).all()
-    assert {field.shape for field in said.boxes} == {(BATCH * FRAMES, 0)}
-    assert [a.dtype for a in said.boxes] == [a.dtype for a in labels.boxes]
+    ((their_logits, their_labels),) = seen
+    assert torch.equal(their_logits.clip, logits.frame.flatten(0, 1))
+    assert torch.equal(their_logits.frame[:, 0], their_logits.clip)
+    assert their_logits.teacher is None
+    assert torch.equal(
+        their_labels.clip.known, pool_frames(labels.frame, FRAMES).known.flatten(0, 1)
+    )
+    assert torch.equal(their_labels.frame.known[:, 0], their_labels.clip.known)
+    assert (their_labels.truth.known == 0).all()
+    assert {field.shape for field in their_labels.boxes} == {(BATCH * FRAMES, 0)}
+    assert [a.dtype for a in their_labels.boxes] == [a.dtype for a in labels.boxes]
 
 
 def test_a_schedule_inside_the_loss_is_found():
@@ -154,10 +156,10 @@ def test_a_schedule_inside_the_loss_is_found():
     assert sum(isinstance(part, Ramp) for part in loss.modules()) == 1
 
 
-def test_a_loss_that_remembers_crops_is_refused_for_frames_only():
-    with pytest.raises(ValueError, match=r"ROLE remembers .*frame_weight=0"):
+def test_a_loss_with_a_table_of_rows_is_refused_for_frames_only():
+    with pytest.raises(ValueError, match=r"ROLE keeps a table of training rows.*frame_weight=0"):
         ClipAndFrame(ROLE())
-    with pytest.raises(ValueError, match=r"CSL remembers .*frame_weight=0"):
+    with pytest.raises(ValueError, match=r"CSL keeps a table of training rows.*frame_weight=0"):
         ClipAndFrame(CSL())
     ClipAndFrame(ROLE(), clip_weight=1.0, frame_weight=0.0)
 
@@ -168,6 +170,6 @@ def test_weights_that_teach_nothing_are_refused(clip_weight, frame_weight):
         ClipAndFrame(MaskedBCE(), clip_weight, frame_weight)
 
 
-def test_unless_told_otherwise_frames_count_twice_as_much_as_clips():
+def test_by_default_frames_count_twice_as_much_as_clips():
     loss = ClipAndFrame(MaskedBCE())
     assert (loss.clip_weight, loss.frame_weight) == (0.5, 1.0)

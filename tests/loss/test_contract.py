@@ -18,7 +18,7 @@ from rfcx_audio.loss import ClipAndFrame, MaskedBCE, Ramp, Reduction, RowTable, 
 NAMES = sorted(path.stem for path in (CONF_DIR / "loss").glob("*.yaml"))
 MASKED = ("masked_bce", "masked_focal", "clip_and_frame")  # unknown cells have no weight
 OTHERWISE = ("masked_focal", "clip_and_frame", "lsoft_b")  # known cells cost something of their own
-REMEMBERING = ("role", "em_apl", "large_loss_correct_for_good")
+REMEMBERING = ("role", "em_apl", "large_loss_cp")
 BATCH, FRAMES, SPECIES = 6, 3, 24
 ROWS = 4
 NAN = float("nan")
@@ -30,7 +30,7 @@ def node(name: str) -> DictConfig:
 
 
 def built(name: str, progress: float = 0.0) -> nn.Module:
-    """A loss at some point of the training, that remembers what it may."""
+    """A loss at some point of the training; its tables of rows, if any, have their size."""
     loss: nn.Module = build(node(name))
     for part in loss.modules():
         if isinstance(part, Ramp):
@@ -116,7 +116,7 @@ def test_it_is_finite_and_so_is_its_gradient(name, scale, share_known, progress)
     progress=st.sampled_from([0.0, 0.5, 1.0]),
 )
 @pytest.mark.parametrize("name", NAMES)
-def test_what_is_known_is_never_overruled(name, seed, scale, share_known, progress):
+def test_known_cells_keep_their_label(name, seed, scale, share_known, progress):
     logits, labels = example(scale, share_known, seed)
     # Frames that agree with their clip, so that both pull the same way.
     frame = Labels(*(part[:, None].expand(BATCH, FRAMES, SPECIES) for part in labels.clip))
@@ -132,8 +132,8 @@ def test_what_is_known_is_never_overruled(name, seed, scale, share_known, progre
     assert (of_clip[absent & unsaturated] > 0).all()
     if name not in OTHERWISE:
         of_bce = logits.clip.detach().sigmoid() - labels.clip.target
-        said = present | absent
-        torch.testing.assert_close(of_clip[said], of_bce[said], rtol=1e-4, atol=1e-6)
+        labelled = present | absent
+        torch.testing.assert_close(of_clip[labelled], of_bce[labelled], rtol=1e-4, atol=1e-6)
 
 
 @pytest.mark.parametrize("progress", [0.0, 1.0])
@@ -151,10 +151,10 @@ def test_its_gradient_is_that_of_finite_differences(name, progress):
 
 @pytest.mark.parametrize("progress", [0.0, 1.0])
 @pytest.mark.parametrize("name", [name for name in NAMES if name != "clip_and_frame"])
-def test_it_works_on_frames_unless_it_remembers_crops(name, progress):
+def test_it_works_on_frames_unless_it_has_a_table_of_rows(name, progress):
     loss = built(name, progress)
     if name in (*REMEMBERING, "csl"):
-        with pytest.raises(ValueError, match="remembers what it was told of crops"):
+        with pytest.raises(ValueError, match="keeps a table of training rows"):
             ClipAndFrame(loss)
         return
     logits, labels = example()

@@ -22,13 +22,13 @@ def test_it_equals_a_loop(likeliest, gamma):
     def weight(row, column):
         return 0.0 if (row, column) in top or PRIOR[column] > 0.3 else 1.0
 
-    def unsaid(*place):
+    def unknown_loss(*place):
         z = logits[place].item()
         return sigmoid(z) ** gamma * bce(z, 0.0)
 
     prior = torch.tensor(PRIOR, dtype=torch.float64)
     ours = csl(logits, target, known, prior, 0.3, likeliest, gamma)
-    same(ours, looped(logits, target, known, unsaid, weight))
+    same(ours, looped(logits, target, known, unknown_loss, weight))
 
 
 def test_between_its_limits_it_is_masked_or_plain_cross_entropy():

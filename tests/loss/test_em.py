@@ -29,14 +29,14 @@ def test_with_pseudo_labels_it_equals_a_loop():
     rng = np.random.default_rng(5)
     pseudo = torch.tensor(np.where(rng.random((5, 6)) < 0.5, rng.random((5, 6)), NAN))
 
-    def unsaid(*at):
+    def unknown_loss(*at):
         z, soft = logits[at].item(), pseudo[at].item()
         return -entropy(z) if np.isnan(soft) else bce(z, soft)
 
     def weight(*at):
         return 0.2 if pseudo[at].isnan() else 0.7
 
-    loop = looped(logits, target, known, unsaid, weight)
+    loop = looped(logits, target, known, unknown_loss, weight)
     same(em(logits, target, known, 0.2, pseudo, 0.7), loop)
 
 
@@ -130,7 +130,7 @@ def test_a_mixture_has_a_label_where_all_its_crops_have_one_and_writes_none():
     assert seen.values.isnan().all()
 
 
-def test_without_a_share_it_remembers_nothing_and_needs_no_rows():
+def test_without_a_share_it_has_no_table_and_needs_no_rows():
     loss = EM(alpha=0.3)
     assert not [name for name, _ in loss.named_buffers()]
     assert torch.equal(loss(*given(*cells())).value, em(*cells(), 0.3).value)
@@ -141,7 +141,7 @@ def test_wrong_arguments_are_refused():
         em(*cells(), -1.0)
     with pytest.raises(ValueError, match="share is 1"):
         least_likely(torch.zeros(1, 1), torch.zeros(1, 1), 1.5)
-    with pytest.raises(ValueError, match="remembers each row"):
+    with pytest.raises(ValueError, match="keeps a table of the training rows"):
         EM(share=0.5)(*given(*cells()))
 
 

@@ -28,8 +28,8 @@ def test_it_equals_a_loop(weight):
 def test_at_the_expected_count_unknown_cells_cost_nothing_and_learn_nothing():
     logits, target, known = cells(hard=True)
     logits = logits.requires_grad_()
-    told = torch.where(known > 0, target, logits.detach().sigmoid())
-    value, weight = epr(logits, target, known, told.sum(1).mean().item())
+    present = torch.where(known > 0, target, logits.detach().sigmoid())
+    value, weight = epr(logits, target, known, present.sum(1).mean().item())
     assert value[known == 0].abs().max() < 1e-30
     (value * weight)[known == 0].sum().backward()
     assert logits.grad is not None

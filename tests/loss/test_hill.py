@@ -11,11 +11,11 @@ from rfcx_audio.loss import Hill, hill
 def test_it_equals_a_loop(height):
     logits, target, known = cells()
 
-    def unsaid(row, column):
+    def unknown_loss(row, column):
         p = sigmoid(logits[row, column].item())
         return (height - p) * p * p
 
-    loop = looped(logits, target, known, unsaid, lambda *_: 0.4)
+    loop = looped(logits, target, known, unknown_loss, lambda *_: 0.4)
     same(hill(logits, target, known, height, 0.4), loop)
 
 

@@ -19,21 +19,21 @@ def largest_by_loop(logits, known, share):
     return set(unknown[: math.ceil(share * len(unknown) - 1e-6)])
 
 
-@pytest.mark.parametrize("then", ["reject", "correct"])
+@pytest.mark.parametrize("variant", ["reject", "correct_temporarily"])
 @pytest.mark.parametrize("share", [0.0, 0.05, 0.3, 1.0])
-def test_it_equals_a_loop(then, share):
+def test_it_equals_a_loop(variant, share):
     logits, target, known = cells()
     large = largest_by_loop(logits, known, share)
 
-    def unsaid(*place):
+    def unknown_loss(*place):
         return bce(logits[place].item(), 1.0 if place in large else 0.0)
 
     def weight(*place):
-        return 0.0 if place in large and then == "reject" else 0.7
+        return 0.0 if place in large and variant == "reject" else 0.7
 
     chosen = large_cells(logits, known, share)
-    ours = large_loss(logits, target, known, chosen, then, 0.7)
-    same(ours, looped(logits, target, known, unsaid, weight))
+    ours = large_loss(logits, target, known, chosen, variant, 0.7)
+    same(ours, looped(logits, target, known, unknown_loss, weight))
 
 
 def test_the_share_counts_unknown_cells_and_rounds_up():
@@ -49,12 +49,12 @@ def test_the_share_counts_unknown_cells_and_rounds_up():
     assert large_cells(logits, known, 0.1).nonzero().tolist() == [[0, 9]]
 
 
-@pytest.mark.parametrize("then", ["reject", "correct", "correct_for_good"])
-def test_nothing_is_corrected_in_the_first_epoch(then):
+@pytest.mark.parametrize("variant", ["reject", "correct_temporarily", "correct_permanently"])
+def test_nothing_is_corrected_in_the_first_epoch(variant):
     logits, labels = given(*cells(hard=True), rows=torch.arange(5)[:, None])
     epochs, delta = 10, 0.02
     ramp = Ramp(0.0, (epochs - 1) * delta, begin=1 / epochs, end=1.0)
-    loss = LargeLoss(then, ramp)
+    loss = LargeLoss(variant, ramp)
     if loss.corrected is not None:
         loss.corrected.resize(5, 6)
     plain = masked_bce(logits.clip, *labels.clip, unknown_weight=1.0)
@@ -67,16 +67,16 @@ def test_nothing_is_corrected_in_the_first_epoch(then):
         assert ramp.value == pytest.approx((epoch - 1) * delta)
 
 
-def corrected_for_good(share=0.1):
-    loss = LargeLoss("correct_for_good", share)
+def permanent(share=0.1):
+    loss = LargeLoss("correct_permanently", share)
     assert loss.corrected is not None
     loss.corrected.resize(10, 6)
     return loss, loss.corrected
 
 
-def test_what_is_corrected_for_good_stays_present_in_other_crops_of_the_row():
+def test_a_permanent_correction_holds_in_other_crops_of_the_row():
     logits, target, known = cells(hard=True)
-    loss, table = corrected_for_good()
+    loss, table = permanent()
     rows = torch.tensor([[3], [0], [7], [-1], [5]])
     loss(*given(logits, target, known, rows))
     chosen = large_cells(logits, known, 0.1)
@@ -99,8 +99,8 @@ def test_what_is_corrected_for_good_stays_present_in_other_crops_of_the_row():
     torch.testing.assert_close(leaf.grad, expected)
 
 
-def test_a_known_absence_is_not_overruled_by_what_was_corrected_for_good():
-    loss, table = corrected_for_good()
+def test_a_permanent_correction_does_not_change_a_known_absence():
+    loss, table = permanent()
     table.values.fill_(1.0)
     leaf = torch.zeros(1, 6, requires_grad=True)
     rows = torch.tensor([[2]])
@@ -109,8 +109,8 @@ def test_a_known_absence_is_not_overruled_by_what_was_corrected_for_good():
     assert (leaf.grad > 0).all()
 
 
-def test_in_a_mixture_what_was_corrected_counts_and_nothing_is_remembered():
-    loss, table = corrected_for_good(share=0.5)
+def test_in_a_mixture_corrections_count_and_new_ones_are_temporary():
+    loss, table = permanent(share=0.5)
     table.values[4, 1] = 1.0
     before = table.values.clone()
     logits = torch.tensor([[9.0, -9.0, 0.0, 0.0, 0.0, 0.0]], requires_grad=True)
@@ -128,9 +128,9 @@ def test_wrong_arguments_are_refused():
         LargeLoss("flip")  # pyright: ignore[reportArgumentType]
     with pytest.raises(ValueError, match="share is 2"):
         large_cells(torch.zeros(1, 2), torch.zeros(1, 2), 2)
-    with pytest.raises(ValueError, match="remembers each row"):
-        LargeLoss("correct_for_good")(*given(*cells()))
+    with pytest.raises(ValueError, match="keeps a table of the training rows"):
+        LargeLoss("correct_permanently")(*given(*cells()))
 
 
 def test_it_shows_its_settings():
-    assert repr(LargeLoss(share=0.1)) == "LargeLoss(then=reject, share=0.1, unknown_weight=1)"
+    assert repr(LargeLoss(share=0.1)) == "LargeLoss(variant=reject, share=0.1, unknown_weight=1)"

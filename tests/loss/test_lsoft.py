@@ -14,7 +14,7 @@ NAN = float("nan")
 
 
 def cells(seed: int = 0) -> tuple[torch.Tensor, ...]:
-    """Logits, and targets and `known` that are hard and soft, sure, unsure and unknown."""
+    """Logits, and targets and `known` that are hard and soft, known, partly known and unknown."""
     generator = torch.Generator().manual_seed(seed)
     logits = 3 * torch.randn(5, 6, generator=generator, dtype=torch.float64)
     target = torch.rand(5, 6, generator=generator, dtype=torch.float64)
@@ -159,13 +159,13 @@ def test_a_ramp_is_found_among_the_modules_and_followed():
     assert torch.equal(ours, lsoft(logits, target, known, 0.25).value)
 
 
-def test_a_missing_teacher_is_told_with_the_key_that_makes_one():
+def test_the_error_of_a_missing_teacher_names_the_key_that_makes_one():
     logits, _, _ = cells()
     with pytest.raises(ValueError, match=r"method\.ema_decay"):
         LSoft(teacher="ema")(Logits(logits, logits[:, None]), unknown_labels(5, 6))
 
 
-def test_unless_told_otherwise_no_gradient_passes_through_the_target():
+def test_by_default_no_gradient_passes_through_the_target():
     logits, target, known = cells()
     labels = unknown_labels(5, 6)._replace(clip=Labels(target, known))
     for passes in (None, True, False):
@@ -182,14 +182,14 @@ def test_unless_told_otherwise_no_gradient_passes_through_the_target():
             assert torch.equal(default, of_function) == passes
 
 
-def test_a_teacher_of_half_precision_speaks_in_full():
+def test_a_teacher_of_half_precision_gives_a_loss_in_full_precision():
     logits, target, known = (part.float() for part in cells())
     teacher = logits.flip(0).half()
     ours = lsoft(logits, target, known, 0.5, teacher=teacher).value
     assert torch.equal(ours, lsoft(logits, target, known, 0.5, teacher=teacher.float()).value)
 
 
-def test_it_says_its_settings():
+def test_it_shows_its_settings():
     assert "beta=0.5, scope=unknown, detach_target=True, teacher=self" in repr(LSoft())
     assert "(): beta" not in repr(LSoft(beta=Ramp(1.0, 0.5)))
     assert "LSoft(\n  scope=unknown" in repr(LSoft(beta=Ramp(1.0, 0.5)))

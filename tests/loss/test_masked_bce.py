@@ -28,10 +28,10 @@ def loop(logits, target, known, unknown_weight):
         for column in range(logits.shape[1]):
             p = 1 / (1 + math.exp(-logits[row, column].item()))
             k, t = known[row, column].item(), target[row, column].item()
-            said = k * -(t * math.log(p) + (1 - t) * math.log(1 - p)) if k > 0 else 0.0
+            labelled = k * -(t * math.log(p) + (1 - t) * math.log(1 - p)) if k > 0 else 0.0
             assumed = unknown_weight * (1 - k) * -math.log(1 - p)
             weight[row, column] = k + unknown_weight * (1 - k)
-            value[row, column] = said + assumed  # the product of value and weight
+            value[row, column] = labelled + assumed  # the product of value and weight
     return value, weight
 
 
@@ -47,7 +47,7 @@ def test_it_equals_a_loop(unknown_weight, soft):
     torch.testing.assert_close(value * weight, costs)
 
 
-def test_known_cells_cost_what_pytorch_says():
+def test_known_cells_cost_as_much_as_in_pytorch():
     logits, target, known = cells()
     value, weight = masked_bce(logits, target, known)
     theirs = F.binary_cross_entropy_with_logits(logits, target, reduction="none")

@@ -23,7 +23,7 @@ def cells(seed: int = 0) -> tuple[torch.Tensor, ...]:
 
 @pytest.mark.parametrize("alpha", [None, 0.25])
 @pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_hard_targets_cost_what_torchvision_says(gamma, alpha):
+def test_hard_targets_cost_as_much_as_in_torchvision(gamma, alpha):
     logits, target, _ = cells()
     target = target.round()
     theirs = torchvision.ops.sigmoid_focal_loss(
@@ -141,7 +141,7 @@ def test_one_side_may_be_left_out():
     assert (masked_focal(logits, target, known, alpha=1.0).value > 0).tolist() == [[True, False]]
 
 
-def test_gamma_is_two_and_unknown_cells_are_left_out_unless_told_otherwise():
+def test_by_default_gamma_is_two_and_unknown_cells_are_left_out():
     logits, target = torch.tensor([[0.0, 0.0]]), torch.tensor([[1.0, 1.0]])
     known = torch.tensor([[1.0, 0.0]])
     value, weight = masked_focal(logits, target, known)

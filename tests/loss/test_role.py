@@ -45,17 +45,17 @@ def test_the_networks_half_equals_a_loop():
     estimates = loss.estimates.read(ROWS).double() + log(EXPECTED / (6 - EXPECTED))
     penalty = count_by_loop(lambda i, j: sigmoid(logits[i, j].item()), target, known, range(5))
 
-    def unsaid(i, j):
+    def unknown_loss(i, j):
         agreement = bce(logits[i, j].item(), label_of(estimates, i, j)) if i != 2 else 0.0
         return agreement + penalty
 
     ours = loss(*given(logits, target, known, ROWS))
-    cost, weight = looped(logits, target, known, unsaid, lambda *_: 1.0)
+    cost, weight = looped(logits, target, known, unknown_loss, lambda *_: 1.0)
     np.testing.assert_allclose((ours.value * ours.weight).numpy(), cost, rtol=2e-6)
     np.testing.assert_allclose(ours.weight.numpy(), weight)
 
 
-def test_the_tables_half_is_a_step_down_the_slope_of_what_a_loop_says():
+def test_the_tables_half_is_a_gradient_step_of_the_loss_of_a_loop():
     logits, target, known = cells(seed=1)
     scores = logits.sigmoid()
     estimates = torch.tensor(np.random.default_rng(2).normal(size=(5, 2, 6)))
@@ -111,7 +111,7 @@ def test_before_any_step_the_labels_sum_to_the_expected_count():
     leaf = torch.full((5, 6), log(EXPECTED / (6 - EXPECTED))).requires_grad_()
     loss(*given(leaf, nothing, nothing, rows)).value.sum().backward()
     assert leaf.grad is not None
-    assert leaf.grad.abs().max() < 1e-6  # a network that says the same has nothing to learn
+    assert leaf.grad.abs().max() < 1e-6  # equal scores: nothing to learn
 
 
 def test_crops_without_a_row_have_the_count_only_and_write_nothing():
@@ -126,7 +126,7 @@ def test_crops_without_a_row_have_the_count_only_and_write_nothing():
 
 
 @pytest.mark.parametrize("logit", [-1e4, 1e4])
-def test_labels_stay_finite_whatever_the_network_says(logit):
+def test_labels_stay_finite_for_any_logit(logit):
     loss = sized(rate=50.0)
     rows = torch.tensor([[0, 1], [2, -1], [3, 3], [4, 0], [1, -1]])
     for sign in (1, -1, 1, -1):
@@ -150,7 +150,7 @@ def test_without_rate_the_table_stays():
 def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="between 0 and 6"):
         ROLE(expected=6.0)(*given(*cells(), rows=ROWS))
-    with pytest.raises(ValueError, match="labels say no rows"):
+    with pytest.raises(ValueError, match="labels have no rows"):
         sized()(*given(*cells()))
     with pytest.raises(ValueError, match="no size yet"):
         ROLE(EXPECTED)(*given(*cells(), rows=ROWS))

@@ -21,9 +21,9 @@ def looped(table, rows, values):
     for row in range(len(table)):
         written = [value for at, value in zip(rows.tolist(), values, strict=True) if at == row]
         for species in range(table.shape[1]):
-            said = [value[species] for value in written if not value[species].isnan()]
-            if said:
-                result[row, species] = sum(said) / len(said)
+            written_here = [value[species] for value in written if not value[species].isnan()]
+            if written_here:
+                result[row, species] = sum(written_here) / len(written_here)
     return result
 
 
@@ -98,7 +98,7 @@ def test_a_table_of_other_rows_is_refused():
     table = table_of()
     table.restore(torch.full((4, 2), 7.0))
     assert (table.values == 7).all()
-    with pytest.raises(ValueError, match=r"\(5, 2\) rows .*start_from"):
+    with pytest.raises(ValueError, match=r"\(5, 2\) \(rows, species\), .*start_from"):
         table.restore(torch.zeros(5, 2))
 
 

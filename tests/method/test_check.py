@@ -13,7 +13,7 @@ from rfcx_audio.frontend import LogMel
 from rfcx_audio.method import check_shapes, check_steps, constant, warmup_cosine
 
 
-class Tells(nn.Module):
+class Scorer(nn.Module):
     def __init__(self, num_species: int) -> None:
         super().__init__()
         self.num_species = num_species
@@ -24,24 +24,26 @@ class Tells(nn.Module):
 
 
 def test_parts_that_fit_pass_and_the_mode_is_kept() -> None:
-    model = Tells(24).train()
+    model = Scorer(24).train()
     check_shapes(LogMel(48_000), model, 48_000, 24)
     assert model.training
 
 
 def test_another_number_of_species_is_refused() -> None:
-    with pytest.raises(ValueError, match="tells 5 species apart, the labels 24"):
-        check_shapes(LogMel(48_000), Tells(5), 48_000, 24)
+    with pytest.raises(ValueError, match="scores 5 species, the labels have 24"):
+        check_shapes(LogMel(48_000), Scorer(5), 48_000, 24)
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "scheduler", "told"),
+    ("optimizer", "scheduler", "message"),
     [
         (partial(AdamW, lr=-1.0), constant, "Invalid learning rate"),
         (AdamW, partial(warmup_cosine, warmup=2.0), r"warmup = 2.0 lies outside \[0, 1\["),
     ],
 )
-def test_a_step_that_cannot_be_made_is_refused(optimizer: Any, scheduler: Any, told: str) -> None:
+def test_a_step_that_cannot_be_made_is_refused(
+    optimizer: Any, scheduler: Any, message: str
+) -> None:
     check_steps(AdamW, constant)
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         check_steps(optimizer, scheduler)

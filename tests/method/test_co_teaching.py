@@ -38,7 +38,7 @@ quiet = pytest.mark.filterwarnings(
 )
 
 
-class Says(nn.Module):
+class Constant(nn.Module):
     """Each cell of its answer is a weight of its own."""
 
     def __init__(self, logits: Tensor) -> None:
@@ -213,9 +213,9 @@ def test_purity_by_hand() -> None:
 @pytest.mark.usefixtures("logged")
 def test_each_network_learns_only_from_what_its_peer_finds_easy(select: Select) -> None:
     rising = torch.arange(float(BATCH))[:, None].expand(BATCH, SPECIES)  # the first is easiest
-    method = method_of(Says(rising), Says(-rising), select)
-    silence = torch.zeros(BATCH, SPECIES)  # all unknown: a higher logit costs more
-    loss = method.training_step(batch_of(crop_labels(silence, silence)), 0)
+    method = method_of(Constant(rising), Constant(-rising), select)
+    unlabelled = torch.zeros(BATCH, SPECIES)  # all unknown: a higher logit costs more
+    loss = method.training_step(batch_of(crop_labels(unlabelled, unlabelled)), 0)
     assert loss is not None
     loss.backward()
     first, second = (network.clip.grad != 0 for network in method.networks)
@@ -240,19 +240,19 @@ def test_the_loss_is_divided_by_the_weight_that_is_kept_and_not_again(
     logged: dict[str, float],
 ) -> None:
     logits = torch.full((BATCH, SPECIES), 0.7)
-    method = method_of(Says(logits), Says(logits), "cell")
-    silence = torch.zeros(BATCH, SPECIES)
-    method.training_step(batch_of(crop_labels(silence, silence)), 0)
+    method = method_of(Constant(logits), Constant(logits), "cell")
+    unlabelled = torch.zeros(BATCH, SPECIES)
+    method.training_step(batch_of(crop_labels(unlabelled, unlabelled)), 0)
     assert logged["train/loss"] == pytest.approx(functional.softplus(torch.tensor(0.7)).item())
 
 
-def test_the_log_tells_how_pure_the_selection_is(logged: dict[str, float]) -> None:
+def test_the_log_has_the_purity_of_the_selection(logged: dict[str, float]) -> None:
     hard = torch.zeros(BATCH, SPECIES)
-    hard[:, 0] = 9.0  # both networks hear the first species, which nobody has spoken about
+    hard[:, 0] = 9.0  # both networks detect the first species, which is unlabelled
     truth = Labels((hard > 0).float(), torch.ones_like(hard))
-    silence = torch.zeros(BATCH, SPECIES)
-    method = method_of(Says(hard), Says(hard), "cell")
-    method.training_step(batch_of(crop_labels(silence, silence, truth)), 0)
+    unlabelled = torch.zeros(BATCH, SPECIES)
+    method = method_of(Constant(hard), Constant(hard), "cell")
+    method.training_step(batch_of(crop_labels(unlabelled, unlabelled, truth)), 0)
     method.on_train_epoch_end()
     assert logged["train/remember_rate"] == 0.5
     assert logged["train/purity_all"] == pytest.approx(2 / 3)
@@ -261,8 +261,8 @@ def test_the_log_tells_how_pure_the_selection_is(logged: dict[str, float]) -> No
 
 def test_without_a_truth_no_purity_is_logged(logged: dict[str, float]) -> None:
     method = method_of(OneLayer(), OneLayer(), "cell")
-    silence = torch.zeros(BATCH, SPECIES)
-    method.training_step(batch_of(crop_labels(silence, silence)), 0)
+    unlabelled = torch.zeros(BATCH, SPECIES)
+    method.training_step(batch_of(crop_labels(unlabelled, unlabelled)), 0)
     method.on_train_epoch_end()
     assert set(logged) == {"train/loss", "train/remember_rate"}
 

@@ -22,7 +22,7 @@ BANDS = ClassBands(*torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4
 
 
 class OneWeightAClass(nn.Module):
-    """A stand-in whose logit is the weight of the class; it keeps where it was asked to listen."""
+    """A stand-in whose logit is the weight of the class; it keeps the places of its last call."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,13 +69,13 @@ def boxes(*rows: tuple[int, bool]) -> Boxes:
     )
 
 
-def batch(told: Boxes) -> SpectrogramBatch:
-    clip = Labels(torch.zeros(len(told.species), SPECIES), torch.zeros(len(told.species), SPECIES))
-    for row, (species, present) in enumerate(zip(told.species, told.present, strict=True)):
+def batch(rows: Boxes) -> SpectrogramBatch:
+    clip = Labels(torch.zeros(len(rows.species), SPECIES), torch.zeros(len(rows.species), SPECIES))
+    for crop, (species, present) in enumerate(zip(rows.species, rows.present, strict=True)):
         if species >= 0:
-            clip.target[row, species], clip.known[row, species] = float(present), 1.0
-    labels = unknown_labels(len(told.species), SPECIES)._replace(clip=clip, boxes=told)
-    return SpectrogramBatch(torch.randn(len(told.species), 1, 8, 20), labels, seed=3)
+            clip.target[crop, species], clip.known[crop, species] = float(present), 1.0
+    labels = unknown_labels(len(rows.species), SPECIES)._replace(clip=clip, boxes=rows)
+    return SpectrogramBatch(torch.randn(len(rows.species), 1, 8, 20), labels, seed=3)
 
 
 @pytest.mark.parametrize("unknown_weight", [0.0, 1.0])
@@ -93,35 +93,35 @@ def test_only_the_drawn_rows_cell_has_weight(unknown_weight: float) -> None:
         assert torch.allclose(value, expected)
 
 
-def test_all_species_that_nobody_speaks_of_are_heard_as_unknown() -> None:
-    told = batch(boxes((0, True), (2, False)))
-    told.labels.clip.known[0, 1] = 1.0  # said by a row that is not drawn, at another place
-    cells, labels = method(0.25, hear="all").training_cells(told)
+def test_all_unlabelled_species_are_trained_on_as_unknown() -> None:
+    crops = batch(boxes((0, True), (2, False)))
+    crops.labels.clip.known[0, 1] = 1.0  # labelled by a row that is not drawn, at another place
+    cells, labels = method(0.25, train_on="all").training_cells(crops)
     assert cells.weight.tolist() == [[0.625, 0, 0.25], [0.25, 0.25, 0.625]]
     assert labels.known.tolist() == [[0.5, 0, 0], [0, 0, 0.5]]
     logits = torch.tensor([0.5, -1.0, 2.0])
-    absent = torch.nn.functional.softplus(logits)  # of a label that says "absent"
+    absent = torch.nn.functional.softplus(logits)  # the loss of an absence
     assert torch.allclose(cells.value[1], absent)
     assert torch.allclose(cells.value[0, 2], absent[2])
     assert torch.allclose(cells.value[0, 0], absent[0] - 0.5 / 0.625 * logits[0])
 
 
-def test_hearing_all_teaches_of_rows_what_hearing_the_row_does() -> None:
-    told = batch(boxes((0, True), (2, False), (1, True)))
-    row, _ = method().training_cells(told)
-    everything, _ = method(1e-3, hear="all").training_cells(told)
-    spoken_of = told.labels.clip.known > 0
-    assert torch.allclose(row.weight[spoken_of], everything.weight[spoken_of], atol=1e-3)
-    assert torch.allclose(row.value[spoken_of], everything.value[spoken_of], atol=1e-2)
-    assert (everything.weight[~spoken_of] == 1e-3).all()
+def test_training_on_all_has_the_same_loss_of_rows_as_training_on_the_row() -> None:
+    crops = batch(boxes((0, True), (2, False), (1, True)))
+    row, _ = method().training_cells(crops)
+    everything, _ = method(1e-3, train_on="all").training_cells(crops)
+    labelled = crops.labels.clip.known > 0
+    assert torch.allclose(row.weight[labelled], everything.weight[labelled], atol=1e-3)
+    assert torch.allclose(row.value[labelled], everything.value[labelled], atol=1e-2)
+    assert (everything.weight[~labelled] == 1e-3).all()
 
 
-def test_the_drawn_row_is_heard_in_its_own_song_and_place_and_others_anywhere() -> None:
+def test_the_drawn_row_is_scored_in_its_own_song_and_place_and_others_anywhere() -> None:
     count = 400
-    told = batch(boxes(*[(0, True)] * count))
-    taught = method(0.5, hear="all")
-    taught.training_cells(told)
-    model = taught.model
+    crops = batch(boxes(*[(0, True)] * count))
+    trained = method(0.5, train_on="all")
+    trained.training_cells(crops)
+    model = trained.model
     assert (model.classes == torch.arange(SPECIES)).all()
     # The row lies from 8 to 12 of 20 frames, a class's window is 4 frames long.
     assert (model.start[:, 0] == 8).all()
@@ -131,41 +131,41 @@ def test_the_drawn_row_is_heard_in_its_own_song_and_place_and_others_anywhere() 
         assert (places > 5).all()
 
 
-def test_what_a_row_that_is_not_drawn_says_stays_known_to_the_loss() -> None:
-    told = batch(boxes((0, True), (2, True)))
-    told.labels.clip.known[0, 1] = 1.0  # absent, by a row at another place
-    asked = method(0.5, hear="all")
+def test_labels_of_rows_that_are_not_drawn_stay_known_to_the_loss() -> None:
+    crops = batch(boxes((0, True), (2, True)))
+    crops.labels.clip.known[0, 1] = 1.0  # absent, by a row at another place
+    trained = method(0.5, train_on="all")
     seen = []
-    asked.loss.register_forward_hook(lambda _, args, __: seen.append(args[1].clip))
-    cells, labels = asked.training_cells(told)
+    trained.loss.register_forward_hook(lambda _, args, __: seen.append(args[1].clip))
+    cells, labels = trained.training_cells(crops)
     assert seen[0].known[0].tolist() == [0.5, 1.0, 0.0]
     assert seen[0].target[0].tolist() == [1.0, 0.0, 0.0]
     assert cells.weight[0, 1] == 0
     assert labels.known[0, 1] == 0
 
 
-def test_hearing_all_with_a_loss_that_leaves_the_unknown_out_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"method\.hear=all hears them in vain"):
-        method(0.0, hear="all")
+def test_training_on_all_with_a_loss_that_leaves_the_unknown_out_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"method\.train_on=all has no effect"):
+        method(0.0, train_on="all")
 
 
-def test_a_crop_without_rows_is_heard_as_unknown() -> None:
+def test_a_crop_without_rows_is_trained_on_as_unknown() -> None:
     empty = SpectrogramBatch(torch.randn(2, 1, 8, 20), unknown_labels(2, SPECIES), seed=0)
-    cells, _ = method(0.1, hear="all").training_cells(empty)
+    cells, _ = method(0.1, train_on="all").training_cells(empty)
     assert torch.allclose(cells.weight, torch.full((2, SPECIES), 0.1))
 
 
 def test_a_loss_is_asked_with_as_many_species_as_there_are() -> None:
     assert method(0.5).weighs_unknown()
     assert not method(0.0).weighs_unknown()
-    asked = method(0.5)
-    asked.loss = EPR(expected=SPECIES)  # no more species can be expected than there are
-    assert asked.weighs_unknown()
+    trained = method(0.5)
+    trained.loss = EPR(expected=SPECIES)  # no more species can be expected than there are
+    assert trained.weighs_unknown()
 
 
-def test_there_is_no_third_way_to_hear() -> None:
-    with pytest.raises(ValueError, match=r"method\.hear 'some' does not exist; choose row or all"):
-        method(hear="some")
+def test_there_is_no_third_way_to_train() -> None:
+    with pytest.raises(ValueError, match=r"train_on 'some' does not exist; choose row or all"):
+        method(train_on="some")
 
 
 def test_songs_of_a_species_are_drawn_equally_often() -> None:
@@ -178,19 +178,21 @@ def test_songs_of_a_species_are_drawn_equally_often() -> None:
 
 
 def test_gradient_reaches_the_drawn_classes_only() -> None:
-    taught = method()
-    cells, _ = taught.training_cells(batch(boxes((0, True), (2, False))))
+    trained = method()
+    cells, _ = trained.training_cells(batch(boxes((0, True), (2, False))))
     (cells.value * cells.weight).sum().backward()
-    assert (taught.model.weight.grad != 0).tolist() == [True, False, True]
+    assert (trained.model.weight.grad != 0).tolist() == [True, False, True]
 
 
 def test_rows_that_the_labels_do_not_bear_out_teach_nothing() -> None:
-    told = batch(boxes((0, True), (1, False), (-1, False)))
-    told.labels.clip.target[1, 1] = 1.0  # another row says that it is present
-    cells, _ = method().training_cells(told)
+    crops = batch(boxes((0, True), (1, False), (-1, False)))
+    crops.labels.clip.target[1, 1] = 1.0  # present, by another row
+    cells, _ = method().training_cells(crops)
     assert (cells.weight > 0).any(1).tolist() == [True, False, False]
-    other_song = told.labels.boxes._replace(songtype=torch.full((3, 1), 7))
-    cells, _ = method().training_cells(told._replace(labels=told.labels._replace(boxes=other_song)))
+    other_song = crops.labels.boxes._replace(songtype=torch.full((3, 1), 7))
+    cells, _ = method().training_cells(
+        crops._replace(labels=crops.labels._replace(boxes=other_song))
+    )
     assert not cells.weight.any()
 
 
@@ -207,9 +209,9 @@ def test_a_batch_without_boxes_costs_nothing() -> None:
 
 
 def test_every_usable_box_is_drawn_equally_often() -> None:
-    told = Boxes(*(field.expand(3000, 4) for field in boxes((1, True))))
+    crops = Boxes(*(field.expand(3000, 4) for field in boxes((1, True))))
     usable = torch.tensor([True, False, True, True]).expand(3000, 4)
-    drawn = chosen_boxes(told, usable, torch.Generator().manual_seed(0))
+    drawn = chosen_boxes(crops, usable, torch.Generator().manual_seed(0))
     counts = drawn.bincount(minlength=4)
     assert counts[1] == 0
     assert ((counts[[0, 2, 3]] - 1000).abs() < 120).all()

@@ -132,9 +132,14 @@ def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
     )
     apart = [
         WindowBatch(
-            (name,), cut, torch.zeros(count), (count,), Labels(target, known), Labels(true, surely)
+            (name,),
+            cut,
+            torch.zeros(count),
+            (count,),
+            Labels(target, known),
+            Labels(true, sure),
         )
-        for name, cut, count, target, known, true, surely in parts
+        for name, cut, count, target, known, true, sure in parts
     ]
     found = []
     for batches in together, apart:
@@ -161,7 +166,7 @@ def test_several_recordings_at_once_have_the_metrics_of_each_after_the_other(
 
 
 def remembering(method: Supervised, num_rows: int = 7) -> Supervised:
-    """A method whose loss remembers rows, before training."""
+    """A method whose loss has a table of rows, before training."""
     method.loss = ROLE(expected=1.0)
     data = SimpleNamespace(train_rows=range(num_rows), num_species=SPECIES)
     trainer: Any = SimpleNamespace(datamodule=data)
@@ -170,7 +175,7 @@ def remembering(method: Supervised, num_rows: int = 7) -> Supervised:
     return method
 
 
-def test_what_a_loss_remembers_is_brought_in_once_a_step(method: Supervised) -> None:
+def test_a_loss_table_is_updated_once_a_step(method: Supervised) -> None:
     remembering(method)
     (table,) = method.row_tables.values()
     assert table.values.shape == (7, SPECIES)
@@ -185,7 +190,7 @@ def test_what_a_loss_remembers_is_brought_in_once_a_step(method: Supervised) -> 
     assert table.values.any(1).nonzero().flatten().tolist() == [1, 3]
 
 
-def test_a_checkpoint_carries_what_a_loss_remembers_beside_the_weights(method: Supervised) -> None:
+def test_a_checkpoint_has_the_loss_tables_apart_from_the_weights(method: Supervised) -> None:
     remembering(method)
     (table,) = method.row_tables.values()
     table.values.copy_(torch.randn(7, SPECIES))
@@ -199,7 +204,7 @@ def test_a_checkpoint_carries_what_a_loss_remembers_beside_the_weights(method: S
     assert torch.equal(restored.values, kept)
     with pytest.raises(ValueError, match="start_from"):
         remembering(method, num_rows=8).on_load_checkpoint(checkpoint)
-    with pytest.raises(ValueError, match="does not have what ROLE remembers"):
+    with pytest.raises(ValueError, match=r"has no table of training rows .* for ROLE"):
         remembering(method).on_load_checkpoint({})
 
 
@@ -210,16 +215,16 @@ def test_any_loss_can_be_asked_whether_it_weighs_the_unknown(
     method.loss = build(load_config("train", [f"loss={option}"]).loss)
     method.val_lwlrap = Lwlrap(24)
     tables = method.row_tables.values()
-    spoken_of_only = {"masked_bce", "masked_focal", "clip_and_frame"}
-    assert method.weighs_unknown() == (option not in spoken_of_only)
+    labelled_only = {"masked_bce", "masked_focal", "clip_and_frame"}
+    assert method.weighs_unknown() == (option not in labelled_only)
     assert not any(table.written or table.values.numel() for table in tables)
 
 
-# The new run keeps its own checkpoints; Lightning says that it leaves the old ones where they are.
+# The new run keeps its own checkpoints; Lightning warns that it leaves the old ones where they are.
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 @pytest.mark.slow
-@pytest.mark.parametrize("loss", ["role", "em_apl", "large_loss_correct_for_good", "csl"])
-def test_a_resumed_run_remembers_what_an_uninterrupted_one_does(
+@pytest.mark.parametrize("loss", ["role", "em_apl", "large_loss_cp", "csl"])
+def test_a_resumed_run_has_the_tables_of_an_uninterrupted_one(
     loss: str, forest: Path, tmp_path: Path
 ) -> None:
     def go(folder: str, *more: str) -> dict[str, Any]:

@@ -70,7 +70,7 @@ def test_shuffling_keeps_the_rows_and_follows_its_generator():
     assert torch.equal(mixed.sort(0).values, scores)
 
 
-def test_shuffling_costs_constant_scores_nothing_and_perfect_ones_what_they_heard():
+def test_shuffling_costs_constant_scores_nothing_and_perfect_ones_a_tenth():
     target = truth()
     constant = prior_scores(target)
     assert torch.equal(shuffled(constant, seeded()), constant)

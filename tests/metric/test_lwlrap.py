@@ -37,7 +37,11 @@ def looped(scores: torch.Tensor, target: torch.Tensor, known: torch.Tensor) -> f
     """The definition: recording by recording, label by label, over known species only."""
     precisions = []
     for s, t, k in zip(scores.tolist(), target.tolist(), known.tolist(), strict=True):
-        row = [(score, present == 1) for score, present, told in zip(s, t, k, strict=True) if told]
+        row = [
+            (score, present == 1)
+            for score, present, labelled in zip(s, t, k, strict=True)
+            if labelled
+        ]
         for score, present in row:
             if present:
                 rank = sum(other >= score for other, _ in row)

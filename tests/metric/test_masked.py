@@ -56,9 +56,9 @@ def test_auroc_equals_scikit_learn_on_known_cells_ties_included(seed, n, levels)
 @given(seed=st.integers(0, 10_000), n=st.integers(1, 40), levels=st.sampled_from([None, 1, 4]))
 def test_the_pooled_auroc_equals_scikit_learn_on_all_known_cells(seed, n, levels):
     scores, target, known = tables(seed, n, levels)
-    truth, heard = target[known > 0].numpy(), scores[known > 0].double().numpy()
+    truth, found = target[known > 0].numpy(), scores[known > 0].double().numpy()
     defined = 0 < truth.sum() < len(truth)
-    expected = roc_auc_score(truth, heard) if defined else math.nan
+    expected = roc_auc_score(truth, found) if defined else math.nan
     value = pooled_auroc(scores, target, known).item()
     assert value == pytest.approx(expected, abs=1e-12, nan_ok=True)
 
@@ -146,7 +146,7 @@ def test_nothing_known_leaves_it_undefined_and_reset_forgets(name):
 
 
 @pytest.mark.parametrize("name", METRICS)
-def test_without_an_update_it_is_undefined_and_torchmetrics_says_so(name):
+def test_without_an_update_it_is_undefined_and_torchmetrics_warns(name):
     with pytest.warns(UserWarning, match="before the ``update``"):
         assert METRICS[name][0]().compute().isnan()
 

@@ -12,7 +12,7 @@ RECORDINGS, WINDOWS, SPECIES = 30, 5, 4
 
 
 @pytest.fixture
-def told() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def windows() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Scores, target, known, recording of windows, a third of the cells known."""
     generator = torch.Generator().manual_seed(0)
     shape = (RECORDINGS * WINDOWS, SPECIES)
@@ -22,16 +22,16 @@ def told() -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return scores, target, known, torch.arange(RECORDINGS).repeat_interleave(WINDOWS)
 
 
-def summary(told: tuple[Tensor, Tensor, Tensor, Tensor]) -> dict[str, float]:
-    pooled = told[0].view(RECORDINGS, WINDOWS, SPECIES).amax(1)
-    return partial_summary(*told, pooled)
+def summary(windows: tuple[Tensor, Tensor, Tensor, Tensor]) -> dict[str, float]:
+    pooled = windows[0].view(RECORDINGS, WINDOWS, SPECIES).amax(1)
+    return partial_summary(*windows, pooled)
 
 
 def test_measures_of_all_cells_are_those_of_scikit_learn(
-    told: tuple[Tensor, Tensor, Tensor, Tensor],
+    windows: tuple[Tensor, Tensor, Tensor, Tensor],
 ) -> None:
-    scores, target, known, _ = (part.numpy() for part in told)
-    found, here = summary(told), known > 0
+    scores, target, known, _ = (part.numpy() for part in windows)
+    found, here = summary(windows), known > 0
     present = (target > 0) & here
     assert found["auc_pooled"] == pytest.approx(roc_auc_score(target[here], scores[here]))
     weight = np.where(target[here] > 0, 1 / present.sum(), 1 / (here & ~present).sum())
@@ -51,10 +51,10 @@ def test_measures_of_all_cells_are_those_of_scikit_learn(
 
 
 def test_recordings_are_known_as_far_as_their_windows_are(
-    told: tuple[Tensor, Tensor, Tensor, Tensor],
+    windows: tuple[Tensor, Tensor, Tensor, Tensor],
 ) -> None:
-    scores, target, known, recording = told
-    highest, states, here = known_by_recording(*told)
+    scores, target, known, recording = windows
+    highest, states, here = known_by_recording(*windows)
     for number in range(RECORDINGS):
         for species in range(SPECIES):
             cells = [
@@ -69,7 +69,7 @@ def test_recordings_are_known_as_far_as_their_windows_are(
             assert highest[number, species] == expected
 
 
-def test_scores_alone_tell_entropy_level_and_spread() -> None:
+def test_scores_alone_have_entropy_level_and_spread() -> None:
     scores = torch.full((4, 1), 0.5)
     pooled = torch.tensor([[0.25], [0.75]])
     target = torch.tensor([[1.0], [0.0], [1.0], [0.0]])

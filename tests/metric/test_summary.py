@@ -19,7 +19,7 @@ def table() -> tuple[torch.Tensor, torch.Tensor]:
     return scores, target
 
 
-def test_a_perfect_model_scores_one_and_hears_what_shuffling_loses(
+def test_a_perfect_model_scores_one_and_loses_by_shuffling(
     table: tuple[torch.Tensor, torch.Tensor],
 ) -> None:
     _, target = table
@@ -47,11 +47,11 @@ def test_windows_are_judged_by_known_cells_only(table: tuple[torch.Tensor, torch
     known = (torch.rand(200, 5, generator=torch.Generator().manual_seed(1)) < 0.3).float()
     garbage = torch.where(known > 0, target, 1 - target)
     summary = window_summary(scores, garbage, known)
-    told = known.numpy() > 0
+    labelled = known.numpy() > 0
     s, y = scores.numpy(), target.numpy()
-    aucs = [roc_auc_score(y[told[:, k], k], s[told[:, k], k]) for k in range(5)]
+    aucs = [roc_auc_score(y[labelled[:, k], k], s[labelled[:, k], k]) for k in range(5)]
     assert summary["auc"] == pytest.approx(np.mean(aucs), abs=1e-6)
-    present, absent = told & (y == 1), told & (y == 0)
+    present, absent = labelled & (y == 1), labelled & (y == 0)
     loss_present = log_loss(y[present], s[present], labels=[0, 1])
     loss_absent = log_loss(y[absent], s[absent], labels=[0, 1])
     assert summary["log_loss_present"] == pytest.approx(loss_present, abs=1e-5)
@@ -67,8 +67,8 @@ def test_each_species_has_a_row(table: tuple[torch.Tensor, torch.Tensor]) -> Non
     assert rows["species"].to_list() == list(range(5))
     assert rows["present"].to_list() == (known * target).sum(0).tolist()
     assert rows["absent"].to_list() == (known * (1 - target)).sum(0).tolist()
-    told = known.numpy() > 0
-    cells = [(target[told[:, k], k], scores[told[:, k], k]) for k in range(5)]
+    labelled = known.numpy() > 0
+    cells = [(target[labelled[:, k], k], scores[labelled[:, k], k]) for k in range(5)]
     expected = [average_precision_score(*one) for one in cells]
     assert rows["average_precision"].to_list() == pytest.approx(expected, abs=1e-6)
     expected = [roc_auc_score(*one) for one in cells]

@@ -21,7 +21,7 @@ def tables(seed: int = 0) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     return scores, target, known, torch.arange(RECORDINGS).repeat_interleave(WINDOWS)
 
 
-def test_presences_stand_against_the_recordings_that_nobody_knows_to_hold_them() -> None:
+def test_presences_stand_against_recordings_without_a_known_one() -> None:
     scores, target, known, recording = tables()
     found = masked_auroc(scores, *as_unlabelled(target, known, recording))
     for species in range(SPECIES):
@@ -49,10 +49,10 @@ def test_the_area_is_the_true_one_drawn_towards_one_half_by_what_is_wrongly_abse
     truth = (torch.rand(20_000, 1, generator=generator) < 0.4).float()
     scores = torch.randn(truth.shape, generator=generator) + truth
     known = truth * (torch.rand(truth.shape, generator=generator) < 0.2)
-    target, told = as_unlabelled(truth, known, torch.arange(len(truth)))
-    absent = (told > 0) & (target < 0.5)
+    target, counted = as_unlabelled(truth, known, torch.arange(len(truth)))
+    absent = (counted > 0) & (target < 0.5)
     share = (truth[absent] < 0.5).double().mean()
-    found, true = masked_auroc(scores, target, told), masked_auroc(scores, truth)
+    found, true = masked_auroc(scores, target, counted), masked_auroc(scores, truth)
     torch.testing.assert_close(found - 0.5, share * (true - 0.5), atol=0.01, rtol=0)
 
 

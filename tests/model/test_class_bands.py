@@ -97,7 +97,7 @@ def test_places_cover_everything_and_overlap_by_half(total: int, window: int) ->
 def test_sliding_and_merging_equal_a_plain_loop(pool: str) -> None:
     model = detector(pool=pool)
     spectrogram = torch.randn(4, 1, MELS, FRAMES)
-    said = model(spectrogram).clip
+    logits = model(spectrogram).clip
     for row in range(4):
         by_class = []
         for number in range(3):
@@ -111,11 +111,11 @@ def test_sliding_and_merging_equal_a_plain_loop(pool: str) -> None:
             best = sorted(places)[-1:] if pool == "max" else sorted(places)[-3:]
             by_class.append(np.mean(best))
         expected = [max(by_class[0], by_class[1]), by_class[2]]
-        np.testing.assert_allclose(said[row].detach(), expected, rtol=1e-5)
+        np.testing.assert_allclose(logits[row].detach(), expected, rtol=1e-5)
 
 
 @pytest.mark.parametrize("mode", ["crop", "mask"])
-def test_small_passes_bound_memory_and_say_the_same(
+def test_small_passes_bound_memory_and_give_the_same(
     mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     model, spectrogram = detector(mode), torch.randn(4, 1, MELS, FRAMES)

@@ -10,8 +10,8 @@ from rfcx_audio.model import Peers
 from rfcx_audio.model.peers import Answer, mean_logits
 
 
-class Says(nn.Module):
-    """Adds a number to what it hears."""
+class Offset(nn.Module):
+    """Adds a number to the spectrogram."""
 
     reduction = 8
 
@@ -26,7 +26,7 @@ class Says(nn.Module):
 
 
 def test_the_mean_answer_is_the_mean_probability_of_clips_and_frames() -> None:
-    first, second = Says(-1.0), Says(2.0)
+    first, second = Offset(-1.0), Offset(2.0)
     spectrogram = torch.randn(3, 1, 4, 5)
     both = Peers(first, second)(spectrogram)
     for name in ("clip", "frame"):
@@ -52,12 +52,12 @@ def test_half_precision_is_averaged_in_single_precision() -> None:
 @pytest.mark.parametrize(("answer", "offset"), [("first", -1.0), ("second", 2.0)])
 def test_one_network_can_answer_alone(answer: Answer, offset: float) -> None:
     spectrogram = torch.randn(3, 1, 4, 5)
-    logits = Peers(Says(-1.0), Says(2.0), answer)(spectrogram)
-    assert torch.equal(logits.clip, Says(offset)(spectrogram).clip)
+    logits = Peers(Offset(-1.0), Offset(2.0), answer)(spectrogram)
+    assert torch.equal(logits.clip, Offset(offset)(spectrogram).clip)
 
 
 def test_what_others_ask_of_a_detector_is_the_first_networks_and_stored_once() -> None:
-    peers = Peers(Says(-1.0), Says(2.0))
+    peers = Peers(Offset(-1.0), Offset(2.0))
     assert peers.encoder is peers.first.encoder
     assert peers.reduction == 8
     assert {key.split(".")[0] for key in peers.state_dict()} == {"first", "second"}
@@ -73,8 +73,8 @@ def test_networks_built_from_one_description_start_differently() -> None:
 
 
 def test_what_cannot_teach_itself_is_refused() -> None:
-    model = Says(0.0)
+    model = Offset(0.0)
     with pytest.raises(ValueError, match="one network"):
         Peers(model, model)
     with pytest.raises(ValueError, match="'best' does not exist; choose mean, first, second"):
-        Peers(model, Says(0.0), "best")  # type: ignore[arg-type]
+        Peers(model, Offset(0.0), "best")  # type: ignore[arg-type]

@@ -43,7 +43,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def forbidden(*_: object, **__: object) -> str:
-    raise AssertionError("nobody should have asked")
+    raise AssertionError("the hub was asked")
 
 
 def assert_loaded(encoder: Encoder, published: dict[str, torch.Tensor]) -> None:
@@ -134,27 +134,27 @@ def test_a_pickle_runs_no_code(tmp_path: Path, write: Callable[[object, Path], N
 
 
 @pytest.mark.usefixtures("no_network")
-def test_auto_without_a_hub_warns_and_says_so() -> None:
+def test_auto_without_a_hub_warns_and_keeps_the_reason() -> None:
     with pytest.warns(UntrainedEncoderWarning, match=r"RANDOM.*hub unreachable.*pretrained"):
         encoder = Encoder(MODEL)
     assert encoder.weights == "random (hub unreachable)"
 
 
 @pytest.mark.usefixtures("no_network")
-def test_true_without_a_hub_is_an_error_that_says_how_to_go_on() -> None:
+def test_true_without_a_hub_is_an_error_with_the_ways_to_go_on() -> None:
     with pytest.raises(PretrainedWeightsError, match=r"hub unreachable.*local file.*false"):
         Encoder(MODEL, pretrained=True)
 
 
 @pytest.mark.usefixtures("no_network")
-def test_a_model_that_nobody_trained_is_told_apart() -> None:
+def test_a_model_without_weights_in_timm_has_a_reason_of_its_own() -> None:
     with pytest.warns(UntrainedEncoderWarning, match="timm has no weights"):
         encoder = Encoder("ghostnet_050")
     assert encoder.weights == "random (timm has no weights)"
 
 
 @pytest.mark.usefixtures("no_network")
-def test_false_asks_nobody_and_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_false_asks_no_hub_and_warns_of_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "hub_weights", forbidden)
     assert Encoder(MODEL, pretrained=False).weights == "random"
 
@@ -252,14 +252,14 @@ def test_any_answer_is_an_answer(monkeypatch: pytest.MonkeyPatch, server: str) -
     assert room.hub_answers()
 
 
-def test_silence_is_no_answer_and_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as silent:
-        port = silent.getsockname()[1]
+def test_a_hub_that_never_answers_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as mute_hub:
+        port = mute_hub.getsockname()[1]
         monkeypatch.setattr(room.constants, "ENDPOINT", f"http://127.0.0.1:{port}")
         start = time.monotonic()
         assert not room.hub_answers(timeout_s=0.2)
         assert time.monotonic() - start < 2
-    assert not room.hub_answers()  # now nobody listens there
+    assert not room.hub_answers()  # now the port is closed
 
 
 def test_a_name_that_takes_for_ever_to_look_up_is_not_waited_for(

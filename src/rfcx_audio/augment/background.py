@@ -49,11 +49,11 @@ def read_sounds(folder: Path, sample_rate: int, max_minutes: float) -> Tensor:
 class BackgroundMix:
     """Adds a random stretch of background at a given signal-to-noise ratio.
 
-    Nobody has listened to the background: what is said to be absent from a crop becomes unknown
-    where background was added, and rows that say so are taken away, unless `call_free` promises
-    that no species of the tables is heard in it.
+    The background is unlabelled and may hold any species. So where background was added, known
+    absences become unknown and the boxes of FP rows are removed, unless `call_free` states that no
+    species of the tables calls in it.
 
-    Stretches begin anywhere in the files, which follow one another as in a circle.
+    Stretches begin anywhere in the files, which are joined to a ring.
 
     Args:
         folder: searched for .flac, .wav, .ogg and .mp3 files, which are read once, on first use.
@@ -104,10 +104,10 @@ class BackgroundMix:
         mixture = torch.where(which[:, None], add_at_snr(signal, stretch, snr_db), signal)
         if self.call_free:
             return mixture, labels
-        return mixture, join(labels, _nothing_said(labels), union, which)
+        return mixture, join(labels, _unlabelled(labels), union, which)
 
 
-def _nothing_said(like: CropLabels) -> CropLabels:
+def _unlabelled(like: CropLabels) -> CropLabels:
     def unknown(labels: Labels) -> Labels:
         return Labels(*(torch.zeros_like(part) for part in labels))
 

@@ -1,4 +1,4 @@
-"""What is known of a mixture of two crops."""
+"""Labels of a mixture of two crops."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Rule = Callable[[Labels, Labels], Labels]
 
 
 def union(first: Labels, second: Labels) -> Labels:
-    """Labels of a mixture in which both crops are heard.
+    """Labels of the sum of two crops.
 
-    A species is present as surely as in the crop where it is more surely present. It is absent only
-    if it is known to be absent from both, as surely as from the less sure one. Else it is unknown.
+    A species is present where it is present in either crop, with the larger of the two weights. It
+    is absent only where it is absent from both, with the smaller weight. Else it is unknown.
 
     Args:
         first: (..., species) twice.
@@ -36,8 +36,8 @@ def blend(first: Labels, second: Labels, share: Tensor) -> Labels:
     """Labels of a convex combination of two crops.
 
     Where both are known, the target is the combination of the targets. A known presence beside an
-    unknown enters with its crop's share as its weight; a known absence beside an unknown says
-    nothing, for the other crop may hold the species.
+    unknown cell has its crop's share as its weight. A known absence beside an unknown cell gives
+    an unknown one, as the other crop may hold the species.
 
     Args:
         first: (batch, ..., species) twice.
@@ -58,8 +58,8 @@ def blend(first: Labels, second: Labels, share: Tensor) -> Labels:
 def join(first: CropLabels, second: CropLabels, how: Rule, which: Tensor) -> CropLabels:
     """The labels of crops, into some of which another crop was mixed.
 
-    A box that rules a species out goes on saying so only as surely as the other crop's labels say
-    that the species is absent there too; otherwise it is taken away.
+    A box of an absence keeps at most the weight with which the species is known to be absent from
+    the other crop too; where that is 0, the box is removed.
 
     Args:
         first: of the crops.
@@ -114,7 +114,7 @@ def _rows_of_both(own: Tensor | None, other: Tensor | None, place: Tensor) -> Te
 
 
 def _beside(boxes: Boxes, clip: Labels) -> Boxes:
-    """What boxes still say where another crop, with these labels, is heard too."""
+    """Boxes with the weights that are left after a crop with these labels was mixed in."""
     absent = _absent(clip).gather(1, boxes.species.clamp(min=0))  # (batch, boxes)
     weight = torch.where(boxes.present, boxes.weight, torch.minimum(boxes.weight, absent))
     return boxes._replace(weight=weight, species=torch.where(weight > 0, boxes.species, -1))

@@ -8,7 +8,7 @@ from torch import Tensor
 from rfcx_audio.augment.chain import chosen, per_example, uniform
 from rfcx_audio.batch import CropLabels
 
-_SILENCE = 1e-10
+_MIN_LEVEL = 1e-10
 
 
 def add_at_snr(signal: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
@@ -20,7 +20,7 @@ def add_at_snr(signal: Tensor, noise: Tensor, snr_db: Tensor) -> Tensor:
         snr_db: (batch,) of each example.
     """
     levels = [part.square().mean(1).sqrt() for part in (signal, noise)]
-    gain = levels[0] / levels[1].clamp(min=_SILENCE) * torch.pow(10.0, -snr_db / 20)
+    gain = levels[0] / levels[1].clamp(min=_MIN_LEVEL) * torch.pow(10.0, -snr_db / 20)
     return signal + gain[:, None] * noise
 
 

@@ -125,17 +125,17 @@ def _area(boxes: Boxes, t_min: Tensor, t_max: Tensor, f_min: Tensor, f_max: Tens
 
 
 def _lost(boxes: Boxes, kept: Tensor, like: Tensor) -> Tensor:
-    """(batch, species) bool: cells of which boxes spoke, and none does any more."""
+    """(batch, species) bool: cells that boxes labelled, none of which is kept."""
     cell = boxes.species.clamp(min=0)
 
     def any_of(which: Tensor) -> Tensor:
         found = torch.zeros_like(like).scatter_reduce(1, cell, which.to(like.dtype), "amax")
         return found > 0
 
-    heard = boxes.species >= 0
-    confirmed = any_of(heard & boxes.present).gather(1, cell)  # (batch, boxes)
-    speaks = heard & (boxes.present | ~confirmed)
-    return any_of(speaks) & ~any_of(speaks & kept)
+    is_box = boxes.species >= 0
+    confirmed = any_of(is_box & boxes.present).gather(1, cell)  # (batch, boxes)
+    labels = is_box & (boxes.present | ~confirmed)  # a presence outweighs an absence
+    return any_of(labels) & ~any_of(labels & kept)
 
 
 def _forget(labels: Labels, lost: Tensor) -> Labels:

@@ -22,8 +22,8 @@ def rolled_boxes(boxes: Boxes, later_s: Tensor, duration_s: float) -> Boxes:
 
     Returns:
         (batch, 2 * boxes) each: the boxes up to the end of the crop, then what goes on at its
-        beginning, with species -1 where nothing does. Of a box that reached out of its crop, only
-        what is heard in it is moved.
+        beginning, with species -1 where nothing does. Of a box that extended beyond its
+        crop, only the part within is moved.
     """
     begin = boxes.t_min.clamp(0, duration_s)
     length = boxes.t_max.clamp(0, duration_s) - begin
@@ -69,7 +69,7 @@ class Gain:
 class TimeShift:
     """Moves a crop's sound to a later time; what leaves at the end comes in at the beginning.
 
-    Nothing is lost, so what was said of the clip stays true. Shifts are whole label frames, so that
+    No sound is lost, so the clip's labels stay true. Shifts are whole label frames, so that
     the frames' labels move exactly as the sound does.
 
     Args:

@@ -65,12 +65,12 @@ class Report(Callback):
         _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Writes what training showed."""
+        """Writes metrics, curves and pictures of the training."""
         gather_failures(_data(trainer))
         self._write(trainer, pl_module)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Hears from all processes what could not be read."""
+        """Collects the unreadable recordings of all processes."""
         gather_failures(_data(trainer))
 
     @rank_zero_only
@@ -84,7 +84,7 @@ class Report(Callback):
 
     @rank_zero_only
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
-        """Names every recording that could not be read, and says how many there were."""
+        """Writes the recordings that could not be read to `failures.csv`, and logs their number."""
         failures = _data(trainer).failures
         table = pd.DataFrame({"recording_id": list(failures), "reason": list(failures.values())})
         if self.folder.is_dir():
@@ -122,7 +122,7 @@ class Report(Callback):
 
 
 def gather_failures(data: RecordingDataModule) -> None:
-    """Tells every process of the recordings that the others could not read."""
+    """Gives every process the unreadable recordings of the others."""
     for name, reason in gathered(list(data.failures.items())):
         data.failures.setdefault(name, reason)
 
@@ -168,5 +168,5 @@ def draw_curves(metrics_csv: Path, picture: Path) -> None:
 
 def _data(trainer: pl.Trainer) -> RecordingDataModule:
     data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-    assert isinstance(data, RecordingDataModule)  # noqa: S101 (tells the type checker)
+    assert isinstance(data, RecordingDataModule)  # noqa: S101 (for the type checker)
     return data

@@ -111,10 +111,10 @@ def compare_runs(folder: Path) -> pd.DataFrame:
     lines = []
     for run in sorted((path for path in folder.iterdir() if path.is_dir()), key=_number):
         overrides = run / ".hydra" / "overrides.yaml"
-        told = overrides.read_text().splitlines() if overrides.exists() else []
+        words = overrides.read_text().splitlines() if overrides.exists() else []
         line: dict[str, Any] = {
             "run": run.name,
-            "overrides": " ".join(word.removeprefix("- ") for word in told),
+            "overrides": " ".join(word.removeprefix("- ") for word in words),
         }
         metrics = run / "metrics.json"
         line |= json.loads(metrics.read_text()) if metrics.exists() else {"failed": True}
@@ -137,7 +137,7 @@ def _number(path: Path) -> tuple[int, str]:
 
 
 def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
-    """(windows, channels, mels, frames) -> (species,); NaN where a band is not known or heard."""
+    """(windows, channels, mels, frames) -> (species,); NaN without known, covered bands."""
     templates, frontend = data.corpus.templates, cast("LogMel", data.frontend)
     nothing = torch.full((data.num_species,), torch.nan)
     if templates is None or templates["species_id"].nunique() != data.num_species:

@@ -35,7 +35,7 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
         classes: in the order of the detector's outputs.
 
     Raises:
-        ValueError: a class lies outside what the front end hears.
+        ValueError: a class lies outside the front end's band.
     """
     low = [math.floor(x) for x in frontend.band_of([one.f_min for one in classes])]
     high = [math.ceil(x) for x in frontend.band_of([one.f_max for one in classes])]
@@ -43,7 +43,7 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
         if bottom >= top or one.f_min >= frontend.f_max or one.f_max <= frontend.f_min:
             raise ValueError(
                 f"species {one.species_id}, song {one.songtype_id} calls at {one.f_min:g} to "
-                f"{one.f_max:g} Hz, the front end hears {frontend.f_min:g} to "
+                f"{one.f_max:g} Hz, the front end covers {frontend.f_min:g} to "
                 f"{frontend.f_max:g} Hz; choose frontend=default or a wider band"
             )
     frames = [math.ceil(one.duration_s / frontend.hop_s) for one in classes]

@@ -48,9 +48,9 @@ class DftLogMel(nn.Module):
         self.hop_length = frontend.hop_length
         # Not the module, whose own window and filters an exported file would carry unused.
         self._image = frontend.image
-        heard = int(frontend.filters.sum(1).nonzero().max()) + 1  # bins up to f_max
-        self.register_buffer("kernels", dft_kernels(frontend.window, heard), persistent=False)
-        self.register_buffer("filters", frontend.filters[:heard].T.contiguous(), persistent=False)
+        bins = int(frontend.filters.sum(1).nonzero().max()) + 1  # up to f_max
+        self.register_buffer("kernels", dft_kernels(frontend.window, bins), persistent=False)
+        self.register_buffer("filters", frontend.filters[:bins].T.contiguous(), persistent=False)
 
     def forward(self, waveform: Tensor) -> Tensor:
         """(batch, samples) -> (batch, channels, mels, frames) float32."""

@@ -77,7 +77,7 @@ class LogMel(nn.Module):
     samples, not divided by anything: a sine of amplitude 1 has the power n_fft^2 / 16 in its bin.
 
     Window and filters follow from the settings, so checkpoints do not hold them. They stay in
-    float32 whatever `half()` or `autocast` say, because the power overflows in 16 bits.
+    float32 under `half()` and `autocast` too, as the power overflows in 16 bits.
 
     Args:
         sample_rate: Hz.

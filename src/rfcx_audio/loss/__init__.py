@@ -1,4 +1,4 @@
-"""What it costs to be wrong about species that somebody has spoken about."""
+"""Losses for labels of three states: present, absent or unknown."""
 
 from rfcx_audio.loss.assume_absent import assume_absent
 from rfcx_audio.loss.by_species import BySpecies
@@ -16,7 +16,7 @@ from rfcx_audio.loss.reduction import Reduction, reduce_cells
 from rfcx_audio.loss.role import ROLE, role
 from rfcx_audio.loss.row_table import RowTable
 from rfcx_audio.loss.splc import SPLC, splc
-from rfcx_audio.loss.unsaid import said_and_unsaid
+from rfcx_audio.loss.unknown_cells import known_and_unknown
 
 __all__ = [
     "CSL",
@@ -39,6 +39,7 @@ __all__ = [
     "em",
     "epr",
     "hill",
+    "known_and_unknown",
     "large_loss",
     "lsoft",
     "masked_bce",
@@ -46,6 +47,5 @@ __all__ = [
     "pool_frames",
     "reduce_cells",
     "role",
-    "said_and_unsaid",
     "splc",
 ]

@@ -1,4 +1,4 @@
-"""How far an unknown species counts as an absent one."""
+"""Labels in which unknown species count as absent, with a weight."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from rfcx_audio.loss.by_species import BySpecies, by_species
 def assume_absent(
     target: Tensor, known: Tensor, unknown_weight: BySpecies = 0.0, smoothing: BySpecies = 0.0
 ) -> Labels:
-    """Labels in which what is unknown of a cell says "absent" with a weight of its own.
+    """Labels in which the unknown part of a cell counts as absent, with a weight of its own.
 
-    A cell known to the share k (1 for a row of the tables, 0.5 for a pseudo-label, 0 for silence)
-    says its target t with weight k, and "absent" with weight u (1 - k), u = `unknown_weight`; with
-    a `smoothing` s, not quite absent: it says the target s. For any loss that is linear in the
-    target, as cross-entropy is, the two are together exactly
+    Let a cell have the target t, known with weight k: 1 for an annotation row, 0.5 for a
+    pseudo-label, 0 without any label. The remaining 1 - k counts as absent with weight u (1 - k),
+    u = `unknown_weight`; its target is s = `smoothing` rather than 0. For a loss that is linear in
+    the target, as cross-entropy is, both parts together are exactly one cell of
 
         weight  w = k + u (1 - k)
         target  y = (k t + u (1 - k) s) / w, or 0 where w = 0.
@@ -26,7 +26,7 @@ def assume_absent(
         target: (..., species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (..., species) in [0, 1].
         unknown_weight: in [0, 1], for all species or for each. 0 leaves unknown species out, 1
-            calls them absent.
+            counts them as absent.
         smoothing: in [0, 1], for all species or for each.
 
     Returns:
@@ -45,6 +45,6 @@ def assume_absent(
         )
     assumed = by_species("unknown_weight", unknown_weight, known) * (1 - known)
     weight = known + assumed
-    said = torch.where(known > 0, target, 0) * known
-    said = said + assumed * by_species("smoothing", smoothing, known)
-    return Labels(target=said / torch.where(weight > 0, weight, 1), known=weight)
+    present = torch.where(known > 0, target, 0) * known
+    present = present + assumed * by_species("smoothing", smoothing, known)
+    return Labels(target=present / torch.where(weight > 0, weight, 1), known=weight)

@@ -12,11 +12,10 @@ from rfcx_audio.loss.row_table import RowTable
 def pool_frames(labels: Labels, num_frames: int) -> Labels:
     """The labels of a different number of frames, equal parts of the same time.
 
-    A longer frame holds the parts that it touches, as in adaptive average pooling. It is present
-    where any of them is, known as surely as the surest of those that are present; otherwise absent,
-    known as surely as its parts are on average. Of present parts with targets between 0 and 1, the
-    one with the largest product of target and known speaks. A shorter frame repeats the one in
-    which its centre lies.
+    A longer frame covers the parts that it overlaps, as in adaptive average pooling. It is present
+    where any part is: it takes target and `known` of the part with the largest product of the two.
+    Otherwise it is absent, and its `known` is the mean of its parts'. A shorter frame repeats the
+    part in which its centre lies.
 
     Args:
         labels: (batch, label frames, species) twice; where `known` is 0, the target has no
@@ -40,36 +39,35 @@ def pool_frames(labels: Labels, num_frames: int) -> Labels:
     part = part.clamp(max=parts - 1)
     targets, knowns = target[:, part] * inside, known[:, part] * inside
 
-    said, speaker = (targets * knowns).max(2, keepdim=True)  # (batch, num_frames, 1, species)
-    surest = torch.where(said > 0, knowns.gather(2, speaker), 0).squeeze(2)
+    present, best = (targets * knowns).max(2, keepdim=True)  # (batch, num_frames, 1, species)
+    known_of_best = torch.where(present > 0, knowns.gather(2, best), 0).squeeze(2)
     average = knowns.sum(2) / inside.sum(1)
     return Labels(
-        target=targets.gather(2, speaker).squeeze(2),
-        known=torch.where(surest > 0, surest, average),
+        target=targets.gather(2, best).squeeze(2),
+        known=torch.where(known_of_best > 0, known_of_best, average),
     )
 
 
 class ClipAndFrame(nn.Module):
     """The same loss of the clips and of their frames, for heads that localise.
 
-    With v the value and k the weight that `loss` gives a cell, and the cell's frames united to
-    their weighted mean value and their largest weight, a cell has
+    Let `loss` give a cell the value v and the weight k. A cell's frames count as one, with the
+    weighted mean of their values and the largest of their weights. The cell then has
 
         weight  k = max(k_clip, k_frame)
         value   (clip_weight k_clip v_clip + frame_weight k_frame v_frame) / k, or 0 where k = 0,
 
-    thus the weighted sum of both where both are equally known. A part whose weight is 0 is not
-    looked at.
+    which is the weighted sum of both where both are equally known. A part whose weight is 0 is not
+    computed.
 
     Args:
-        loss: any loss; for frames it sees each frame as a clip of its own, without boxes or
-            teacher.
+        loss: any loss; it gets each frame as a clip of its own, without boxes or teacher.
         clip_weight: at least 0.
         frame_weight: at least 0.
 
     Raises:
-        ValueError: if a weight is negative, or none is positive, or frames are asked for and the
-            loss remembers something of crops, which frames are not.
+        ValueError: if a weight is negative, or none is positive, or `frame_weight` is positive and
+            the loss keeps a table of training rows, which frames do not belong to.
 
     Source: the two stages of training in the deck: 0.5 and 1, then 1 and 0.
     """
@@ -86,7 +84,7 @@ class ClipAndFrame(nn.Module):
         tables = [part for part in loss.modules() if isinstance(part, RowTable)]
         if frame_weight and tables:
             raise ValueError(
-                f"{type(loss).__name__} remembers what it was told of crops, and frames are none; "
+                f"{type(loss).__name__} keeps a table of training rows, and frames belong to none; "
                 "set loss.frame_weight=0, or put another loss inside clip_and_frame"
             )
         self.loss = loss
@@ -117,13 +115,13 @@ class ClipAndFrame(nn.Module):
         shape = frame.shape  # (batch, frames, species)
         logits = frame.flatten(0, 1)
         clip = Labels(*(part.flatten(0, 1) for part in pool_frames(labels.frame, shape[1])))
-        said = CropLabels(
+        labels_of_frames = CropLabels(
             clip=clip,
             frame=Labels(*(part.unsqueeze(1) for part in clip)),
             boxes=Boxes(*(field.new_zeros(len(logits), 0) for field in labels.boxes)),
             truth=Labels(*(torch.zeros_like(part) for part in clip)),
         )
-        cells = self.loss(Logits(logits, logits.unsqueeze(1)), said)
+        cells = self.loss(Logits(logits, logits.unsqueeze(1)), labels_of_frames)
         value, weight = cells.value.view(shape), cells.weight.view(shape)
         mean = (weight * value).sum(1) / _or_one(weight.sum(1))
         return CellLoss(mean, weight.amax(1))

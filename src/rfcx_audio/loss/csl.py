@@ -1,4 +1,4 @@
-"""Class-aware selective loss: the commoner a species, the less is concluded from silence."""
+"""Class-aware selective loss: unknown cells of common species are ignored."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from rfcx_audio.loss.by_species import BySpecies, by_species, shown
 from rfcx_audio.loss.masked_bce import masked_bce
 from rfcx_audio.loss.ramp import Ramp
 from rfcx_audio.loss.row_table import RowTable
-from rfcx_audio.loss.unsaid import exact, largest, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown, largest
 
 _DECAY = 0.99  # of the estimated prior: the mean over the last hundred batches
 
@@ -27,21 +27,21 @@ def csl(
     likeliest: float = 1.0,
     gamma: float = 4.0,
 ) -> CellLoss:
-    """Cross-entropy of what is known; of the rest some cells are ignored, others called absent.
+    """Cross-entropy of what is known; of the rest some cells are ignored, others count as absent.
 
-    Ignored are the unknown cells of species whose prior exceeds the threshold, and of all unknown
-    cells of the batch those with the highest scores. The others cost -p^gamma ln(1 - p), p their
-    score, so that what is almost surely absent teaches little.
+    Ignored are the unknown cells of species whose prior exceeds the threshold, and, of all unknown
+    cells of the batch, those with the highest scores. The others cost -p^gamma ln(1 - p), p being
+    the score, so that low scores cost little and have a small gradient.
 
     Args:
         logits: (batch, species), unbounded.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
-        prior: (species,) in [0, 1], how often each species is heard in a crop.
+        prior: (species,) in [0, 1], the share of crops that hold each species.
         threshold: of the prior; at 1, no species is ignored for its prior.
-        likeliest: at least 0, how many unknown cells are ignored for their score, a crop, on the
-            batch's average.
-        gamma: at least 0, the focus on cells that are not sure.
+        likeliest: at least 0, unknown cells that are ignored for their score, per crop on average
+            over the batch.
+        gamma: at least 0; the larger, the less cells of low score count.
 
     Returns:
         (batch, species) values and weights.
@@ -57,12 +57,12 @@ def csl(
     logits = exact(logits)
     unknown = known < 1
     ignored = largest(logits, unknown, round(likeliest * len(logits))) | (prior > threshold)
-    unsaid = torch.exp(-gamma * F.softplus(-logits)) * F.softplus(logits)
-    return said_and_unsaid(logits, target, known, unsaid, (~ignored).to(logits.dtype))
+    unknown_loss = torch.exp(-gamma * F.softplus(-logits)) * F.softplus(logits)
+    return known_and_unknown(logits, target, known, unknown_loss, (~ignored).to(logits.dtype))
 
 
 def mean_presence(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
-    """How often each species is heard in a batch, as far as one knows and the network says.
+    """The share of a batch's crops that hold each species: known targets, else the scores.
 
     Args:
         logits: (batch, species).
@@ -74,32 +74,32 @@ def mean_presence(logits: Tensor, target: Tensor, known: Tensor) -> Tensor:
     """
     scores = exact(logits).sigmoid()
     known = known.to(scores.dtype)
-    told = torch.where(known > 0, target, 0).to(scores.dtype)
-    return (known * told + (1 - known) * scores).mean(0)
+    present = torch.where(known > 0, target, 0).to(scores.dtype)
+    return (known * present + (1 - known) * scores).mean(0)
 
 
 class CSL(nn.Module):
     """`csl` of the clips.
 
-    Where no prior is given, the network itself estimates it: until the share `start` of the
-    training it learns with `masked_bce`, and the prior is the mean of its scores over the last
-    hundred batches or so (of known cells, of their targets), which then stays. It is kept in
-    checkpoints, and common to all processes. Where the rows are balanced over the species, the
-    scores tend to be so too, and their mean tells little: give a prior then.
+    Without a prior, the network itself estimates it: for the first share `start` of the training
+    it learns with `masked_bce`, and the prior is the mean of `mean_presence` over about the last
+    hundred batches. From then on the prior is constant. It is kept in checkpoints and shared by
+    all processes. Where the rows are balanced over the species, their mean scores tend to be equal
+    too, and the estimate carries little information: give a prior then.
 
     Args:
         prior: (species,) in [0, 1], for example a prevalence estimated from unlabelled recordings;
             None to estimate it.
-        start: in (0, 1]; without meaning where a prior is given.
-        first_weight: in [0, 1], for all species or for each: of unknown cells until then. 0 is the
-            paper's; it leaves a prior without contrast where there are as many known absences as
-            presences of each species.
+        start: in (0, 1]; unused where a prior is given.
+        first_weight: in [0, 1], weight of unknown cells until then, for all species or for each. It
+            is 0 in the paper, which makes all priors alike where each species has as many known
+            absences as presences.
         threshold: see `csl`.
         likeliest: at least 0, see `csl`.
         gamma: at least 0, see `csl`.
 
     Raises:
-        ValueError: `start` leaves no time to estimate the prior; in `forward`, if a setting is out
+        ValueError: `start` is 0 without a prior; in `forward`, if a setting is out
             of range, or the shapes differ.
 
     Source: Ben-Baruch et al. (2022), arXiv:2110.10955, who estimate the prior with a network of its

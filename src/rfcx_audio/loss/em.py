@@ -1,4 +1,4 @@
-"""Entropy maximisation: of what nobody has said, the network shall not be sure too soon."""
+"""Entropy maximisation: the scores of unknown cells are kept from 0 and 1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.ramp import Ramp, value_now
 from rfcx_audio.loss.row_table import RowTable, only_row, rows_of_crops
-from rfcx_audio.loss.unsaid import exact, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
 
 
 def em(
@@ -20,10 +20,11 @@ def em(
     pseudo: Tensor | None = None,
     beta: float = 0.1,
 ) -> CellLoss:
-    """Cross-entropy of what is known; unknown cells are paid for their entropy.
+    """Cross-entropy of known cells minus the entropy of unknown ones.
 
-    An unknown cell weighs alpha and costs -H(p) = p ln p + (1 - p) ln(1 - p), p its score. One that
-    has a pseudo-label weighs beta and costs its cross-entropy with it.
+    An unknown cell of score p has the weight alpha and the value -H(p), the negative entropy
+    p ln p + (1 - p) ln(1 - p). One with a pseudo-label has the weight beta, and for a value the
+    cross-entropy with it.
 
     Args:
         logits: (batch, species), unbounded.
@@ -47,13 +48,13 @@ def em(
     logits = exact(logits)
     entropy = F.binary_cross_entropy_with_logits(logits, logits.sigmoid(), reduction="none")
     if pseudo is None:
-        return said_and_unsaid(logits, target, known, -entropy, torch.full_like(entropy, alpha))
+        return known_and_unknown(logits, target, known, -entropy, torch.full_like(entropy, alpha))
     labelled = ~pseudo.isnan()
     soft = torch.where(labelled, pseudo, 0).to(logits.dtype)
     agreement = F.binary_cross_entropy_with_logits(logits, soft, reduction="none")
     weight = torch.where(labelled, beta, torch.full_like(logits, alpha))
-    unsaid = torch.where(labelled, agreement, -entropy)
-    return said_and_unsaid(logits, target, known, unsaid, weight)
+    unknown_loss = torch.where(labelled, agreement, -entropy)
+    return known_and_unknown(logits, target, known, unknown_loss, weight)
 
 
 def least_likely(scores: Tensor, seen: Tensor, share: float) -> Tensor:
@@ -80,23 +81,23 @@ def least_likely(scores: Tensor, seen: Tensor, share: float) -> Tensor:
 class EM(nn.Module):
     """`em` of the clips, with asymmetric pseudo-labels where `share` asks for them.
 
-    Of each species, the training rows that are least likely to hold it are called absent, softly:
-    their label is the score that they had when they were chosen, and it stays. No pseudo-label says
-    that a species is present. A mixture has one where all its crops have, the most likely of them.
+    Pseudo-labels are soft absences: for each species, they go to the training rows with the lowest
+    scores, and their value is the score at that time, which then stays. There are none for
+    presences. A mixture has a pseudo-label where all its crops have one: the highest of theirs.
 
     Args:
         alpha: at least 0, weight of the entropy.
-        share: in [0, 1], of the rows of each species that get a pseudo-label; a `Ramp` for a start
-            and a pace. 0 is entropy maximisation alone, which remembers nothing.
+        share: in [0, 1], of the rows of each species that get a pseudo-label; a `Ramp` to
+            begin later and raise it. 0 is entropy maximisation alone, without a table of rows.
         beta: at least 0, weight of the pseudo-labels.
 
     Raises:
-        ValueError: in `forward`, if a setting is out of range, the shapes differ, or there are no
-            rows to remember.
+        ValueError: in `forward`, if a setting is out of range, the shapes differ, or the
+            crops come without rows.
 
     Source: Zhou et al. (2022), arXiv:2203.16219. They score all training clips after each epoch and
-    label an equal part of the share each time; here a row is compared when a crop of it comes by,
-    with the scores that the other rows had when they last did.
+    label an equal part of the share each time; here a row is compared whenever a crop of it is
+    trained on, with the latest scores of the other rows.
     """
 
     def __init__(self, alpha: float = 0.1, share: float | Ramp = 0.0, beta: float = 0.1) -> None:

@@ -1,4 +1,4 @@
-"""Expected positive regularisation: how many species are heard, not which."""
+"""Expected positive regularisation: how many species a crop holds, not which."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
-from rfcx_audio.loss.unsaid import exact, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
 
 
 def count_penalty(
@@ -16,7 +16,7 @@ def count_penalty(
     expected: float,
     counted: Tensor | None = None,
 ) -> Tensor:
-    """How far the mean number of species in a crop is from what one expects.
+    """How far the mean number of species in a crop is from the expected one.
 
     Args:
         scores: (batch, species) in [0, 1], of the unknown cells.
@@ -31,8 +31,8 @@ def count_penalty(
         reaches what is known.
     """
     known = known.to(scores.dtype)
-    told = torch.where(known > 0, target, 0).to(scores.dtype) * known
-    number = (told + (1 - known) * scores).sum(1)
+    present = torch.where(known > 0, target, 0).to(scores.dtype) * known
+    number = (present + (1 - known) * scores).sum(1)
     if counted is None:
         mean = number.mean()
     else:
@@ -43,7 +43,7 @@ def count_penalty(
 def epr(
     logits: Tensor, target: Tensor, known: Tensor, expected: float, weight: float = 1.0
 ) -> CellLoss:
-    """Cross-entropy of what is known; of the rest only the number of species is told.
+    """Cross-entropy of known cells; unknown ones are penalised by the number of species only.
 
     Every unknown cell costs `count_penalty`, so that the mean over all cells (the reduction
     `known`) is the paper's loss, cross-entropy over all cells plus the penalty times the share of
@@ -53,7 +53,7 @@ def epr(
         logits: (batch, species), unbounded.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
-        expected: species that one expects in a crop, known ones included; in [0, species].
+        expected: number of species in a crop, known ones included; in [0, species].
         weight: of unknown cells, at least 0; 0 is `masked_bce`.
 
     Returns:
@@ -72,15 +72,15 @@ def epr(
         )
     logits = exact(logits)
     penalty = count_penalty(logits.sigmoid(), target, known, expected)
-    unsaid = penalty.expand_as(logits)
-    return said_and_unsaid(logits, target, known, unsaid, torch.full_like(logits, weight))
+    weights = torch.full_like(logits, weight)
+    return known_and_unknown(logits, target, known, penalty.expand_as(logits), weights)
 
 
 class EPR(nn.Module):
     """`epr` of the clips.
 
     Args:
-        expected: species in a crop, as augmented: mixing two crops makes it more.
+        expected: number of species in a crop after augmentation; mixing crops raises it.
         weight: of unknown cells, at least 0.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Hill loss: what looks like a missed presence pulls less the surer the network is of it."""
+"""Hill loss: unknown cells count as absent, less so where the score is high."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.by_species import BySpecies, shown
-from rfcx_audio.loss.unsaid import exact, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
 
 
 def hill(
@@ -18,8 +18,8 @@ def hill(
 ) -> CellLoss:
     """Cross-entropy of what is known; an unknown cell costs (height - p) p^2, p its score.
 
-    With a height of 1.5 its slope in p is 3 p (1 - p), so that the pull towards absence is
-    strongest where the network is unsure, and vanishes where it is sure that the species is there.
+    With a height of 1.5 the slope in p is 3 p (1 - p): the pull towards absence is strongest at a
+    score of 0.5, and vanishes towards 0 and 1.
 
     Args:
         logits: (batch, species), unbounded.
@@ -39,7 +39,7 @@ def hill(
     """
     logits = exact(logits)
     score = logits.sigmoid()
-    return said_and_unsaid(logits, target, known, (height - score) * score**2, unknown_weight)
+    return known_and_unknown(logits, target, known, (height - score) * score**2, unknown_weight)
 
 
 class Hill(nn.Module):

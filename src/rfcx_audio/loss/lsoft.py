@@ -1,4 +1,4 @@
-"""Soft bootstrapping: what nobody has said anything about is absent, as far as one agrees."""
+"""Soft bootstrapping: unknown cells have a target between absent and their own score."""
 
 from __future__ import annotations
 
@@ -26,24 +26,24 @@ def lsoft(
 ) -> CellLoss:
     """Cross-entropy in which cells that may be mislabelled have a target that is partly predicted.
 
-    Such a cell counts as absent, y = 0, and costs L_soft, its cross-entropy with the target
-    beta y + (1 - beta) p, p being what the network itself, or its teacher, says of it. All other
-    cells cost plain cross-entropy with their target.
+    Such a cell counts as absent, y = 0. Its loss L_soft is the cross-entropy with the target
+    beta y + (1 - beta) p, p being its score by the network itself or by a teacher. All other cells
+    have plain cross-entropy with their target.
 
-    A cell with the target t that is known to the share k is both at once: its share k costs the
-    one, and 1 - k the other (for `scope="not_present"`: k t and 1 - k t).
+    A cell of target t and `known` k is a mixture of both: plain cross-entropy with weight k, L_soft
+    with weight 1 - k (for `scope="not_present"`: k t and 1 - k t).
 
     With z the logit and p the network's own, L_soft has the gradient beta p where p is detached,
     which is that of plain cross-entropy weighted by beta, and beta p - (1 - beta) z p (1 - p) where
-    it is not, which also pulls towards confident answers.
+    it is not, which also pulls scores towards 0 and 1.
 
     Args:
         logits: (batch, species), unbounded.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
-        beta: in [0, 1]; 1 calls those cells absent, 0 believes the prediction.
-        scope: which cells may be mislabelled: `unknown` ones, or all that are `not_present`, ruled
-            out ones too; the latter is meant for crops around TP rows.
+        beta: in [0, 1]; 1 counts those cells as absent, 0 takes the prediction alone.
+        scope: which cells may be mislabelled: `unknown` ones, or all that are `not_present`, known
+            absences too; the latter is meant for crops around TP rows.
         detach_target: whether no gradient passes through p.
         teacher: (batch, species), logits that p comes from in place of `logits`; they receive no
             gradient.
@@ -68,12 +68,12 @@ def lsoft(
     logits = logits.to(torch.promote_types(logits.dtype, torch.float32))
     known = known.to(logits.dtype)
     present = torch.where(known > 0, target, 0).to(logits.dtype) * known
-    sure = known if scope == "unknown" else present
+    trusted = known if scope == "unknown" else present
     predicted = (logits if teacher is None else teacher.detach().to(logits.dtype)).sigmoid()
     if detach_target:
         predicted = predicted.detach()
     # Cross-entropy is linear in its target: the sum of a cell's two costs is the cost of this one.
-    both = present + (1 - sure) * (1 - beta) * predicted
+    both = present + (1 - trusted) * (1 - beta) * predicted
     value = F.binary_cross_entropy_with_logits(logits, both, reduction="none")
     return CellLoss(value=value, weight=torch.ones_like(value))
 
@@ -85,8 +85,8 @@ class LSoft(nn.Module):
         scope: see `lsoft`.
         beta: in [0, 1], see `lsoft`; a `Ramp` changes it during the training.
         detach_target: see `lsoft`.
-        teacher: whose prediction is blended in: that of the network, `self`, or of the slowly
-            moving copy that a learning method keeps, `ema`.
+        teacher: whose prediction is blended in: the network's own (`self`), or that of the moving
+            average of its weights that a learning method keeps (`ema`).
 
     Raises:
         ValueError: if a setting is not allowed; in `forward`, if a teacher is asked for and there
@@ -122,8 +122,9 @@ class LSoft(nn.Module):
         """
         if self.teacher == "ema" and logits.teacher is None:
             raise ValueError(
-                "loss.teacher is 'ema', but no teacher spoke: set method.ema_decay, for example to "
-                "0.99, or loss.teacher=self; frames never have a teacher, only clips do"
+                "loss.teacher is 'ema', but the logits of a teacher are missing: set "
+                "method.ema_decay, for example to 0.99, or loss.teacher=self; frames have no "
+                "teacher, only clips do"
             )
         return lsoft(
             logits.clip,

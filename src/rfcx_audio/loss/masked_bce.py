@@ -1,4 +1,4 @@
-"""Binary cross-entropy that leaves out what nobody has said anything about."""
+"""Binary cross-entropy that leaves out unknown species."""
 
 from __future__ import annotations
 
@@ -18,17 +18,18 @@ def masked_bce(
     unknown_weight: BySpecies = 0.0,
     smoothing: BySpecies = 0.0,
 ) -> CellLoss:
-    """Binary cross-entropy over the species somebody has spoken about.
+    """Binary cross-entropy over the labelled species (`known` above 0).
 
     Args:
         logits: (batch, species), unbounded.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1]; 0 takes a species out of that example's loss, a fraction
             lets it count that much.
-        unknown_weight: in [0, 1], how much the unknown part of a cell counts as "absent": 0 is
+        unknown_weight: in [0, 1], how much the unknown part of a cell counts as absent: 0 is
             the masked loss, 1 plain cross-entropy; see `assume_absent`, which is exact here. One
             number, or one for each species.
-        smoothing: in [0, 1], the target of what is assumed absent, the same.
+        smoothing: in [0, 1], the target of what is assumed absent; one number, or one for each
+            species.
 
     Returns:
         (batch, species) cross-entropy of each cell, in at least float32, and its weight

@@ -1,4 +1,4 @@
-"""Focal loss that leaves out what nobody has said anything about."""
+"""Focal loss that leaves out unknown species."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def masked_focal(
     alpha: float | None = None,
     unknown_weight: BySpecies = 0.0,
 ) -> CellLoss:
-    """Focal loss over the species somebody has spoken about: easy cells count less.
+    """Focal loss over the labelled species (`known` above 0): easy cells count less.
 
     With p = sigmoid(logit), a cell costs -(1 - p)^gamma ln p where its species is present and
     -p^gamma ln(1 - p) where it is absent; a target between 0 and 1 blends the two linearly.
@@ -30,7 +30,7 @@ def masked_focal(
         known: (batch, species) in [0, 1].
         gamma: at least 0; 0 with no `alpha` is `masked_bce`.
         alpha: in [0, 1], by which present cells are multiplied, and absent ones by 1 - alpha.
-            None multiplies neither: balancing the two sides is the reduction's business.
+            None multiplies neither; the reduction `class_balanced` balances the sides.
         unknown_weight: in [0, 1], as in `masked_bce`.
 
     Returns:

@@ -11,9 +11,9 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.epr import count_penalty
 from rfcx_audio.loss.row_table import RowTable, in_any, rows_of_crops
-from rfcx_audio.loss.unsaid import exact, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
 
-_SURE = 30.0  # no logit of a label goes beyond it; the slope of its logarithm would be 0 / 0
+_MAX_LOGIT = 30.0  # of a label; beyond it the slope of its logarithm would be 0 / 0
 
 
 def role(
@@ -24,7 +24,7 @@ def role(
     rowless: Tensor,
     expected: float,
 ) -> CellLoss:
-    """The network's half: an unknown cell has its estimated label for a target.
+    """The network's half: the target of an unknown cell is its estimated label.
 
     Beside this cross-entropy, every unknown cell costs `count_penalty`, as in `epr`.
 
@@ -34,7 +34,7 @@ def role(
         known: (batch, species) in [0, 1].
         estimate: (batch, species) in [0, 1]; receives no gradient.
         rowless: (batch,) bool, crops without an estimate; they have the penalty only.
-        expected: species that one expects in a crop, known ones included; in [0, species].
+        expected: number of species in a crop, known ones included; in [0, species].
 
     Returns:
         (batch, species) values and weights.
@@ -46,8 +46,8 @@ def role(
         logits, estimate.detach().to(logits.dtype), reduction="none"
     )
     penalty = count_penalty(logits.sigmoid(), target, known, expected)
-    unsaid = torch.where(rowless[:, None], 0, agreement) + penalty
-    return said_and_unsaid(logits, target, known, unsaid)
+    unknown_loss = torch.where(rowless[:, None], 0, agreement) + penalty
+    return known_and_unknown(logits, target, known, unknown_loss)
 
 
 def estimate_step(
@@ -66,8 +66,8 @@ def estimate_step(
 
     Args:
         estimates: (batch, rows, species), logits of the labels of each crop's rows.
-        rows: (batch, rows), -1 where there is none. The label of a mixture is that any of its rows
-            has it, see `in_any`.
+        rows: (batch, rows), -1 where there is none. A mixture holds a species where any of its
+            rows does, see `in_any`.
         scores: (batch, species) in [0, 1], of the network, without gradient.
         target: (batch, species), see `role`.
         known: (batch, species), see `role`.
@@ -91,7 +91,7 @@ def estimate_step(
         cells = has_row.sum() * label.shape[1]
         penalty = cells * count_penalty(label, target, known, expected, has_row[:, 0])
         (slope,) = torch.autograd.grad((has_row * (1 - known) * cross).sum() + penalty, leaf)
-    return (leaf - rate * slope).detach().clamp(-_SURE, _SURE)
+    return (leaf - rate * slope).detach().clamp(-_MAX_LOGIT, _MAX_LOGIT)
 
 
 class ROLE(nn.Module):
@@ -101,12 +101,13 @@ class ROLE(nn.Module):
     number of species over all species.
 
     Args:
-        expected: species in a crop, as augmented; above 0, and below the number of species.
+        expected: number of species in a crop after augmentation; above 0, and below the number of
+            all species.
         rate: of the table's steps, see `estimate_step`; 0 leaves it as it begins.
 
     Raises:
-        ValueError: in `forward`, if a setting is out of range, the shapes differ, or there are no
-            rows to remember.
+        ValueError: in `forward`, if a setting is out of range, the shapes differ, or the
+            crops come without rows.
 
     Source: Cole et al. (2021), arXiv:2106.09708, whose table is moved by the network's optimizer,
     from labels of about one half, and in which known presences have estimates too.

@@ -1,4 +1,4 @@
-"""What a loss remembers of each row of the training table."""
+"""A loss's memory: numbers for each row of the training table."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from rfcx_audio.batch import CropLabels
 
 
 def sums_by_row(rows: Tensor, values: Tensor, num_rows: int) -> Tensor:
-    """What was written of each cell, added up, and how often; NaN says nothing.
+    """The sum of the values written to each cell, and their number; NaN is left out.
 
-    The sums of several processes, or of several batches, are simply added.
+    The sums of several processes, or of several batches, add up.
 
     Args:
         rows: (writings,) int64 in [0, num_rows).
@@ -26,7 +26,7 @@ def sums_by_row(rows: Tensor, values: Tensor, num_rows: int) -> Tensor:
 
 
 def settled(table: Tensor, sums: Tensor) -> Tensor:
-    """The table after writing: the mean of what was written of a cell, else as it was.
+    """The table after writing: the mean of what was written to a cell, else its old value.
 
     Args:
         table: (rows, species).
@@ -40,19 +40,19 @@ class RowTable(nn.Module):
     """Numbers for each row of the training table and each species, kept over the training.
 
     A crop belongs to the rows in its labels' `rows`: the row that it was cut around, so that all
-    crops that show the same call share one entry, wherever in them it lies. A mixture of crops
-    belongs to the rows of all of them, a crop of background to none.
+    crops of one call share an entry, wherever in the crop the call lies. A mixture of crops belongs
+    to the rows of all of them, a crop of background to none.
 
-    What a step writes is read from the next step on. `commit` brings it in: the mean of all that
-    was written of a cell, NaN left out, in any process: of the same values, several processes with
-    a share of the batch each have the table that one with the whole batch has. A learning method
-    gives the table its size before training, commits after every step, and keeps the table in its
-    checkpoints; the same rows in the same order are meant when it is resumed.
+    What a step writes is read from the next step on. `commit` sets each cell to the mean of all
+    that was written to it, NaN left out, by all processes: several processes with a share of the
+    batch each get the same table as one process with the whole batch. A learning method sets the
+    table's size before training, commits after every step, and keeps the table in its checkpoints;
+    a resumed run needs the same rows in the same order.
 
     Args:
-        initial: what is there before anything is written.
-        num_rows: None for one of each row of the training table. A number makes a table that is no
-            longer about rows, such as 1 for something that is remembered once.
+        initial: value of cells that were never written.
+        num_rows: None for one entry per row of the training table. A number makes a table of that
+            size, which is not indexed by training rows: 1 for a value that all crops share.
     """
 
     values: Tensor
@@ -66,7 +66,7 @@ class RowTable(nn.Module):
         self.register_buffer("values", torch.empty(0, 0), persistent=False)
 
     def resize(self, num_rows: int, num_species: int) -> None:
-        """Makes the table anew, unless it has that size already.
+        """Makes a new table, unless this one has the size already.
 
         Args:
             num_rows: of the training table.
@@ -82,10 +82,10 @@ class RowTable(nn.Module):
         return torch.where((rows >= 0)[..., None], found, self.initial)
 
     def write(self, rows: Tensor, values: Tensor) -> None:
-        """Notes new values, for `commit`; outside of training, nothing.
+        """Keeps new values for `commit`; does nothing outside of training.
 
         Args:
-            rows: (writings,) int64; those below 0 are passed over.
+            rows: (writings,) int64; those below 0 are skipped.
             values: (writings, species).
         """
         if self.training:
@@ -96,7 +96,7 @@ class RowTable(nn.Module):
 
     @torch.no_grad()
     def commit(self) -> None:
-        """Brings in what was written since the last time, by all processes."""
+        """Updates the table with what all processes wrote since the last time."""
         together = torch.distributed.is_available() and torch.distributed.is_initialized()
         if not self.written and not together:
             return
@@ -109,15 +109,18 @@ class RowTable(nn.Module):
         self.values.copy_(settled(self.values, sums))
 
     def restore(self, values: Tensor) -> None:
-        """Goes on with a table of a checkpoint.
+        """Continues with the table of a checkpoint.
+
+        Args:
+            values: (rows, species).
 
         Raises:
-            ValueError: it has another size.
+            ValueError: the sizes differ.
         """
         if values.shape != self.values.shape:
             raise ValueError(
-                f"the checkpoint remembers {tuple(values.shape)} rows and species of the training "
-                f"table, this run has {tuple(self.values.shape)}; resume with the same tables, "
+                f"the loss's table in the checkpoint has {tuple(values.shape)} (rows, species), "
+                f"this run's has {tuple(self.values.shape)}; resume with the same tables, "
                 f"pseudo-labels and fold, or start a run of its own from the weights (start_from)"
             )
         self.values = values.to(self.values)
@@ -128,22 +131,22 @@ class RowTable(nn.Module):
 
 
 def rows_of_crops(labels: CropLabels, table: RowTable) -> Tensor:
-    """The rows that crops belong to, for a loss that remembers them.
+    """The rows that crops belong to, for a loss with a table of them.
 
     Args:
         labels: of the crops.
-        table: that is about to be read.
+        table: which is to be read.
 
     Returns:
         (batch, rows) int64, -1 where there is none.
 
     Raises:
-        ValueError: the labels do not say, or the table has no size.
+        ValueError: the labels have no rows, or the table has no size.
     """
     if labels.rows is None or not len(table.values):
-        lacking = "labels say no rows" if labels.rows is None else "table has no size yet"
+        missing = "its labels have no rows" if labels.rows is None else "its table has no size yet"
         raise ValueError(
-            f"this loss remembers each row of the training table, but its {lacking}; train it with "
+            f"this loss keeps a table of the training rows, but {missing}; train it with "
             f"rfcx_audio.train, on clips (not frames), with crops that pass on CropLabels.rows"
         )
     return labels.rows
@@ -155,7 +158,7 @@ def only_row(rows: Tensor) -> Tensor:
 
 
 def in_any(parts: Tensor, rows: Tensor) -> Tensor:
-    """How likely a species is heard in a mixture: 1 - the product of (1 - p) over its crops.
+    """The probability that a mixture holds a species: 1 - the product of (1 - p) over its crops.
 
     Args:
         parts: (batch, rows, species) in [0, 1].

@@ -1,4 +1,4 @@
-"""Self-paced loss correction: what the network hears clearly counts as present."""
+"""Self-paced loss correction: unknown cells of high score count as present."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 from rfcx_audio.batch import CellLoss, CropLabels, Logits
 from rfcx_audio.loss.by_species import BySpecies, shown
 from rfcx_audio.loss.ramp import Ramp, value_now
-from rfcx_audio.loss.unsaid import exact, said_and_unsaid
+from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
 
 
 def splc(
@@ -24,7 +24,7 @@ def splc(
         logits: (batch, species), unbounded.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
-        threshold: the paper's tau; from 1 on, all that is unknown counts as absent.
+        threshold: the paper's tau; at 1 or above, all unknown cells count as absent.
         unknown_weight: in [0, 1], of unknown cells, for all species or for each.
 
     Returns:
@@ -37,9 +37,9 @@ def splc(
     presences.
     """
     logits = exact(logits)
-    heard = (logits.detach().sigmoid() > threshold).to(logits.dtype)
-    unsaid = F.binary_cross_entropy_with_logits(logits, heard, reduction="none")
-    return said_and_unsaid(logits, target, known, unsaid, unknown_weight)
+    detected = (logits.detach().sigmoid() > threshold).to(logits.dtype)
+    unknown_loss = F.binary_cross_entropy_with_logits(logits, detected, reduction="none")
+    return known_and_unknown(logits, target, known, unknown_loss, unknown_weight)
 
 
 class SPLC(nn.Module):

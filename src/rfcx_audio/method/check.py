@@ -1,4 +1,4 @@
-"""Combinations that cannot work, found before any data is touched."""
+"""Combinations that cannot work, found before any data is read."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import LRScheduler
 
 @torch.no_grad()
 def check_shapes(frontend: nn.Module, model: nn.Module, num_samples: int, num_species: int) -> None:
-    """Sends one silent crop through front end and model.
+    """Passes one crop of zeros through front end and model.
 
     Args:
         frontend: (batch, samples) -> (batch, channels, mels, frames).
@@ -29,13 +29,13 @@ def check_shapes(frontend: nn.Module, model: nn.Module, num_samples: int, num_sp
     model.train(was_training)
     if logits.clip.shape[1] != num_species:
         raise ValueError(
-            f"the model tells {logits.clip.shape[1]} species apart, the labels {num_species}; "
+            f"the model scores {logits.clip.shape[1]} species, the labels have {num_species}; "
             "model.head.num_species must be data.num_species"
         )
 
 
 def check_steps(optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]) -> None:
-    """Makes both for one weight.
+    """Builds optimizer and scheduler for one weight.
 
     Args:
         optimizer: `optimizer(parameters)`.

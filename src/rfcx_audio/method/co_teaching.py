@@ -1,4 +1,4 @@
-"""Co-teaching: two networks, each of which learns what the other finds easy."""
+"""Co-teaching: two networks, each trained on the cells of small loss of the other."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def small_loss_cells(value: Tensor, selectable: Tensor, rate: float) -> Tensor:
     """The share `rate` of the selectable cells that cost least.
 
     Args:
-        value: (batch, species), or of any shape; means something only where `selectable`.
+        value: (batch, species), or of any shape; used only where `selectable`.
         selectable: bool, of the same shape.
         rate: in [0, 1].
 
@@ -60,7 +60,7 @@ def small_loss_cells(value: Tensor, selectable: Tensor, rate: float) -> Tensor:
         Bool of the same shape, True in max(1, int(rate n)) of the n selectable cells, in none
         where n is 0. Of equal ones, the first are kept.
     """
-    # The number stays a tensor: nobody waits for the device.
+    # The number stays a tensor, so that the host does not wait for the device.
     number = selectable.sum().double()
     number = torch.minimum(number, (rate * number + _ROUNDING).floor().clamp(min=1))
     cost = torch.where(selectable, value.detach(), torch.inf).flatten()
@@ -90,9 +90,8 @@ def kept_cells(cells: CellLoss, known: Tensor, rate: float, select: Select) -> T
         known: (batch, species) in [0, 1], of the clips.
         rate: in [0, 1], see `remember_rate`.
         select: `example` keeps the examples whose weighted mean loss is smallest, with all their
-            cells; one without any weight comes last, for it teaches nothing. `cell` keeps every
-            cell that somebody has spoken about, and among the unknown ones that have a weight
-            those with the smallest loss.
+            cells; one without any weight comes last, as it has no gradient. `cell` keeps every
+            labelled cell, and of the unknown cells that have a weight those of smallest loss.
 
     Returns:
         (batch, species) bool.
@@ -202,7 +201,7 @@ class CoTeaching(Supervised):
         super().__init__(
             model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
         )
-        remember_rate(0, tau, ramp_epochs, exponent)  # a bad setting is told before training
+        remember_rate(0, tau, ramp_epochs, exponent)  # refuses a bad setting before training
         if select not in get_args(Select):
             raise ValueError(
                 f"select {select!r} does not exist; choose {', '.join(get_args(Select))}"

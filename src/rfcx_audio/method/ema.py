@@ -10,12 +10,12 @@ from torch.optim.swa_utils import AveragedModel
 class MovingAverage(AveragedModel):
     """A copy of a network whose weights and buffers follow it.
 
-    `AveragedModel.update_parameters` asks the device at every step how often it was called. For
-    `follow` the host counts, so that nobody waits.
+    `AveragedModel.update_parameters` reads from the device, at every step, how often it was called.
+    For `follow` the host counts, so that no step waits for the device.
 
     Args:
         model: which is copied.
-        decay: in (0, 1); the copy keeps so much of itself at a step.
+        decay: in (0, 1), the share of its old weights that the copy keeps at a step.
     """
 
     def __init__(self, model: nn.Module, decay: float) -> None:

@@ -1,4 +1,4 @@
-"""Learning from crops in the bands of their classes."""
+"""Training on crops within the frequency bands of their classes."""
 
 from __future__ import annotations
 
@@ -17,11 +17,12 @@ from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.model import ClassBandDetector
 
-Hear = Literal["row", "all"]
+TrainOn = Literal["row", "all"]
+"""Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""
 
 
 def chosen_boxes(boxes: Boxes, usable: Tensor, generator: torch.Generator) -> Tensor:
-    """One usable box of each example, drawn evenly.
+    """One usable box of each example, all with equal probability.
 
     Args:
         boxes: (batch, boxes) each.
@@ -29,7 +30,7 @@ def chosen_boxes(boxes: Boxes, usable: Tensor, generator: torch.Generator) -> Te
         generator: drawn from once for every box.
 
     Returns:
-        (batch,) int64; without meaning where no box is usable.
+        (batch,) int64; arbitrary where no box is usable.
     """
     drawn = torch.rand(usable.shape, device=usable.device, generator=generator)
     if not boxes.species.shape[1]:
@@ -40,7 +41,7 @@ def chosen_boxes(boxes: Boxes, usable: Tensor, generator: torch.Generator) -> Te
 def random_starts(
     t_min: Tensor, t_max: Tensor, frames: Tensor, width: int, generator: torch.Generator
 ) -> Tensor:
-    """Starts of windows that hold their row, or lie in it where that is longer.
+    """Random starts of windows that contain their row, or lie within it where it is longer.
 
     Args:
         t_min: (batch,) of the row, as a share of the crop.
@@ -50,7 +51,7 @@ def random_starts(
         generator: drawn from once for every example.
 
     Returns:
-        (batch,) first frames, so that the window lies in the crop.
+        (batch,) first frame of each window, which lies within the crop.
     """
     ends = torch.stack([t_max * width - frames, t_min * width])  # (2, batch)
     unit = torch.rand(len(t_min), device=t_min.device, generator=generator)
@@ -60,11 +61,11 @@ def random_starts(
 
 
 def random_classes(species: Tensor, num_species: int, draw: Tensor) -> Tensor:
-    """One class of each species, all of a species' classes equally often.
+    """One class (a song) of each species, all with equal probability.
 
     Args:
-        species: (classes,) int64, each class's.
-        num_species: all of which have a class.
+        species: (classes,) int64, the species of each class.
+        num_species: each has at least one class.
         draw: (batch, classes), drawn evenly from [0, 1).
 
     Returns:
@@ -75,18 +76,19 @@ def random_classes(species: Tensor, num_species: int, draw: Tensor) -> Tensor:
 
 
 class FrequencyFiltering(Supervised):
-    """Frequency filtering: a crop teaches classes in their own bands.
+    """Frequency filtering: the network scores each class in the class's own band only.
 
-    Of each crop one row is drawn, and the cell of its species has the configured loss, in the band
-    of the row's class and over its time. A row that the crop's labels do not bear out (because
-    another row contradicts it, or after mixing) is not drawn. With `hear="row"` that is all: no
-    other cell is computed or has a loss. With `hear="all"` the species that no row of the crop
-    speaks of are heard too, each in the band of one of its classes and over a stretch of time that
-    is drawn, and the loss does with them what it does with the unknown. Species that other rows of
-    the crop speak of have none. Validation, test and prediction slide every class over time.
+    From each crop one row is drawn. The cell of its species is scored in the band of the row's
+    class, over a window at the row's time, and has the configured loss. Rows that disagree with the
+    crop's labels (another row contradicts them, or the crop was mixed) are not drawn.
 
-    The bands are fixed, so an augmentation that moves frequencies (pitch, resized crops, flips up
-    and down) moves calls out of their class's band.
+    With `train_on="row"` no other cell is computed or has a loss. With `train_on="all"` the species
+    that no row of the crop labels are scored too, each in the band of one of its classes and at a
+    random time, and the loss treats them as unknown. Species of the crop's other rows have no loss.
+    Validation, test and prediction slide every class over time.
+
+    The bands are fixed, so an augmentation that moves frequencies (pitch shift, resized crops,
+    flips of the frequency axis) moves calls out of their class's band.
 
     Args:
         model: a `ClassBandDetector`.
@@ -97,14 +99,14 @@ class FrequencyFiltering(Supervised):
         recording_metrics: see `Supervised`.
         windows: see `Supervised`.
         reduction: see `Supervised`.
-        hear: `row` or `all`, which with 24 species and crops of 32 x 32 costs about as much as a
-            whole window.
+        train_on: `row`, the drawn row's species, or `all`, the unlabelled species too. With 24
+            species and crops of 32 x 32, `all` costs about as much as a whole window.
 
     Raises:
-        ValueError: there is no such `hear`, the loss has no use for `all`, or `Supervised` refuses
-            its arguments.
+        ValueError: there is no such `train_on`, `all` with a loss that gives unknown cells no
+            weight, or `Supervised` refuses its arguments.
 
-    Source: the deck, "Frequency filtering", for `hear="row"`.
+    Source: the deck, "Frequency filtering", for `train_on="row"`.
     """
 
     def __init__(
@@ -117,19 +119,19 @@ class FrequencyFiltering(Supervised):
         recording_metrics: dict[str, Metric],
         windows: SlidingWindows,
         reduction: Reduction = "known",
-        hear: Hear = "row",
+        train_on: TrainOn = "row",
     ) -> None:
         super().__init__(
             model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
         )
-        if hear not in get_args(Hear):
-            raise ValueError(f"method.hear {hear!r} does not exist; choose row or all")
-        if hear == "all" and not self.weighs_unknown():
+        if train_on not in get_args(TrainOn):
+            raise ValueError(f"method.train_on {train_on!r} does not exist; choose row or all")
+        if train_on == "all" and not self.weighs_unknown():
             raise ValueError(
-                "the loss leaves unknown cells out, so method.hear=all hears them in vain; choose "
-                "loss=weak_negatives or loss=bce, or method.hear=row"
+                "the loss gives unknown cells no weight, so method.train_on=all has no effect; "
+                "choose loss=weak_negatives or loss=bce, or method.train_on=row"
             )
-        self.hear: Hear = hear
+        self.train_on: TrainOn = train_on
 
     def check(self) -> None:
         """Refuses a model without bands.
@@ -144,34 +146,41 @@ class FrequencyFiltering(Supervised):
             )
 
     def training_cells(self, batch: SpectrogramBatch) -> tuple[CellLoss, Labels]:
-        """The losses of the cells that are heard."""
+        """The losses of the cells that are trained on."""
         model = cast(ClassBandDetector, self.model)
-        spectrogram, said = batch.spectrogram, batch.labels
+        spectrogram, crops = batch.spectrogram, batch.labels
         generator = torch.Generator(spectrogram.device).manual_seed(batch.seed)
-        places, labels = _row_places(model, said, spectrogram.shape[3], generator)
-        heard = labels.known > 0
-        if self.hear == "all":
-            others = _random_places(model, heard, spectrogram.shape[3], generator)
+        places, labels = _row_places(model, crops, spectrogram.shape[3], generator)
+        trained = labels.known > 0
+        if self.train_on == "all":
+            others = _random_places(model, trained, spectrogram.shape[3], generator)
             places = _Places(
                 *(
-                    torch.where(heard, other.scatter(1, places.species, row), other)
+                    torch.where(trained, other.scatter(1, places.species, row), other)
                     for row, other in zip(places, others, strict=True)
                 )
             )
-            heard = heard | (said.clip.known <= 0)
+            trained = trained | (crops.clip.known <= 0)
         logits = model.of_classes(spectrogram, places.classes, places.start)
         clip = torch.zeros_like(labels.known, dtype=logits.dtype)
         clip = clip.scatter(1, places.species, logits)
-        # What other rows say stays known to the loss: it is not heard, and not estimated either.
-        known = torch.where(heard, labels.known, said.clip.known)
-        target = torch.where(heard, labels.target, said.clip.target)
-        told = Labels(target, known) if self.hear == "all" else labels
-        cells = self.loss(Logits(clip, clip[:, None]), said._replace(clip=told))
-        return CellLoss(cells.value, cells.weight * heard), labels
+        # Labels of other rows stay known to the loss: their cells are not trained on, and a loss
+        # that estimates unknown cells must not estimate them.
+        known = torch.where(trained, labels.known, crops.clip.known)
+        target = torch.where(trained, labels.target, crops.clip.target)
+        of_clip = Labels(target, known) if self.train_on == "all" else labels
+        cells = self.loss(Logits(clip, clip[:, None]), crops._replace(clip=of_clip))
+        return CellLoss(cells.value, cells.weight * trained), labels
 
 
 class _Places(NamedTuple):
-    """Where some species of each example are heard, (batch, some) each."""
+    """Where some species of each example are scored, (batch, some) each.
+
+    Attributes:
+        species: int64.
+        classes: int64, the class in whose band the species is scored.
+        start: first frame of the window.
+    """
 
     species: Tensor
     classes: Tensor
@@ -179,16 +188,16 @@ class _Places(NamedTuple):
 
 
 def _row_places(
-    model: ClassBandDetector, said: CropLabels, width: int, generator: torch.Generator
+    model: ClassBandDetector, crops: CropLabels, width: int, generator: torch.Generator
 ) -> tuple[_Places, Labels]:
-    """Where one row of each example lies, and what it says; nothing where none can be drawn."""
-    nothing = torch.zeros_like(said.clip.known)
-    usable = _borne_out(said) & (model.class_of(said.boxes.species, said.boxes.songtype) >= 0)
+    """The place and the labels of one row of each example; `known` is 0 where none is usable."""
+    nothing = torch.zeros_like(crops.clip.known)
+    usable = _agreeing(crops) & (model.class_of(crops.boxes.species, crops.boxes.songtype) >= 0)
     if not usable.shape[1]:
         none = torch.zeros(len(nothing), 1, dtype=torch.int64, device=nothing.device)
         return _Places(none, none, none.to(nothing.dtype)), Labels(nothing, nothing)
-    box = chosen_boxes(said.boxes, usable, generator)[:, None]
-    row = Boxes(*(field.gather(1, box) for field in said.boxes))
+    box = chosen_boxes(crops.boxes, usable, generator)[:, None]
+    row = Boxes(*(field.gather(1, box) for field in crops.boxes))
     species = row.species.clamp(min=0)
     classes = model.class_of(row.species, row.songtype).clamp(min=0)
     frames = model.frames[classes[:, 0]]
@@ -216,11 +225,11 @@ def _random_places(
     return _Places(species, classes, start)
 
 
-def _borne_out(said: CropLabels) -> Tensor:
-    """(batch, boxes) bool: rows whose middle lies in the crop, and whose cell agrees."""
-    boxes = said.boxes
+def _agreeing(crops: CropLabels) -> Tensor:
+    """(batch, boxes) bool: rows whose middle lies in the crop, and whose label is the crop's."""
+    boxes = crops.boxes
     cell = boxes.species.clamp(min=0)
     middle = (boxes.t_min + boxes.t_max) / 2
-    known, target = said.clip.known.gather(1, cell), said.clip.target.gather(1, cell)
+    known, target = crops.clip.known.gather(1, cell), crops.clip.target.gather(1, cell)
     agrees = (known > 0) & ((target >= 0.5) == boxes.present)
     return (boxes.species >= 0) & agrees & (middle >= 0) & (middle <= 1)

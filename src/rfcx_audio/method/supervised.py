@@ -27,10 +27,10 @@ class Supervised(pl.LightningModule):
     """One network, one loss. Other methods override `training_cells`.
 
     Validation scores whole recordings with sliding windows, exactly as prediction does. Its truth
-    is partial: `val/*` are metrics over the windows that rows speak of; `val/auc_unlabelled` and
-    `val/lwlrap_partial`, the LWLRAP of recordings, as if every species without a TP row were
-    absent, which is not true: they order models, but their values are lower than the true ones.
-    `test/*` are metrics over recordings whose truth is complete.
+    is partial: `val/*` are metrics over the labelled windows. `val/auc_unlabelled` and
+    `val/lwlrap_partial`, the LWLRAP of recordings, count every species without a TP row as absent,
+    which is not true: they order models, but their values are lower than the true ones. `test/*`
+    are metrics over recordings whose truth is complete.
 
     Several processes (`trainer=ddp`) take the step of one process with all their batches, and find
     its metrics. A loss that compares the cells of a batch with each other (`EPR`, `ROLE`,
@@ -47,11 +47,11 @@ class Supervised(pl.LightningModule):
         window_metrics: by name, over windows with partial truth.
         recording_metrics: by name, over recordings with complete truth; one is named `lwlrap`.
         windows: pools the scores of a recording's windows.
-        ema_decay: in (0, 1), by which a copy of the model follows its weights, as a teacher for
-            losses that ask one (`loss.teacher=ema`); None for no copy.
+        ema_decay: in (0, 1), decay of a moving average of the model's weights, the teacher of
+            losses that need one (`loss.teacher=ema`); None for no teacher.
 
     Raises:
-        ValueError: there is no such reduction, or the loss asks for a teacher that nobody keeps.
+        ValueError: there is no such reduction, or the loss needs a teacher and `ema_decay` is None.
     """
 
     def __init__(
@@ -68,8 +68,8 @@ class Supervised(pl.LightningModule):
     ) -> None:
         super().__init__()
         if reduction not in get_args(Reduction):
-            told = ", ".join(get_args(Reduction))
-            raise ValueError(f"method.reduction {reduction!r} does not exist; choose {told}")
+            choices = ", ".join(get_args(Reduction))
+            raise ValueError(f"method.reduction {reduction!r} does not exist; choose {choices}")
         asked = any(getattr(part, "teacher", None) == "ema" for part in loss.modules())
         if asked and ema_decay is None:
             raise ValueError(
@@ -90,26 +90,26 @@ class Supervised(pl.LightningModule):
         self.test_metrics = MetricCollection(dict(recording_metrics), prefix="test/")
 
     def forward(self, spectrogram: Tensor) -> Logits:
-        """(batch, channels, mels, frames) -> what the model says."""
+        """(batch, channels, mels, frames) -> logits."""
         return self.model(spectrogram)
 
     def check(self) -> None:
-        """Refuses what the method cannot train, before data is read; here, nothing."""
+        """Refuses, before data is read, what the method cannot train; here, nothing."""
 
     @torch.no_grad()
     def weighs_unknown(self) -> bool:
-        """Whether the loss gives a cell that nobody has spoken about a weight."""
+        """Whether the loss gives unknown cells a weight above 0."""
         species = cast(Lwlrap, self.val_lwlrap).num_species
-        asked = deepcopy(self.loss).eval()  # what it remembers is not touched
-        for part in asked.modules():
+        probe = deepcopy(self.loss).eval()  # a copy: its tables of rows are resized
+        for part in probe.modules():
             if isinstance(part, RowTable):
                 part.resize(1, species)
         nothing, rows = torch.zeros(1, species), torch.full((1, 1), -1)
         labels = unknown_labels(1, species)._replace(rows=rows)
-        return bool(asked(Logits(nothing, nothing[None]), labels).weight.any())
+        return bool(probe(Logits(nothing, nothing[None]), labels).weight.any())
 
     def setup(self, stage: str) -> None:
-        """Gives what the loss remembers of training rows its size."""
+        """Sets the size of the loss's tables of training rows."""
         if stage == "fit" and self.row_tables:
             data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
             for table in self.row_tables.values():
@@ -117,39 +117,39 @@ class Supervised(pl.LightningModule):
 
     @property
     def row_tables(self) -> dict[str, RowTable]:
-        """What the loss remembers of training rows, by its name in the loss."""
+        """The loss's tables of training rows, by their names in the loss."""
         parts = self.loss.named_modules()
         return {name: part for name, part in parts if isinstance(part, RowTable)}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Adds what the loss remembers, beside the weights, which others may start from."""
+        """Adds the loss's tables of training rows, apart from the weights of the network."""
         if self.row_tables:
             tables = {name: table.values for name, table in self.row_tables.items()}
             checkpoint[_TABLES] = tables
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Goes on with what the loss remembered.
+        """Continues with the loss's tables of training rows.
 
         Raises:
-            ValueError: the checkpoint has it not, or of other rows.
+            ValueError: the checkpoint has none, or of other rows.
         """
         found = checkpoint.get(_TABLES, {})
         for name, table in self.row_tables.items():
             if name not in found:
                 raise ValueError(
-                    f"the checkpoint does not have what {type(self.loss).__name__} remembers of "
-                    f"training rows ({name}); resume with the loss that it was made with, or start "
-                    f"a run of its own from the weights (start_from)"
+                    f"the checkpoint has no table of training rows ({name}) for "
+                    f"{type(self.loss).__name__}; resume with the loss that it was made with, or "
+                    f"start a run of its own from the weights (start_from)"
                 )
             table.restore(found[name])
 
     def on_after_backward(self) -> None:
-        """Brings in what the loss has to remember of this step; all processes come by here."""
+        """Updates the loss's tables of training rows, in all processes together."""
         for table in self.row_tables.values():
             table.commit()
 
     def on_train_batch_start(self, batch: SpectrogramBatch, batch_idx: int) -> None:  # noqa: ARG002
-        """Tells the loss's schedules how much of the training is done."""
+        """Sets the progress of the training on the loss's schedules."""
         for part in self.loss.modules():
             if isinstance(part, Ramp):
                 part.progress = self.progress(batch_idx)
@@ -209,7 +209,7 @@ class Supervised(pl.LightningModule):
             self.teacher.follow(self.model, first=self.trainer.global_step <= 1)
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
-        """Scores recordings against what rows say of their windows."""
+        """Scores recordings against the labels of their windows."""
         if not batch.counts:
             return
         scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)

@@ -1,4 +1,4 @@
-"""How good scores are, and how good scores would be that heard nothing."""
+"""Metrics of scores, and baselines that detect nothing."""
 
 from rfcx_audio.metric.baselines import (
     band_energy,

@@ -1,4 +1,4 @@
-"""Scores that hear nothing, or next to nothing, to be printed beside every result."""
+"""Scores that detect nothing, or next to nothing, to be printed beside every result."""
 
 from __future__ import annotations
 
@@ -38,20 +38,20 @@ def random_scores(n: int, species: int, generator: Generator | None = None) -> T
 
 
 def shuffled(scores: Tensor, generator: Generator | None = None) -> Tensor:
-    """The same rows for other recordings: what the mean ranking of the species alone is worth.
+    """The same rows for other recordings: only the mean ranking of the species is kept.
 
     Args:
         scores: (recordings, species).
         generator: to draw the permutation from, on the CPU.
 
     Returns:
-        (recordings, species), the rows permuted. What a metric loses by it is what was heard.
+        (recordings, species), the rows permuted. What a metric loses by it is due to detections.
     """
     return scores[torch.randperm(len(scores), generator=generator).to(scores.device)]
 
 
 def band_energy(spectrogram: Tensor, band: tuple[int, int], frames_per_call: int) -> float:
-    """The most naive detector: how far a band's level ever rises above its usual one.
+    """The most naive detector: how far a band's highest level lies above its median level.
 
     Args:
         spectrogram: (mels, frames), logarithmic.

@@ -1,4 +1,4 @@
-"""Metrics of single species over the cells that somebody has spoken about."""
+"""Metrics of single species over the labelled cells."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ def masked_auroc(scores: Tensor, target: Tensor, known: Tensor | None = None) ->
 def pooled_auroc(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
     """How often a known presence of any species scores above a known absence of any.
 
-    Beside what `masked_auroc` asks, it asks whether the scores of different species can be
-    compared, as a ranking of the species in a recording does; and it takes every known cell, where
-    a species with few of them has an unsure area of its own.
+    Beyond `masked_auroc`, it measures whether the scores of different species are comparable, as a
+    ranking of the species in a recording needs. And it uses all known cells together, where the
+    area of a species with few of them is uncertain.
 
     Args:
         scores: (n, species), of any scale; their order over all cells matters. A tie counts one
@@ -220,7 +220,7 @@ class MaskedLogLoss(Metric):
         self.side: Side = side
         self.eps = eps
         # Both sides are kept whichever is asked for: a MetricCollection lets metrics with equal
-        # states share them for good.
+        # states share them from then on.
         for name in ("cost_sums", "cell_counts"):
             zeros = torch.zeros(2, dtype=torch.float64)
             self.add_state(name, default=zeros, dist_reduce_fx="sum")

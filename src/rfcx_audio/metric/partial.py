@@ -1,4 +1,4 @@
-"""What a validation with partial truth can be boiled down to: one number, in many ways."""
+"""Many measures of a validation with partial truth, each a single number."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def partial_summary(
         Of known cells: `auc` and `average_precision`, species by species; `auc_pooled`, of all
         species' cells together; `log_loss` and its sides; `brier`, `accuracy` (at 0.5), each half
         of the presences and half of the absences; `lwlrap_known`, see `known_by_recording`.
-        Where what nobody speaks of counts as absent: `log_loss_unlabelled`; `auc_unlabelled`, see
+        With unlabelled cells as absent: `log_loss_unlabelled`; `auc_unlabelled`, see
         `as_unlabelled`, and `auc_unlabelled_pooled`, of all species together; `lwlrap_windows`,
         of the windows with a known presence; `lwlrap_partial`, of recordings.
         Of scores alone: `entropy`, the mean of a recording's cells, in nepers; `mean_score`, of all
@@ -42,7 +42,7 @@ def partial_summary(
     """
     _, present, absent = checked_cells(scores, target, known)
     sides = {side: masked_log_loss(scores, target, known, side) for side in ("present", "absent")}
-    highest, states, told = known_by_recording(scores, target, known, recording)
+    highest, states, labelled = known_by_recording(scores, target, known, recording)
     in_recording = any_by(present, recording, len(pooled))
     unlabelled = as_unlabelled(target, known, recording)
     certain = pooled.double().clamp(_EPS, 1 - _EPS)
@@ -58,7 +58,7 @@ def partial_summary(
             (scores[present] >= 0.5).double().mean() + (scores[absent] < 0.5).double().mean()
         )
         / 2,
-        "lwlrap_known": lwlrap(highest, states, told),
+        "lwlrap_known": lwlrap(highest, states, labelled),
         "log_loss_unlabelled": _cross_entropy(scores, present),
         "auc_unlabelled": masked_auroc(scores, *unlabelled).nanmean(),
         "auc_unlabelled_pooled": pooled_auroc(scores, *unlabelled),
@@ -94,8 +94,8 @@ def known_by_recording(
     index = recording[:, None].expand_as(scores)
     nothing = scores.new_full((number, scores.shape[1]), -torch.inf)
     highest = nothing.scatter_reduce(0, index, scores.masked_fill(~counts, -torch.inf), "amax")
-    told = is_present | is_absent
-    return highest.masked_fill(~told, 0), is_present.double(), told.double()
+    labelled = is_present | is_absent
+    return highest.masked_fill(~labelled, 0), is_present.double(), labelled.double()
 
 
 def _cross_entropy(scores: Tensor, present: Tensor) -> Tensor:

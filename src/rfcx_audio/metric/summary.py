@@ -1,4 +1,4 @@
-"""Metrics of whole tables of scores, beside what knowing little or nothing would give."""
+"""Metrics of whole tables of scores, beside those of baselines."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def recording_summary(
 
     Returns:
         `lwlrap`; `lwlrap_shuffled`, the same with the scores' rows permuted over the recordings,
-        which is what their mean ranking of the species alone is worth; macro `auc` and
-        `average_precision`, which are blind to the prevalence.
+        which is the value of their mean ranking of the species alone; macro `auc` and
+        `average_precision`, which do not depend on the prevalence.
     """
     values = {
         "lwlrap": lwlrap(scores, target),
@@ -70,14 +70,14 @@ def window_summary(scores: Tensor, target: Tensor, known: Tensor) -> dict[str, f
         Macro `auc`; `log_loss_present`, `log_loss_absent` and their mean `log_loss`; the numbers
         of known cells of either kind.
     """
-    told = known > 0
+    labelled = known > 0
     return {
         "auc": float(masked_auroc(scores, target, known).nanmean()),
         "log_loss": float(masked_log_loss(scores, target, known, "balanced")),
         "log_loss_present": float(masked_log_loss(scores, target, known, "present")),
         "log_loss_absent": float(masked_log_loss(scores, target, known, "absent")),
-        "cells_present": float((told & (target >= 0.5)).sum()),
-        "cells_absent": float((told & (target < 0.5)).sum()),
+        "cells_present": float((labelled & (target >= 0.5)).sum()),
+        "cells_absent": float((labelled & (target < 0.5)).sum()),
     }
 
 
@@ -93,12 +93,12 @@ def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
         `species`, the numbers of known `present` and `absent` cells, the mean precision `lwlrap`
         at the species' labels, `auc` and `average_precision`; NaN where labels cannot define one.
     """
-    told = known > 0
+    labelled = known > 0
     return pd.DataFrame(
         {
             "species": range(target.shape[1]),
-            "present": (told & (target >= 0.5)).sum(0).tolist(),
-            "absent": (told & (target < 0.5)).sum(0).tolist(),
+            "present": (labelled & (target >= 0.5)).sum(0).tolist(),
+            "absent": (labelled & (target < 0.5)).sum(0).tolist(),
             "lwlrap": label_precision(scores, target, known).precision.tolist(),
             "auc": masked_auroc(scores, target, known).tolist(),
             "average_precision": average_precision(scores, target, known).tolist(),

@@ -1,4 +1,4 @@
-"""Known presences against what nobody has spoken about."""
+"""Known presences against unlabelled windows."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from rfcx_audio.metric.masked import MaskedAUROC
 
 
 def as_unlabelled(target: Tensor, known: Tensor, recording: Tensor) -> tuple[Tensor, Tensor]:
-    """Labels in which a species is absent from the recordings that nobody knows to hold it.
+    """Labels in which a species is absent from all recordings without a known presence of it.
 
     The other windows of a recording that is known to hold a species stay unknown, for they often
-    hold it too. If presences are known by chance, a species' area under the ROC curve of such
-    labels is 1/2 plus a fixed share of what the true area has above 1/2, and orders models as the
-    true area does: the share is that of the absent windows that are absent in truth. Known absences
-    count as any other window: they are often near misses, and few.
+    hold it too. If the known presences are a random sample of all, the area A under the ROC curve
+    of such labels orders models as the true area does: A - 1/2 is a fixed share of the true area
+    minus 1/2, namely the share of the windows counted as absent that are truly absent. Known
+    absences count as any other window: they are often near misses, and few.
 
     Args:
         target: (windows, species) in [0, 1].

@@ -67,7 +67,7 @@ class SpatialGate(nn.Module):
         ValueError: an even kernel size, or an unknown axis.
 
     Source: Woo et al. (2018), arXiv:1807.06521, with the batch normalisation before the sigmoid
-        that their code has and their formula lacks; `freq` and `time` from the deck, whose words
+        that is in their code, not in their formula; `freq` and `time` from the deck, whose words
         squeeze the time axis and whose code squeezes the frequency axis.
     """
 

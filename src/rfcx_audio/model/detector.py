@@ -1,4 +1,4 @@
-"""The detector: a spectrogram in, what it says of every species out."""
+"""The detector: from a spectrogram to the logits of every species."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Detector(nn.Module):
     Args:
         encoder: gives a map of `encoder.num_features` features.
         head: called as `head(encoder.num_features)`; gives a module from features to `Logits`. A
-            head that shrinks the map before it decides says by how much in `reduction`.
+            head that shrinks the map before it decides has the factor in `reduction`.
         norm: of the spectrogram; `nn.Identity()` for none.
 
     Attributes:
@@ -62,7 +62,7 @@ class Detector(nn.Module):
         self.reduction: int = encoder.reduction * getattr(self.head, "reduction", 1)
 
     def forward(self, spectrogram: Tensor) -> Logits:
-        """What is heard, before any sigmoid.
+        """The logits of clips and frames.
 
         Args:
             spectrogram: (batch, channels, mels, frames).

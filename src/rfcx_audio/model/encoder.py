@@ -50,7 +50,7 @@ class Encoder(nn.Module):
         PretrainedWeightsError: weights that must be there are not, or do not fit.
 
     Source: the deck's `freeze_to` counts layers of Keras from the input and freezes all for `None`;
-        here it counts stages, and says `"all"`.
+        here it counts stages, and `"all"` freezes all.
     """
 
     def __init__(
@@ -98,22 +98,22 @@ class Encoder(nn.Module):
     def _try_out(self, name: str, height: int, width: int) -> tuple[int, int]:
         """`num_features` and `reduction`, from one spectrogram of zeros."""
         self.backbone.eval()
-        silence = torch.zeros(1, self.in_chans, height, width)
+        zeros = torch.zeros(1, self.in_chans, height, width)
         expected = (
             "expected a map (batch, features, height, width); choose a convolutional model, for "
             "example densenet121, or give its img_size (mels, frames) in options"
         )
         try:
             with torch.no_grad():
-                features = self.forward(silence)
+                features = self.forward(zeros)
         except (RuntimeError, AssertionError, ValueError) as error:
             raise EncoderError(
-                f"{name!r} fails on a spectrogram of shape {tuple(silence.shape)} ({error}): "
+                f"{name!r} fails on a spectrogram of shape {tuple(zeros.shape)} ({error}): "
                 f"{expected}"
             ) from error
         if features.ndim != _MAP_DIMENSIONS:
             raise EncoderError(
-                f"{name!r} turns a spectrogram of shape {tuple(silence.shape)} into features of "
+                f"{name!r} turns a spectrogram of shape {tuple(zeros.shape)} into features of "
                 f"shape {tuple(features.shape)}: {expected}"
             )
         stages = getattr(self.backbone, "feature_info", None)

@@ -70,7 +70,7 @@ class Peers(nn.Module):
         return self.first.reduction  # pyright: ignore[reportReturnType]
 
     def forward(self, spectrogram: Tensor) -> Logits:
-        """What is heard, before any sigmoid.
+        """The logits of the chosen network, or of the mean of both scores.
 
         Args:
             spectrogram: (batch, channels, mels, frames).

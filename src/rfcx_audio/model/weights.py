@@ -40,7 +40,7 @@ class HubWeightsMissingError(PretrainedWeightsError):
 
 
 class UntrainedEncoderWarning(UserWarning):
-    """An encoder starts from random weights although nobody said that it should."""
+    """An encoder starts from random weights, which was not asked for."""
 
 
 def load_backbone(

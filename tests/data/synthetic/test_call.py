@@ -23,7 +23,7 @@ def in_band(waveform, song):
 
 def call(song, voice, seed):
     rng = np.random.default_rng(seed)
-    caller = draw_caller(rng, "somebody", (6.0, 24.0))
+    caller = draw_caller(rng, "caller", (6.0, 24.0))
     return call_waveform(rng, voice, song, caller, RATE)
 
 

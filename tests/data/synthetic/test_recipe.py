@@ -19,7 +19,7 @@ from rfcx_audio.data.synthetic import Rainforest, songs_of
         ({"snr_db": (24.0, 6.0)}, "snr_db"),
     ],
 )
-def test_a_recipe_that_cannot_be_made_says_what_to_change(changed, message):
+def test_the_error_of_an_impossible_recipe_names_what_to_change(changed, message):
     with pytest.raises(ValueError, match=message):
         Rainforest(**changed)
 

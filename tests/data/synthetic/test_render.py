@@ -42,7 +42,7 @@ def test_the_snr_is_the_one_asked(scene):
     assert 10 * np.log10(signal / noise) == pytest.approx(sound.caller.snr_db, abs=0.6)
 
 
-def test_a_sound_is_heard_in_its_box_only():
+def test_a_sound_has_energy_in_its_box_only():
     scene = scenes()[3]
     (sound,) = scene.sounds
     extra = render(scene, RECIPE) - render(scene._replace(sounds=()), RECIPE)

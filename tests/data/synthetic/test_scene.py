@@ -15,10 +15,10 @@ from rfcx_audio.data.synthetic.voices import VOICES, near_misses
 SONGS = songs_of(rfcx_templates())
 TEMPLATES = [song for several in SONGS.values() for song in several]
 RECIPE = Rainforest(near_misses=3.0)
-NOBODY = np.zeros(24, dtype=bool)
+NO_SPECIES = np.zeros(24, dtype=bool)
 
 
-def sounds_of(seed=0, recipe=RECIPE, present=NOBODY, focal=None):
+def sounds_of(seed=0, recipe=RECIPE, present=NO_SPECIES, focal=None):
     return draw_sounds(np.random.default_rng(seed), recipe, SONGS, "abc", present, focal)
 
 
@@ -31,7 +31,7 @@ def by_caller(sounds):
 @given(st.integers(0, 2**32), st.sampled_from([8.0, 12.0, 60.0]))
 def test_every_sound_lies_in_the_recording_and_no_caller_overlaps_itself(seed, duration_s):
     recipe = Rainforest(duration_s=duration_s, near_misses=4.0)
-    sounds = sounds_of(seed, recipe, ~NOBODY)
+    sounds = sounds_of(seed, recipe, ~NO_SPECIES)
     assert {s.template.species_id for s in sounds if s.kind == "call"} == set(range(24))
     for sound in sounds:
         assert 0.0 <= sound.t_min < sound.t_max <= duration_s + 1e-9
@@ -41,7 +41,7 @@ def test_every_sound_lies_in_the_recording_and_no_caller_overlaps_itself(seed, d
 
 
 def test_only_present_species_call_and_one_or_two_of_each():
-    present = NOBODY.copy()
+    present = NO_SPECIES.copy()
     present[[3, 8]] = True
     callers = [
         series[0] for seed in range(60) for series in by_caller(sounds_of(seed, RECIPE, present))
@@ -52,7 +52,7 @@ def test_only_present_species_call_and_one_or_two_of_each():
 
 
 def test_callers_repeat_themselves_within_the_range_that_was_asked():
-    present = NOBODY.copy()
+    present = NO_SPECIES.copy()
     present[3] = True
     mean_gaps = [
         np.diff([sound.t_min for sound in series]).mean()
@@ -67,7 +67,7 @@ def test_callers_repeat_themselves_within_the_range_that_was_asked():
 
 def test_every_sound_has_the_voice_of_its_kind():
     for seed in range(20):
-        for sound in sounds_of(seed, RECIPE, ~NOBODY):
+        for sound in sounds_of(seed, RECIPE, ~NO_SPECIES):
             own = VOICES[sound.template.species_id, sound.template.songtype_id]
             if sound.kind == "call":
                 assert sound.voice == own
@@ -88,13 +88,13 @@ def test_near_misses_are_as_many_as_asked(rate):
 @pytest.mark.parametrize("song", TEMPLATES, ids=lambda s: f"{s.species_id}-{s.songtype_id}")
 def test_the_focal_song_is_always_sung(song):
     for seed in range(3):
-        sounds = sounds_of(seed, RECIPE, NOBODY, focal=song)
+        sounds = sounds_of(seed, RECIPE, NO_SPECIES, focal=song)
         assert any(s.kind == "call" and s.template == song for s in sounds)
         callers = {s.caller.name for s in sounds if s.kind == "call"}
         assert len(callers) in (1, 2)
 
 
 def test_snr_is_one_of_a_caller_and_in_the_range_that_was_asked():
-    for series in by_caller(sounds_of(0, Rainforest(snr_db=(1.0, 2.0)), ~NOBODY)):
+    for series in by_caller(sounds_of(0, Rainforest(snr_db=(1.0, 2.0)), ~NO_SPECIES)):
         (snr_db,) = {sound.caller.snr_db for sound in series}
         assert 1.0 <= snr_db <= 2.0

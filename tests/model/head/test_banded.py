@@ -17,7 +17,7 @@ def test_the_logits_are_a_linear_layer_of_pooled_bands() -> None:
     assert torch.equal(head(features).frame[:, 0], head(features).clip)
 
 
-def test_it_hears_pitch_where_the_linear_head_does_not() -> None:
+def test_it_distinguishes_pitch_where_the_linear_head_does_not() -> None:
     low, high = torch.zeros(1, 3, 4, 7), torch.zeros(1, 3, 4, 7)
     low[:, :, 0], high[:, :, 3] = 1.0, 1.0
 

@@ -86,7 +86,7 @@ def test_equal_frames_make_an_equal_clip_however_large(pooling, size):
         torch.testing.assert_close(logits.grad, attention.exp(), rtol=1e-4, atol=1e-6)
 
 
-def test_one_sure_frame_among_silence_is_worth_its_attention():
+def test_one_confident_frame_among_others_has_the_weight_of_its_attention():
     logits = torch.tensor([1e3, -1e3, -1e3]).view(1, 3, 1)
     attention = torch.tensor([0.2, 0.5, 0.3]).log().view(1, 3, 1)
     assert attend(logits, attention).item() == pytest.approx(np.log(0.2 / 0.8), abs=1e-5)

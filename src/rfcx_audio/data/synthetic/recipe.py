@@ -54,7 +54,7 @@ class Rainforest:
         self._refuse(self._problems())
 
     def check_songs(self, songs: Songs) -> None:
-        """Refuses songs that do not fit into the recordings, or that nobody sings.
+        """Refuses songs that do not fit into the recordings, or that have no voice in `VOICES`.
 
         Args:
             songs: of the species.

@@ -19,7 +19,7 @@ Kind = Literal["call", "near_miss", "burst"]
 MOST_CALLERS = 2  # of a present species; one or two are equally likely
 BURSTS_PER_MINUTE = 1.5
 GAP_JITTER = 0.2  # of the mean gap of a caller, to either side
-REST_S = 0.4  # least silence between two calls of one caller
+REST_S = 0.4  # least pause between two calls of one caller
 
 
 class Sound(NamedTuple):

@@ -74,7 +74,8 @@ def _is_there(root: Path, recipe: Rainforest) -> bool:
         raise FileExistsError(f"{root} exists and holds no rainforest; choose another folder")
     found = json.loads(path.read_text(encoding="utf-8"))["recipe"]
     asked, defaults = (json.loads(json.dumps(asdict(of))) for of in (recipe, Rainforest()))
-    found = defaults | found  # an earlier version had fewer settings, and made what these say
+    # Recipes of earlier versions have fewer settings; they used what are now the defaults.
+    found = defaults | found
     if found != asked:
         other = {key: value for key, value in found.items() if asked.get(key) != value}
         raise ValueError(

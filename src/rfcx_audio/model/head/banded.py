@@ -29,7 +29,7 @@ class BandedHead(nn.Module):
     """Mean and maximum over time in a few frequency bands, dropout, one linear layer.
 
     A convolution answers alike wherever a pattern lies, and a mean over the whole map forgets where
-    it lay. A small encoder then cannot tell two species whose calls differ in pitch only.
+    it lay. A small encoder then cannot distinguish two species whose calls differ in pitch only.
 
     Args:
         in_features: of the encoder.

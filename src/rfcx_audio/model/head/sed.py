@@ -18,7 +18,7 @@ def attend(logits: Tensor, log_attention: Tensor, pooling: Pooling = "probabilit
 
     * `probability`: the logit of sum_t a_t sigmoid(z_t), so that the clip's probability is the mean
       of its frames'.
-    * `logit`: sum_t a_t z_t, the mean of the logits, in which a single sure frame outweighs many
+    * `logit`: sum_t a_t z_t, the mean of the logits, in which one confident frame outweighs many
       unsure ones.
 
     Args:

@@ -5,25 +5,27 @@ import pytest
 import torch
 
 from loss.plain import cells, looped, same
-from rfcx_audio.loss import masked_bce, said_and_unsaid
-from rfcx_audio.loss.unsaid import exact, largest
+from rfcx_audio.loss import known_and_unknown, masked_bce
+from rfcx_audio.loss.unknown_cells import exact, largest
 
 
 def test_it_equals_a_loop_also_with_a_weight_for_each_species():
     logits, target, known = cells()
-    unsaid = torch.tensor(np.random.default_rng(1).normal(size=logits.shape))
+    unknown_loss = torch.tensor(np.random.default_rng(1).normal(size=logits.shape))
     weights = [0.0, 0.1, 0.3, 0.5, 0.9, 1.0]
-    ours = said_and_unsaid(logits, target, known, unsaid, weights)
+    ours = known_and_unknown(logits, target, known, unknown_loss, weights)
     same(
         ours,
-        looped(logits, target, known, lambda i, j: unsaid[i, j].item(), lambda _, j: weights[j]),
+        looped(
+            logits, target, known, lambda i, j: unknown_loss[i, j].item(), lambda _, j: weights[j]
+        ),
     )
 
 
 def test_with_the_cost_of_absence_it_is_masked_cross_entropy():
     logits, target, known = cells()
     absent = torch.nn.functional.softplus(logits)
-    ours = said_and_unsaid(logits, target, known, absent, 0.3)
+    ours = known_and_unknown(logits, target, known, absent, 0.3)
     theirs = masked_bce(logits, target, known, 0.3)
     torch.testing.assert_close(ours.value * ours.weight, theirs.value * theirs.weight)
     torch.testing.assert_close(ours.weight, theirs.weight)
@@ -31,7 +33,9 @@ def test_with_the_cost_of_absence_it_is_masked_cross_entropy():
 
 def test_shapes_that_differ_are_refused():
     with pytest.raises(ValueError, match="one shape"):
-        said_and_unsaid(torch.zeros(2, 3), torch.zeros(2, 1), torch.zeros(2, 3), torch.zeros(2, 3))
+        known_and_unknown(
+            torch.zeros(2, 3), torch.zeros(2, 1), torch.zeros(2, 3), torch.zeros(2, 3)
+        )
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])

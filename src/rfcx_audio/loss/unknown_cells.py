@@ -1,4 +1,4 @@
-"""Cells of which a part is said, and the rest is not."""
+"""Losses of cells that are known in part: cross-entropy, and what a loss makes of the rest."""
 
 from __future__ import annotations
 
@@ -15,24 +15,24 @@ def exact(logits: Tensor) -> Tensor:
     return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
-def said_and_unsaid(
+def known_and_unknown(
     logits: Tensor,
     target: Tensor,
     known: Tensor,
-    unsaid: Tensor,
+    unknown_loss: Tensor,
     unknown_weight: BySpecies | Tensor = 1.0,
 ) -> CellLoss:
-    """What is known costs cross-entropy; what is not, whatever a loss makes of it.
+    """Cross-entropy of the known part of each cell, and a given loss of the unknown part.
 
-    A cell known to the share k weighs k + u (1 - k), u = `unknown_weight`, and of its cost the
-    share k is cross-entropy with its target, weighing 1, and the share 1 - k is `unsaid`, weighing
-    u. So a known cell cannot be overruled: where k is 1, `unsaid` has no influence at all.
+    With k = `known` and u = `unknown_weight`, a cell has the weight k + u (1 - k), and its value is
+    the mean of its cross-entropy with the target, weighted by k, and of `unknown_loss`, weighted by
+    u (1 - k). Where k is 1, `unknown_loss` has no influence.
 
     Args:
         logits: (batch, species) in at least float32, see `exact`.
         target: (batch, species) in [0, 1]; where `known` is 0 it has no influence, NaN included.
         known: (batch, species) in [0, 1].
-        unsaid: (batch, species), what an unknown cell costs; finite.
+        unknown_loss: (batch, species), the loss of an unknown cell; finite.
         unknown_weight: in [0, 1], for all species or for each, or (batch, species) at least 0.
 
     Returns:
@@ -51,10 +51,10 @@ def said_and_unsaid(
     known = known.to(logits.dtype)
     unknown = unknown_weight * (1 - known)
     weight = known + unknown
-    said = F.binary_cross_entropy_with_logits(
+    cross_entropy = F.binary_cross_entropy_with_logits(
         logits, torch.where(known > 0, target, 0).to(logits.dtype), reduction="none"
     )
-    value = (known * said + unknown * unsaid) / torch.where(weight > 0, weight, 1)
+    value = (known * cross_entropy + unknown * unknown_loss) / torch.where(weight > 0, weight, 1)
     return CellLoss(value, weight)
 
 
@@ -62,10 +62,10 @@ def largest(value: Tensor, among: Tensor, count: int | Tensor) -> Tensor:
     """The cells of largest value.
 
     Args:
-        value: of any shape; means something only where `among`.
+        value: of any shape; used only where `among`.
         among: bool, of the same shape.
         count: how many; a scalar on the device of the others where it depends on their values, so
-            that nobody waits for it.
+            that the host need not wait for it.
 
     Returns:
         Bool of the same shape, True in at most `count` cells. Of equal ones, the first are chosen.
