@@ -68,7 +68,7 @@ def make_recogniser(*overrides: str) -> Recogniser:
     words = [f"model={_MODEL}", "model.encoder.pretrained=false", "paths.output_dir=."]
     config = load_config("train", [*words, *overrides])
     return Recogniser(
-        build(config.data.reader)(config.data.sample_rate),
+        build(config.data.reader),
         build(config.frontend),
         build(config.model),
         build(config.inference),

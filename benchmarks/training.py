@@ -111,7 +111,7 @@ def trained(config: DictConfig) -> Trained:
     """A training of one epoch, without validation, checkpoints and logs."""
     pl.seed_everything(0, verbose=False)
     method = cast(Supervised, build(config.method))
-    data = cast(RecordingDataModule, build(config.data))
+    data = cast(RecordingDataModule, build(config.data.module))
     number = config.data.crops.crops_per_epoch // config.data.batch_size
     times = StepTimes(number)
     trainer: pl.Trainer = build(

@@ -10,7 +10,7 @@ from typing import NamedTuple, cast
 import torch
 from rich.progress import track
 
-from rfcx_audio.config import build, parse_config
+from rfcx_audio.config import build, parse_config, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.inference import (
     CONFIG_KEY,
@@ -81,9 +81,22 @@ def epochs_of(folder: Path) -> list[Trained]:
 
 
 def data_of(checkpoint: Path) -> RecordingDataModule:
-    """The data that a checkpoint was trained with, split into training and validation."""
-    config = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY], {"data.pseudo_rows": None})
-    data = cast(RecordingDataModule, build(config.data))
+    """The data that a checkpoint was trained with, split into training and validation.
+
+    Its pseudo-labels are not read: they matter for training only.
+
+    Raises:
+        ValueError: the checkpoint was written before its configuration described the data module.
+    """
+    config = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY])
+    if "module" not in config.data:
+        raise ValueError(
+            f"{checkpoint} comes from an earlier version of rfcx_audio: its configuration has no "
+            "data.module, so the recordings that it was not trained on are unknown. It still "
+            "predicts; to score it here, train it again"
+        )
+    config = variant(config, {"data.module.source.pseudo_rows": None})
+    data = cast(RecordingDataModule, build(config.data.module))
     data.setup("validate")
     return data
 

@@ -105,7 +105,7 @@ def test_the_command_finds_the_metrics_of_one_process(trained: tuple[Path, list[
     assert (folds["fold"] == 2).sum() % 2 == 1  # shared out unevenly
     found = json.loads((folder / "run" / "metrics.json").read_text())
     config = load_config("train", settings)
-    method, data = build(config.method), build(config.data)
+    method, data = build(config.method), build(config.data.module)
     trainer = build(config.trainer, logger=False, enable_progress_bar=False)
     best = read_checkpoint(folder / "run" / "checkpoints" / "best.ckpt")
     method.load_state_dict(best["state_dict"])

@@ -53,7 +53,7 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     root = "relabel" if any("pseudo_labels" in word for word in words) else "train"
     config = load_config(root, [*more, *model, *words])
     torch.manual_seed(0)
-    method, data = build(config.method), build(config.data)
+    method, data = build(config.method), build(config.data.module)
     method._trainer = trainer()
     method.setup("fit")
     method.train()

@@ -16,7 +16,7 @@ _log = logging.getLogger(__name__)
 @entry_point("synthesize")
 def main(config: DictConfig) -> None:
     """The command."""
-    source: SyntheticFolder = build(config.data.source)(config.data.root, config.data.num_species)
+    source: SyntheticFolder = build(config.data.source)
     source.prepare()
     _log.info("the data set is in %s", source.root)
 

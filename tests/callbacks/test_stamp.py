@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from earlier import EARLIER_CONFIG, WORDS
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import config_text, load_config
 from rfcx_audio.inference import CONFIG_KEY, CheckpointError
@@ -28,3 +29,10 @@ def test_resuming_with_another_front_end_is_refused(tmp_path: Path, word: str) -
     same.on_load_checkpoint(None, None, checkpoint)
     with pytest.raises(CheckpointError, match="without resume"):
         Stamp(text(tmp_path, word), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)
+
+
+def test_a_checkpoint_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> None:
+    checkpoint = {CONFIG_KEY: EARLIER_CONFIG}  # the run's own data module reads the data
+    Stamp(text(tmp_path, *WORDS), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)
+    with pytest.raises(CheckpointError, match="without resume"):
+        Stamp(text(tmp_path), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)

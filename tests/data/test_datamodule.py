@@ -1,24 +1,25 @@
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import pandas as pd
 import pytest
 import torch
-from torch import Tensor, nn
 
 from conftest import SMALL_FOREST
-from rfcx_audio.augment import Chain, Gain
+from rfcx_audio.augment import Chain
 from rfcx_audio.batch import SpectrogramBatch, WindowBatch
+from rfcx_audio.config import build, load_config
 from rfcx_audio.data import (
     AudioReader,
+    CachedReader,
     CropRecipe,
     Folds,
+    Loader,
     RecordingDataModule,
     RfcxFolder,
-    known_share,
+    training_recordings,
 )
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.inference import SlidingWindows
@@ -26,19 +27,14 @@ from rfcx_audio.inference import SlidingWindows
 
 def module(forest: Path, tmp_path: Path, **changes: object) -> RecordingDataModule:
     settings = {
-        "root": str(forest),
-        "num_species": 24,
-        "sample_rate": 48_000,
-        "crop_duration_s": 3.0,
-        "source": RfcxFolder,
-        "reader": AudioReader,
-        "crops": CropRecipe,
+        "source": RfcxFolder(str(forest), 24),
+        "reader": AudioReader(48_000),
+        "crops": CropRecipe(3.0),
         "folds": Folds(str(tmp_path / "folds.csv"), num_folds=4),
         "windows": SlidingWindows(3.0),
         "frontend": LogMel(48_000),
         "augment": Chain(),
-        "batch_size": 8,
-        "num_workers": 0,
+        "loader": Loader(batch_size=8, num_workers=0),
     }
     made = RecordingDataModule(**(settings | changes))
     made.prepare_data()
@@ -64,15 +60,6 @@ def test_crops_become_spectrograms_with_their_labels(forest: Path, tmp_path: Pat
     assert torch.equal(batch.labels.clip.known, crops.labels.clip.known)
     assert (batch.labels.clip.known.sum(1) >= 1).all()
     assert torch.allclose(batch.spectrogram, data.frontend(crops.waveform))
-
-
-def test_augmentation_follows_from_the_batch(forest: Path, tmp_path: Path) -> None:
-    data = module(forest, tmp_path, augment=Chain(waveform={"gain": Gain(probability=1.0)}))
-    crops = next(iter(data.train_dataloader()))
-    first, again = data.spectrograms(crops), data.spectrograms(crops)
-    other = data.spectrograms(crops._replace(seed=crops.seed + 1))
-    assert torch.equal(first.spectrogram, again.spectrogram)
-    assert not torch.equal(first.spectrogram, other.spectrogram)
 
 
 def test_recordings_become_labelled_windows(forest: Path, tmp_path: Path) -> None:
@@ -127,7 +114,11 @@ def test_the_batches_of_recordings_change_nothing_but_their_number(
 def test_limits_count_recordings(forest: Path, tmp_path: Path) -> None:
     data = module(forest, tmp_path)
     data.trainer = SimpleNamespace(
-        limit_val_batches=3, limit_test_batches=1.0, global_rank=1, world_size=2, num_devices=2
+        limit_val_batches=3,
+        limit_test_batches=1.0,
+        global_rank=1,
+        world_size=2,
+        num_devices=2,
     )
     names = sorted(data.val_rows["recording_id"].unique())
     (batch,) = data.val_dataloader()
@@ -171,59 +162,23 @@ def test_a_batch_without_any_readable_recording_is_empty(forest: Path, tmp_path:
     assert set(data.failures) == set(data.val_rows["recording_id"])
 
 
-def test_a_split_without_rows_is_an_error(forest: Path, tmp_path: Path) -> None:
-    rows = RfcxFolder(str(forest), 24).load().rows
-    names = sorted(rows["recording_id"].unique())
-    folds = pd.DataFrame({"recording_id": names, "fold": [0] + [1] * (len(names) - 1)})
-    folds.loc[:, "fold"] = 1
-    folds.to_csv(tmp_path / "folds.csv", index=False)
-    with pytest.raises(ValueError, match="no row with audio is left for validation"):
-        module(forest, tmp_path, folds=Folds(str(tmp_path / "folds.csv"), num_folds=2))
-
-
-class OnHalf(nn.Module):
-    """A front end that says which device and type it was asked on."""
-
-    n_mels = 1
-
-    def bands_of(self, frequencies_hz: Tensor) -> Tensor:
-        return 0 * frequencies_hz
-
-    def forward(self, waveform: Tensor) -> Tensor:
-        assert waveform.dtype == torch.float32
-        return waveform[:, None, None, :8]
-
-
-def test_any_front_end_can_take_the_place(forest: Path, tmp_path: Path) -> None:
-    data = module(forest, tmp_path, frontend=OnHalf())
-    batch = data.spectrograms(next(iter(data.train_dataloader())))
-    assert batch.spectrogram.shape == (8, 1, 1, 8)
-
-
-def test_the_known_share_counts_cells_once() -> None:
-    rows = pd.DataFrame({"recording_id": ["a", "a", "b"], "species_id": [1, 1, 2]})
-    assert known_share(rows, 10) == pytest.approx(2 / 20)
-
-
-def test_partial_constructors_receive_the_shared_numbers(forest: Path, tmp_path: Path) -> None:
-    data = module(forest, tmp_path, reader=partial(AudioReader, channel=0), sample_rate=32_000)
-    assert (data.reader.sample_rate, data.reader.channel) == (32_000, 0)
-    assert data.crops.duration_s == 3.0
-
-
 def test_pseudo_rows_are_trained_on_but_never_those_of_the_held_out_fold(
     forest: Path, tmp_path: Path
 ) -> None:
     plain = module(forest, tmp_path)
-    names = sorted(plain.training_recordings())
+    rows = plain.train_rows
+    name = min(training_recordings(plain.corpus, plain.folds))
     held_out = plain.val_rows["recording_id"].iloc[0]
+    labelled = set(rows.loc[rows["recording_id"] == name, "species_id"])
+    unlabelled = next(number for number in range(24) if number not in labelled)
+    first = rows.iloc[0]
     pseudo = pd.DataFrame(
         {
-            "recording_id": [names[0], held_out, plain.train_rows["recording_id"].iloc[0]],
-            "species_id": [0, 0, plain.train_rows["species_id"].iloc[0]],
+            "recording_id": [name, held_out, first["recording_id"]],
+            "species_id": [unlabelled, 0, first["species_id"]],
             "songtype_id": 1,
-            "t_min": [0.0, 0.0, plain.train_rows["t_min"].iloc[0]],
-            "t_max": [12.0, 12.0, plain.train_rows["t_max"].iloc[0]],
+            "t_min": [0.0, 0.0, first["t_min"]],
+            "t_max": [12.0, 12.0, first["t_max"]],
             "f_min": 100.0,
             "f_max": 200.0,
             "present": True,
@@ -233,46 +188,48 @@ def test_pseudo_rows_are_trained_on_but_never_those_of_the_held_out_fold(
             "score": 0.95,
         }
     )
-    told = plain.train_rows[plain.train_rows["recording_id"] == names[0]]
-    free = next(s for s in range(24) if s not in set(told["species_id"]))
-    pseudo.loc[0, "species_id"] = free
     pseudo.to_csv(tmp_path / "rows.csv", index=False)
-    data = module(forest, tmp_path, pseudo_rows=str(tmp_path / "rows.csv"))
+    source = RfcxFolder(str(forest), 24, pseudo_rows=str(tmp_path / "rows.csv"))
+    data = module(forest, tmp_path, source=source)
     added = data.train_rows[data.train_rows["pseudo"]]
-    assert added["recording_id"].to_list() == [names[0]]
-    assert data.set_aside["reason"].to_list() == ["redundant"]
-    assert "1 of the rows to train on are pseudo-labels" in data.summary()
+    assert added["recording_id"].to_list() == [name]
+    assert data.split.set_aside["reason"].to_list() == ["redundant"]
+    assert "1 of the rows to train on are pseudo-labels; 1 more are set aside" in data.summary()
     assert len(data.val_rows) == len(plain.val_rows)
-    weights = [batch.labels.clip.known[:, free].max() for batch in data.train_dataloader()]
+    weights = [batch.labels.clip.known[:, unlabelled].max() for batch in data.train_dataloader()]
     assert 0.5 in [float(weight) for weight in weights]
-
-
-def test_boxes_come_to_lie_on_the_axes(forest: Path, tmp_path: Path) -> None:
-    data = module(forest, tmp_path)
-    crops = next(iter(data.train_dataloader()))
-    theirs, ours = crops.labels.boxes, data.spectrograms(crops).labels.boxes
-    there = theirs.species >= 0
-    assert torch.allclose(ours.t_max[there], theirs.t_max[there] / 3.0)
-    places = torch.tensor(data.frontend.band_of(theirs.f_min[there].tolist())) / 128
-    assert torch.allclose(ours.f_min[there], places.float(), atol=1e-5)
-    assert (ours.f_max[there] > ours.f_min[there]).all()
 
 
 def test_an_epoch_has_as_many_batches_as_the_loader(forest: Path, tmp_path: Path) -> None:
     for batch_size in (1, 8, 10_000):
-        data = module(forest, tmp_path, batch_size=batch_size)
+        data = module(forest, tmp_path, loader=Loader(batch_size, num_workers=0))
         assert data.batches_per_epoch == len(data.train_dataloader())
 
 
-@pytest.mark.parametrize(("workers", "ahead"), [(0, None), (1, 4), (2, 2)])
-def test_workers_read_ahead(workers: int, ahead: int | None, forest: Path, tmp_path: Path) -> None:
-    loader = module(forest, tmp_path, num_workers=workers).train_dataloader()
-    assert (loader.num_workers, loader.prefetch_factor) == (workers, ahead)
-    assert loader.persistent_workers == (workers > 0)
+def test_the_numbers_are_those_of_the_parts(forest: Path, tmp_path: Path) -> None:
+    data = module(forest, tmp_path, loader=Loader(8, num_workers=2, seed=7))
+    assert (data.num_species, data.num_workers) == (24, 2)
+    first, again, other = (
+        next(iter(module(forest, tmp_path, loader=Loader(8, 0, seed)).train_dataloader()))
+        for seed in (7, 7, 8)
+    )
+    assert torch.equal(first.waveform, again.waveform)
+    assert not torch.equal(first.waveform, other.waveform)
 
 
-def test_what_is_no_number_of_workers_is_refused(forest: Path, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="num_workers = 'some'"):
-        module(forest, tmp_path, num_workers="some")
-    with pytest.raises(ValueError, match="batch_size = 0"):
-        module(forest, tmp_path, batch_size=0)
+def test_it_is_built_from_the_keys_of_the_command_line(forest: Path, tmp_path: Path) -> None:
+    rows = tmp_path / "rows.csv"
+    words = [
+        *("data=rfcx", f"data.root={forest}", "data.num_species=24", "data.sample_rate=32000"),
+        *("data.crop_duration_s=4.0", "data.batch_size=5", "data.num_workers=3", "seed=9"),
+        *(f"data.pseudo_rows={rows}", "data.folds.held_out=1", "data.crops.crops_per_epoch=10"),
+        *("data/reader=cached", "data.reader.channel=0", f"paths.output_dir={tmp_path}"),
+    ]
+    data: RecordingDataModule = build(load_config("train", words).data.module)
+    assert (str(data.source.root), data.num_species) == (str(forest), 24)
+    assert data.source.pseudo_rows == str(rows)
+    assert isinstance(data.reader, CachedReader)
+    assert (data.reader.sample_rate, data.reader.channel) == (32_000, 0)
+    assert (data.crops.duration_s, data.crops.crops_per_epoch) == (4.0, 10)
+    assert data.folds.held_out == 1
+    assert data.loader == Loader(batch_size=5, num_workers=3, seed=9)

@@ -2,12 +2,19 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import complete_labels, label_recording, label_windows, rows_of
+from rfcx_audio.data import (
+    complete_labels,
+    known_share,
+    label_recording,
+    label_windows,
+    rows_of,
+)
 from rfcx_audio.data.labels import boxes_in, rows_by_recording, stack_boxes, true_windows
 
 SPECIES = 5
@@ -184,3 +191,9 @@ def test_windows_of_several_lengths_are_labelled_as_each_alone(
             one = label_them(told, starts[number, None], duration, SPECIES, 0.5)
             assert torch.equal(together.target[number], one.target[0])
             assert torch.equal(together.known[number], one.known[0])
+
+
+def test_the_known_share_counts_cells_once() -> None:
+    rows = pd.DataFrame({"recording_id": ["a", "a", "b"], "species_id": [1, 1, 2]})
+    assert known_share(rows, 10) == pytest.approx(2 / 20)
+    assert np.isnan(known_share(rows[:0], 10))

@@ -58,7 +58,9 @@ def write(
 
 
 def module(forest: Path, folder: Path, *more: str) -> RecordingDataModule:
-    data: RecordingDataModule = build(load_config("train", words(forest, folder, *more)).data)
+    data: RecordingDataModule = build(
+        load_config("train", words(forest, folder, *more)).data.module
+    )
     data.prepare_data()
     data.setup("fit")
     return data

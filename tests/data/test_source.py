@@ -3,12 +3,19 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
 from conftest import SMALL_FOREST
 from rfcx_audio.config import build, load_config
-from rfcx_audio.data import AnnotationError, Recordings, RfcxFolder, SyntheticFolder, TableFolder
+from rfcx_audio.data import (
+    PSEUDO_COLUMNS,
+    AnnotationError,
+    RfcxFolder,
+    SyntheticFolder,
+    TableFolder,
+)
 from rfcx_audio.data.rows import RFCX_COLUMNS
 from rfcx_audio.data.synthetic import Rainforest
 
@@ -28,7 +35,7 @@ def test_boxes_are_those_of_rfcx_only_where_the_configuration_names_them(
     assert RfcxFolder(str(forest), 24).load().templates is None
     for data in ("rfcx", "synthetic", "table"):
         config = load_config("train", [f"data={data}", f"paths.output_dir={tmp_path}"])
-        source = build(config.data.source)(str(forest), 24)
+        source = build(config.data.source)
         assert (source.templates is None) == (data == "table")
     assert SyntheticFolder(str(forest), 24, Rainforest(**SMALL_FOREST)).load().templates is not None
 
@@ -133,7 +140,7 @@ def test_own_labels_become_labelled_crops(labels: Path) -> None:
     words = ["data=table", f"data.root={labels}", "data.num_species=2", "data.num_workers=0"]
     words += ["data.sample_rate=16000", "data.crop_duration_s=2.0", "data.folds.num_folds=2"]
     words += ["frontend.f_max=8000", "data.batch_size=3", "augment=none"]
-    data = build(load_config("train", words).data)
+    data = build(load_config("train", words).data.module)
     data.prepare_data()
     data.setup("fit")
     boxes = data.corpus.usable
@@ -156,6 +163,15 @@ def test_own_labels_become_labelled_crops(labels: Path) -> None:
         data.test_dataloader()
 
 
-def test_one_file_can_be_scanned(labels: Path) -> None:
-    assert list(Recordings.scan(labels / "b.wav").infos) == ["b"]
-    assert Recordings.scan(labels / "x.wav").failures == {"x": "the file does not exist"}
+def test_pseudo_labels_of_other_tables_are_refused(forest: Path, tmp_path: Path) -> None:
+    assert RfcxFolder(str(forest), 24).load().pseudo is None
+    row = dict.fromkeys(PSEUDO_COLUMNS, 1) | {"recording_id": "a", "species_id": 23, "t_max": 2}
+    row |= {"f_max": 2, "present": True, "teacher": "t"}
+    pd.DataFrame([row]).to_csv(tmp_path / "rows.csv", index=False)
+    source = RfcxFolder(str(forest), 24, pseudo_rows=str(tmp_path / "rows.csv"))
+    found = source.load().pseudo
+    assert found is not None
+    assert found["species_id"].to_list() == [23]
+    source.num_species = 20
+    with pytest.raises(AnnotationError, match=r"rows of species 23, beyond 19.*data.num_species"):
+        source.pseudo()

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from earlier import earlier_checkpoint
 from rfcx_audio.batch import Labels, Logits
 from rfcx_audio.config import build, config_text, load_config
 from rfcx_audio.data import AudioReader
@@ -51,6 +52,16 @@ def test_the_front_end_comes_with_the_checkpoint(checkpoint: Path) -> None:
     assert scores.shape == (3, 24)
     assert ((scores >= 0) & (scores <= 1)).all()
     assert starts_s[0] == 0
+
+
+def test_a_checkpoint_of_an_earlier_version_predicts_as_one_of_today(
+    checkpoint: Path, tmp_path: Path
+) -> None:
+    earlier, today = load_recogniser(earlier_checkpoint(tmp_path)), load_recogniser(checkpoint)
+    assert (earlier.reader.sample_rate, earlier.reader.channel) == (48_000, "mean")
+    waveform = torch.randn(14 * 48_000)
+    for found, expected in zip(earlier(waveform), today(waveform), strict=True):
+        assert torch.equal(found, expected)
 
 
 def test_the_weights_are_those_of_the_checkpoint(checkpoint: Path) -> None:

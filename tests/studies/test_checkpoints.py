@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 
+from earlier import earlier_checkpoint
 from rfcx_audio.experiment import score_recordings
 from rfcx_audio.inference import load_recogniser
 from rfcx_audio.scores import Scores
@@ -70,3 +71,20 @@ def test_runs_of_different_folds_are_not_compared(studied: Path, tmp_path: Path)
     torch.save(content, other)
     with pytest.raises(ValueError, match="compare runs of one data set and one fold"):
         score_runs([one, one._replace(name="other", path=other)], tmp_path / "scores")
+
+
+def test_the_data_of_a_checkpoint_of_an_earlier_version_cannot_be_built(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match=r"earlier.ckpt comes from an earlier version .* no data"):
+        data_of(earlier_checkpoint(tmp_path))
+
+
+@pytest.mark.slow
+def test_the_data_of_a_checkpoint_need_no_pseudo_labels(studied: Path, tmp_path: Path) -> None:
+    (one,) = best_of(studied)
+    content = torch.load(one.path, weights_only=True)
+    text = content["rfcx_audio_config"]
+    missing = text.replace("pseudo_rows: null", "pseudo_rows: gone.csv")
+    assert missing.count("gone.csv") == text.count("pseudo_rows: null") == 3
+    torch.save({**content, "rfcx_audio_config": missing}, tmp_path / "other.ckpt")
+    found = data_of(tmp_path / "other.ckpt")
+    assert list(found.val_rows["recording_id"]) == list(data_of(one.path).val_rows["recording_id"])

@@ -50,7 +50,7 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
     last = [f"model.encoder.name={encoder}", "model.encoder.pretrained=false"]
     config = load_config("train", [*more, *model, *words, *last])
     torch.manual_seed(0)
-    method, data = build(config.method), build(config.data)
+    method, data = build(config.method), build(config.data.module)
     method._trainer = trainer()
     method.setup("fit")
     optimizers = method.configure_optimizers()

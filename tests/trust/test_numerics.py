@@ -156,7 +156,9 @@ def test_metrics_of_two_processes(tmp_path: Path, tally: Tally) -> None:
 def test_batches_do_not_depend_on_workers(forest: Path, tmp_path: Path, tally: Tally) -> None:
     def batches(workers: int) -> list[Tensor]:
         more = [f"data.num_workers={workers}", "data.crops.background_share=0.2"]
-        data: RecordingDataModule = build(load_config("train", words(forest, tmp_path, *more)).data)
+        data: RecordingDataModule = build(
+            load_config("train", words(forest, tmp_path, *more)).data.module
+        )
         data.setup("fit")
         return [
             tensor

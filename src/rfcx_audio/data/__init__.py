@@ -12,19 +12,28 @@ from rfcx_audio.data.audio import (
 from rfcx_audio.data.cache import CachedReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
-from rfcx_audio.data.datamodule import RecordingDataModule, known_share
+from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
-from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
+from rfcx_audio.data.labels import (
+    complete_labels,
+    known_share,
+    label_recording,
+    label_windows,
+    rows_of,
+)
+from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
-from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder, SyntheticFolder, TableFolder
+from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder, TableFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
 from rfcx_audio.data.species_numbers import number_species, read_species, write_species
+from rfcx_audio.data.split import Split, training_recordings
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables, table_rows
 
 __all__ = [
@@ -44,6 +53,7 @@ __all__ = [
     "FileDataset",
     "Folds",
     "FrameScores",
+    "Loader",
     "RecordingDataModule",
     "RecordingDataset",
     "Recordings",
@@ -51,6 +61,7 @@ __all__ = [
     "ResidentReader",
     "RfcxFolder",
     "SpeciesClass",
+    "Split",
     "SyntheticFolder",
     "TableFolder",
     "add_pseudo_rows",
@@ -83,6 +94,7 @@ __all__ = [
     "species_classes",
     "stitch",
     "table_rows",
+    "training_recordings",
     "window_starts",
     "write_species",
 ]

@@ -29,9 +29,9 @@ from rfcx_audio.data.labels import (
     stack_boxes,
     true_windows,
 )
+from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import Stretch, place_of
 from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, Draw
-from rfcx_audio.data.source import Recordings
 
 
 class Crop(NamedTuple):

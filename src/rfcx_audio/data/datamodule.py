@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
 from functools import partial
-from itertools import groupby
-from pathlib import Path
-from typing import Any, Literal, Protocol
 
-import numpy as np
 import pandas as pd
 import pytorch_lightning as pl
 import torch
-from torch import Tensor
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import (
-    Boxes,
-    CropLabels,
     Failure,
     PlacedBatch,
     RecordingBatch,
@@ -29,132 +21,61 @@ from rfcx_audio.batch import (
 from rfcx_audio.data.audio import AudioReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.folds import Folds
-from rfcx_audio.data.pseudo import add_pseudo_rows, read_pseudo
+from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
+from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
-from rfcx_audio.data.rows import AnnotationError
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
-from rfcx_audio.data.source import Corpus, Recordings, RfcxFolder
-from rfcx_audio.hardware import num_workers as number_of_workers
+from rfcx_audio.data.source import Corpus, RfcxFolder
+from rfcx_audio.data.spectrograms import (
+    Augment,
+    Frontend,
+    Windows,
+    crop_spectrograms,
+    recording_windows,
+)
+from rfcx_audio.data.split import Split
 
 _log = logging.getLogger(__name__)
-_AHEAD = 4  # batches that the workers together read ahead, at least
-
-
-class Augment(Protocol):
-    """What changes training crops; labels change with them."""
-
-    def on_waveform(
-        self, waveform: Tensor, labels: CropLabels, generator: torch.Generator
-    ) -> tuple[Tensor, CropLabels]:
-        """(batch, samples) -> the same shape."""
-        ...
-
-    def on_spectrogram(
-        self, spectrogram: Tensor, labels: CropLabels, generator: torch.Generator
-    ) -> tuple[Tensor, CropLabels]:
-        """(batch, channels, mels, frames) -> the same shape."""
-        ...
-
-
-class Frontend(Protocol):
-    """What makes spectrograms of waveforms."""
-
-    n_mels: int
-
-    def bands_of(self, frequencies_hz: Tensor) -> Tensor:
-        """Where frequencies lie on the mel axis, from 0 to `n_mels`."""
-        ...
-
-    def __call__(self, waveform: Tensor) -> Tensor:
-        """(batch, samples) -> (batch, channels, mels, frames)."""
-        ...
-
-    def to(self, device: torch.device) -> Any:  # noqa: ANN401
-        """As of a module."""
-        ...
-
-
-class Windows(Protocol):
-    """What cuts a recording's spectrogram into windows."""
-
-    duration_s: float
-
-    def starts_s(self, frontend: Frontend, num_samples: int) -> Tensor:
-        """(windows,) starts in s of the windows of so many samples, on the CPU."""
-        ...
-
-    def at_once(self, frontend: Frontend) -> int:
-        """How many windows a device takes in one batch."""
-        ...
-
-    def cut_windows(self, frontend: Frontend, waveform: Tensor) -> Tensor:
-        """(recordings, samples) -> (recordings * windows, channels, mels, frames)."""
-        ...
 
 
 class RecordingDataModule(pl.LightningDataModule):
     """Training crops and whole recordings, as spectrograms made on the device.
 
     Args:
-        root: folder of the data set.
-        num_species: width of the labels.
-        sample_rate: Hz, of all audio after reading.
-        crop_duration_s: of training crops.
-        source: `source(root, num_species)` tells where tables and audio come from.
-        reader: `reader(sample_rate)` reads audio.
-        crops: `crops(crop_duration_s)` says how crops are chosen and labelled.
+        source: of tables and audio files.
+        reader: of the audio.
+        crops: how training crops are chosen and labelled.
         folds: which recordings are held out for validation.
         windows: cuts whole recordings, for validation and test.
         frontend: (batch, samples) -> (batch, channels, mels, frames).
         augment: changes training crops.
-        batch_size: crops in a batch, for each process.
-        num_workers: processes that read audio, see `rfcx_audio.hardware.num_workers`.
-        seed: of all random draws.
-        pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
-            the tables' own rows, see `add_pseudo_rows`; None for none.
-
-    Raises:
-        ValueError: a setting is out of its range.
+        loader: how batches are read.
     """
 
     def __init__(
         self,
-        root: str,
-        num_species: int,
-        sample_rate: int,
-        crop_duration_s: float,
-        source: Callable[[str, int], RfcxFolder],
-        reader: Callable[[int], AudioReader],
-        crops: Callable[[float], CropRecipe],
+        source: RfcxFolder,
+        reader: AudioReader,
+        crops: CropRecipe,
         folds: Folds,
         windows: Windows,
         frontend: Frontend,
         augment: Augment,
-        batch_size: int = 32,
-        num_workers: int | Literal["auto"] = "auto",
-        seed: int = 0,
-        pseudo_rows: str | None = None,
+        loader: Loader,
     ) -> None:
         super().__init__()
-        number_of_workers(num_workers)  # refuses now what is no number of workers
-        if batch_size < 1:
-            raise ValueError(f"batch_size = {batch_size}; expected at least 1")
-        self.num_species = num_species
-        self.source = source(root, num_species)
-        self.reader = reader(sample_rate)
-        self.crops = crops(crop_duration_s)
+        self.source = source
+        self.reader = reader
+        self.crops = crops
         self.folds = folds
         self.windows = windows
         self.frontend = frontend
         self.augment = augment
-        self.batch_size = batch_size
-        self._wanted_workers: int | Literal["auto"] = num_workers
-        self.seed = seed
-        self.pseudo_rows = pseudo_rows
+        self.loader = loader
         self.failures: dict[str, str] = {}
-        self.set_aside = pd.DataFrame()
         self._corpus: Corpus | None = None
+        self._split: Split | None = None
         self._resident: ResidentAudio | None = None
 
     @property
@@ -165,6 +86,28 @@ class RecordingDataModule(pl.LightningDataModule):
         return self._corpus
 
     @property
+    def split(self) -> Split:
+        """The rows to train on and to validate on, made on first use."""
+        if self._split is None:
+            self._split = Split.of(self.corpus, self.folds)
+        return self._split
+
+    @property
+    def train_rows(self) -> pd.DataFrame:
+        """The rows to train on, see `Split`."""
+        return self.split.train_rows
+
+    @property
+    def val_rows(self) -> pd.DataFrame:
+        """The rows to validate on, see `Split`."""
+        return self.split.val_rows
+
+    @property
+    def num_species(self) -> int:
+        """Width of the labels."""
+        return self.source.num_species
+
+    @property
     def has_truth(self) -> bool:
         """Whether there are test recordings whose truth is complete."""
         return self.corpus.truth is not None
@@ -172,13 +115,13 @@ class RecordingDataModule(pl.LightningDataModule):
     @property
     def num_workers(self) -> int:
         """Processes that read audio for this one."""
-        return number_of_workers(self._wanted_workers, self._processes_here())
+        return self.loader.workers(self._processes_here())
 
     @property
     def batches_per_epoch(self) -> int:
         """Training batches of this process in an epoch, before any limit of the trainer's."""
         crops = len(self._sampler())
-        return crops // min(self.batch_size, crops)
+        return crops // min(self.loader.batch_size, crops)
 
     def prepare_data(self) -> None:
         """Makes the data set if its source can."""
@@ -190,68 +133,16 @@ class RecordingDataModule(pl.LightningDataModule):
         Raises:
             ValueError: one side of the split has no row.
         """
-        corpus = self.corpus
-        # Folds are assigned over all rows, so that they stay the same when more audio arrives.
-        self.folds.table(corpus.rows)
-        self.train_rows, self.val_rows = self.folds.split(corpus.usable)
-        for side, rows in (("training", self.train_rows), ("validation", self.val_rows)):
-            if rows.empty and stage == "fit":
-                raise ValueError(
-                    f"no row with audio is left for {side} when fold {self.folds.held_out} of "
-                    f"{self.folds.num_folds} is held out; change data.folds.held_out or add audio"
-                )
-        self.train_rows = self._with_pseudo_rows(self.train_rows)
-        self.failures.update(corpus.train.failures)
-        if corpus.test is not None:
-            self.failures.update(corpus.test.failures)
         if stage == "fit":
+            self.split.check()
             _log.info("%s", self.summary())
+        self.failures.update(self.corpus.train.failures)
+        if self.corpus.test is not None:
+            self.failures.update(self.corpus.test.failures)
 
     def summary(self) -> str:
-        """What is used and what is left out, in a few lines."""
-        corpus = self.corpus
-        present = corpus.usable["present"]
-        lines = [
-            str(self.reader),
-            f"{len(corpus.usable)} of {len(corpus.rows)} rows are used, on "
-            f"{corpus.usable['recording_id'].nunique()} recordings: "
-            f"{int(present.sum())} TP, {int((~present).sum())} FP",
-        ]
-        for reason, rows in corpus.left_out.groupby("reason"):
-            lines.append(
-                f"{len(rows)} rows on {rows['recording_id'].nunique()} recordings are left out: "
-                f"{reason}"
-            )
-        lines.append(
-            f"fold {self.folds.held_out} of {self.folds.num_folds} is held out: "
-            f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
-        )
-        pseudo = int(self.train_rows["pseudo"].sum())
-        if self.pseudo_rows is not None:
-            lines.append(
-                f"{pseudo} of the rows to train on are pseudo-labels of {self.pseudo_rows}; "
-                f"{len(self.set_aside)} more are set aside, because real rows say something there"
-            )
-        return "\n".join(lines)
-
-    def _with_pseudo_rows(self, rows: pd.DataFrame) -> pd.DataFrame:
-        """The training rows and the pseudo-labels of their recordings."""
-        if self.pseudo_rows is None:
-            return rows.assign(pseudo=False)
-        pseudo = read_pseudo(Path(self.pseudo_rows))
-        if (pseudo["species_id"] >= self.num_species).any():
-            raise AnnotationError(
-                f"{self.pseudo_rows} has rows of species {pseudo['species_id'].max()}, beyond "
-                f"{self.num_species - 1}; it was made for other tables (set data.num_species)"
-            )
-        pseudo = pseudo[pseudo["recording_id"].isin(self.training_recordings())]
-        union, self.set_aside = add_pseudo_rows(rows, pseudo)
-        return union
-
-    def training_recordings(self) -> set[str]:
-        """The recordings with audio whose fold is not held out."""
-        folds = self.folds.table(self.corpus.rows).set_index("recording_id")["fold"]
-        return set(folds[folds != self.folds.held_out].index) & set(self.corpus.train.paths)
+        """What is read and how, what is used and what is left out, in a few lines."""
+        return f"{self.reader}\n{self.split.summary()}"
 
     def train_dataloader(self) -> DataLoader:
         """Random crops around rows; see `CropRecipe`."""
@@ -267,33 +158,15 @@ class RecordingDataModule(pl.LightningDataModule):
         )
         return DataLoader(
             dataset,
-            batch_size=min(self.batch_size, len(sampler)),
+            batch_size=min(self.loader.batch_size, len(sampler)),
             sampler=sampler,
             collate_fn=collate_crops if places is None else collate_placed,
             drop_last=True,
-            **self._loader_options(),
+            **self.loader.options(self._processes_here()),
         )
 
-    def teardown(self, stage: str) -> None:
-        """Frees what was resident in memory for training."""
-        if stage == "fit":
-            self._resident = None
-
-    def _sampler(self) -> CropSampler:
-        rows = self.train_rows
-        present, pseudo = (rows[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
-        return CropSampler(present, pseudo, self.crops, self.seed, *self._place())
-
-    def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
-        """The audio that training crops can be cut from, on the device that trains."""
-        recordings = self.corpus.train
-        stretches = reachable(self.train_rows, recordings.durations_s, self.crops, reader)
-        trainer = self.trainer
-        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
-        return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())
-
     def val_dataloader(self) -> DataLoader:
-        """The held-out recordings, whole, with what the tables say of them.
+        """The held-out recordings, whole, with the labels of the tables.
 
         A batch holds several; `trainer.limit_val_batches` counts recordings, in each process.
         """
@@ -310,6 +183,11 @@ class RecordingDataModule(pl.LightningDataModule):
         limit = None if self.trainer is None else self.trainer.limit_test_batches
         return self._recordings(self.corpus.test, no_rows, self.corpus.truth, names, limit)
 
+    def teardown(self, stage: str) -> None:
+        """Frees what was resident in memory for training."""
+        if stage == "fit":
+            self._resident = None
+
     def on_after_batch_transfer(
         self,
         batch: WaveformBatch | PlacedBatch | RecordingBatch,
@@ -318,40 +196,30 @@ class RecordingDataModule(pl.LightningDataModule):
         """Waveforms to spectrograms, on the device that the waveforms are on."""
         self._remember(batch.failures)
         if isinstance(batch, PlacedBatch):
-            assert self._resident is not None  # noqa: S101 (tells the type checker)
+            assert self._resident is not None  # noqa: S101 (for the type checker)
             batch = self._resident.crops(batch, self.reader.num_samples(self.crops.duration_s))
         if isinstance(batch, WaveformBatch):
             self.frontend.to(batch.waveform.device)
             return self.spectrograms(batch)
         self.frontend.to(batch.starts_s.device)
-        return self.cut(batch)
+        return recording_windows(batch, self.frontend, self.windows)
 
-    @torch.no_grad()
     def spectrograms(self, batch: WaveformBatch) -> SpectrogramBatch:
-        """Augmented training crops."""
-        if not len(batch.waveform):
-            return SpectrogramBatch(batch.waveform, batch.labels, batch.seed)
-        generator = torch.Generator(batch.waveform.device).manual_seed(batch.seed)
-        waveform, labels = self.augment.on_waveform(batch.waveform, batch.labels, generator)
-        spectrogram = self.frontend(waveform)  # (batch, channels, mels, frames)
-        boxes = on_axes(labels.boxes, self.crops.duration_s, self.frontend)
-        labels = labels._replace(boxes=boxes)
-        spectrogram, labels = self.augment.on_spectrogram(spectrogram, labels, generator)
-        return SpectrogramBatch(spectrogram, labels, batch.seed)
+        """Augmented training crops, see `crop_spectrograms`."""
+        return crop_spectrograms(batch, self.frontend, self.augment, self.crops.duration_s)
 
-    @torch.no_grad()
-    def cut(self, batch: RecordingBatch) -> WindowBatch:
-        """Recordings as labelled windows; none when no recording could be read."""
-        runs = groupby(batch.waveforms, lambda waveform: waveform.shape[-1])  # of one length
-        parts = [self.windows.cut_windows(self.frontend, _joined(list(same))) for _, same in runs]
-        return WindowBatch(
-            batch.recording_ids,
-            _joined(parts) if parts else torch.zeros(0),
-            batch.starts_s,
-            batch.counts,
-            batch.window_labels,
-            batch.recording_labels,
-        )
+    def _sampler(self) -> CropSampler:
+        rows = self.train_rows
+        present, pseudo = (rows[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
+        return CropSampler(present, pseudo, self.crops, self.loader.seed, *self._rank())
+
+    def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
+        """The audio that training crops can be cut from, on the device that trains."""
+        recordings = self.corpus.train
+        stretches = reachable(self.train_rows, recordings.durations_s, self.crops, reader)
+        trainer = self.trainer
+        device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
+        return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())
 
     def _recordings(
         self,
@@ -362,26 +230,21 @@ class RecordingDataModule(pl.LightningDataModule):
         limit: int | float | None,
     ) -> RecordingLoader:
         # Every recording goes to exactly one process, so that metrics are exact over processes.
-        rank, world_size = self._place()
+        rank, world_size = self._rank()
         mine = names[rank::world_size]
-        dataset = RecordingDataset(
-            recordings,
-            self.reader,
-            rows,
-            truth,
-            self.num_species,
-            mine[:limit] if isinstance(limit, int) else mine,
-        )
+        if isinstance(limit, int):
+            mine = mine[:limit]
         return RecordingLoader(
-            dataset,
+            RecordingDataset(recordings, self.reader, rows, truth, self.num_species, mine),
             partial(self.windows.starts_s, self.frontend),
             self.windows.at_once(self.frontend),
             self.windows.duration_s,
             self.crops.min_overlap,
-            **self._loader_options(),
+            **self.loader.options(self._processes_here()),
         )
 
-    def _place(self) -> tuple[int, int]:
+    def _rank(self) -> tuple[int, int]:
+        """The number of this process, from 0, and of how many that train."""
         if self.trainer is None:
             return 0, 1
         return self.trainer.global_rank, self.trainer.world_size
@@ -390,50 +253,8 @@ class RecordingDataModule(pl.LightningDataModule):
         """Processes that train on this machine."""
         return 1 if self.trainer is None else self.trainer.num_devices
 
-    def _loader_options(self) -> dict[str, Any]:
-        workers = self.num_workers
-        return {
-            "num_workers": workers,
-            # One worker alone reads further ahead: a slow crop then stops nothing.
-            "prefetch_factor": max(2, -(-_AHEAD // workers)) if workers else None,
-            "persistent_workers": workers > 0,
-            "pin_memory": torch.cuda.is_available(),
-            "worker_init_fn": _one_thread,
-        }
-
     def _remember(self, failures: tuple[Failure, ...]) -> None:
         for failure in failures:
             if failure.recording_id not in self.failures:
                 _log.warning("left out %s: %s", failure.recording_id, failure.reason)
                 self.failures[failure.recording_id] = failure.reason
-
-
-def on_axes(boxes: Boxes, duration_s: float, frontend: Frontend) -> Boxes:
-    """Boxes in s and Hz as places on a spectrogram's axes, see `Boxes`.
-
-    Args:
-        boxes: in s and Hz.
-        duration_s: of the spectrogram.
-        frontend: which made it.
-    """
-    return boxes._replace(
-        t_min=boxes.t_min / duration_s,
-        t_max=boxes.t_max / duration_s,
-        f_min=frontend.bands_of(boxes.f_min) / frontend.n_mels,
-        f_max=frontend.bands_of(boxes.f_max) / frontend.n_mels,
-    )
-
-
-def _joined(tensors: list[Tensor]) -> Tensor:
-    """One after the other; a single one is not copied."""
-    return torch.cat(tensors) if len(tensors) > 1 else tensors[0]
-
-
-def _one_thread(worker: int) -> None:  # noqa: ARG001 (DataLoader's signature)
-    torch.set_num_threads(1)
-
-
-def known_share(rows: pd.DataFrame, num_species: int) -> float:
-    """The share of (recording, species) cells that any row speaks of."""
-    cells = rows.drop_duplicates(["recording_id", "species_id"])
-    return len(cells) / (rows["recording_id"].nunique() * num_species) if len(rows) else np.nan

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -157,6 +158,17 @@ def complete_labels(species: list[int], num_species: int) -> Labels:
     target = torch.zeros(num_species)
     target[species] = 1.0
     return Labels(target, torch.ones(num_species))
+
+
+def known_share(rows: pd.DataFrame, num_species: int) -> float:
+    """The share of (recording, species) cells that any row labels; nan without rows.
+
+    Args:
+        rows: with `recording_id` and `species_id`.
+        num_species: of each recording, labelled or not.
+    """
+    cells = rows.drop_duplicates(["recording_id", "species_id"])
+    return len(cells) / (rows["recording_id"].nunique() * num_species) if len(rows) else np.nan
 
 
 def _strongest(which: Tensor, rows: Rows, num_species: int) -> Tensor:

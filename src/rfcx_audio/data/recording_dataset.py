@@ -20,7 +20,7 @@ from rfcx_audio.data.labels import (
     rows_by_recording,
     rows_of,
 )
-from rfcx_audio.data.source import Recordings
+from rfcx_audio.data.recordings import Recordings
 
 
 class RecordingDataset(Dataset[RecordingWaveform]):

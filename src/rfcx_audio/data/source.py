@@ -9,7 +9,8 @@ from typing import Literal, get_args
 
 import pandas as pd
 
-from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
+from rfcx_audio.data.pseudo import read_pseudo
+from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.species_numbers import (
@@ -26,41 +27,6 @@ MissingAudio = Literal["error", "leave_out"]
 
 
 @dataclass(frozen=True)
-class Recordings:
-    """A folder of recordings: what can be read, and what cannot with the reason."""
-
-    paths: dict[str, Path]
-    infos: dict[str, AudioInfo]
-    failures: dict[str, str]
-
-    @classmethod
-    def scan(cls, folder: Path) -> Recordings:
-        """Reads the header of every audio file that lies in a folder, or of one file."""
-        return cls.probe(find_recordings(folder) if folder.is_dir() else {folder.stem: folder})
-
-    @classmethod
-    def probe(cls, paths: dict[str, Path]) -> Recordings:
-        """Reads the header of every audio file; those that cannot be read are `failures`."""
-        infos, failures = {}, {}
-        for name, path in paths.items():
-            try:
-                infos[name] = probe(path)
-            except AudioError as error:
-                failures[name] = str(error)
-        return cls({name: paths[name] for name in infos}, infos, failures)
-
-    @property
-    def durations_s(self) -> dict[str, float]:
-        """Length in seconds by recording."""
-        return {name: info.duration_s for name, info in self.infos.items()}
-
-    @property
-    def nyquist_hz(self) -> float:
-        """The highest frequency that any of them holds; 24 000 without any."""
-        return max((info.sample_rate / 2 for info in self.infos.values()), default=24_000.0)
-
-
-@dataclass(frozen=True)
 class Corpus:
     """Everything a training run needs to know of its data.
 
@@ -74,6 +40,8 @@ class Corpus:
         train_truth: the same for the training recordings; for measurements and upper bounds only.
         templates: the species' usual boxes (`species_id`, `f_min`, `f_max`, `duration_s`), if
             known.
+        pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
+            none.
     """
 
     rows: pd.DataFrame
@@ -84,6 +52,7 @@ class Corpus:
     truth: pd.DataFrame | None
     train_truth: pd.DataFrame | None
     templates: pd.DataFrame | None
+    pseudo: pd.DataFrame | None = None
 
 
 class RfcxFolder:
@@ -98,6 +67,8 @@ class RfcxFolder:
         missing_audio: what happens to rows whose recording has no audio file: `leave_out` reports
             them and goes on, `error` refuses.
         templates: the species' usual boxes, if known: `rfcx_templates()` for RFCX's own species.
+        pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
+            the tables' own rows, see `add_pseudo_rows`; None for none.
 
     Raises:
         ValueError: `missing_audio` is neither.
@@ -109,6 +80,7 @@ class RfcxFolder:
         num_species: int,
         missing_audio: MissingAudio = "leave_out",
         templates: pd.DataFrame | None = None,
+        pseudo_rows: str | None = None,
     ) -> None:
         if missing_audio not in get_args(MissingAudio):
             raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
@@ -116,6 +88,7 @@ class RfcxFolder:
         self.num_species = num_species
         self.missing_audio: MissingAudio = missing_audio
         self.templates = templates
+        self.pseudo_rows = pseudo_rows
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
@@ -136,7 +109,24 @@ class RfcxFolder:
             raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
-        return Corpus(rows, usable, left_out, train, test, truth, train_truth, self.templates)
+        others = (train, test, truth, train_truth, self.templates, self.pseudo())
+        return Corpus(rows, usable, left_out, *others)
+
+    def pseudo(self) -> pd.DataFrame | None:
+        """The pseudo-labels to train on, if any.
+
+        Raises:
+            AnnotationError: they are no such table, or label other species.
+        """
+        if self.pseudo_rows is None:
+            return None
+        pseudo = read_pseudo(Path(self.pseudo_rows))
+        if (pseudo["species_id"] >= self.num_species).any():
+            raise AnnotationError(
+                f"{self.pseudo_rows} has rows of species {pseudo['species_id'].max()}, beyond "
+                f"{self.num_species - 1}; it was made for other tables (set data.num_species)"
+            )
+        return pseudo
 
     def _truth(self, split: str) -> pd.DataFrame | None:
         path = self.root / "truth.csv"
@@ -160,6 +150,7 @@ class SyntheticFolder(RfcxFolder):
         templates: the boxes that the calls lie in; None: `rfcx_templates()`, which the voices are
             made for.
         workers: processes that write it; None takes one for each core.
+        pseudo_rows: see `RfcxFolder`.
     """
 
     def __init__(
@@ -170,9 +161,10 @@ class SyntheticFolder(RfcxFolder):
         missing_audio: MissingAudio = "error",
         templates: pd.DataFrame | None = None,
         workers: int | None = None,
+        pseudo_rows: str | None = None,
     ) -> None:
         boxes = rfcx_templates() if templates is None else templates
-        super().__init__(root, num_species, missing_audio, boxes)
+        super().__init__(root, num_species, missing_audio, boxes, pseudo_rows)
         self.boxes = boxes
         self.recipe = recipe
         self.workers = workers
@@ -198,6 +190,7 @@ class TableFolder(RfcxFolder):
         columns: of the tables by field, see `read_tables`.
         missing_audio: see `RfcxFolder`.
         templates: see `RfcxFolder`.
+        pseudo_rows: see `RfcxFolder`.
     """
 
     def __init__(
@@ -209,8 +202,9 @@ class TableFolder(RfcxFolder):
         columns: Mapping[str, str | None] | None = None,
         missing_audio: MissingAudio = "error",
         templates: pd.DataFrame | None = None,
+        pseudo_rows: str | None = None,
     ) -> None:
-        super().__init__(root, num_species, missing_audio, templates)
+        super().__init__(root, num_species, missing_audio, templates, pseudo_rows)
         self.audio = Path(audio)
         self.species = Path(species)
         self.columns = columns
@@ -260,4 +254,5 @@ class TableFolder(RfcxFolder):
                 f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
                 "data.source.audio to the folder of the recordings"
             )
-        return Corpus(rows, usable, left_out, train, None, None, None, self.templates)
+        others = (train, None, None, None, self.templates, self.pseudo())
+        return Corpus(rows, usable, left_out, *others)

@@ -72,7 +72,7 @@ def with_spread(folds: pd.DataFrame) -> pd.DataFrame:
 
 def load_data(config: DictConfig) -> RecordingDataModule:
     """The data module of a configuration, with its data made if its source can."""
-    data = cast(RecordingDataModule, build(config.data))
+    data = cast(RecordingDataModule, build(config.data.module))
     data.prepare_data()
     return data
 

@@ -45,7 +45,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
     if start_from is not None:
         method.load_state_dict(read_checkpoint(start_from)["state_dict"])
         _log.info("the first weights are those of %s", start_from)
-    data = cast(RecordingDataModule, build(config.data))
+    data = cast(RecordingDataModule, build(config.data.module))
     check_shapes(
         cast(torch.nn.Module, data.frontend),
         cast(torch.nn.Module, method.model),

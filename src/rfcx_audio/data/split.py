@@ -1,0 +1,88 @@
+"""The rows of a corpus, split into those to train on and those to validate on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from rfcx_audio.data.folds import Folds
+from rfcx_audio.data.pseudo import add_pseudo_rows
+from rfcx_audio.data.source import Corpus
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows with audio by their part in training; no recording is in both parts.
+
+    Attributes:
+        corpus: that is split.
+        folds: which recordings are held out.
+        train_rows: of the other recordings, with the pseudo rows there; `pseudo` marks those.
+        val_rows: of the recordings that are held out.
+        set_aside: pseudo rows that are not trained on, see `add_pseudo_rows`.
+    """
+
+    corpus: Corpus
+    folds: Folds
+    train_rows: pd.DataFrame
+    val_rows: pd.DataFrame
+    set_aside: pd.DataFrame
+
+    @classmethod
+    def of(cls, corpus: Corpus, folds: Folds) -> Split:
+        """Splits the usable rows of a corpus, and adds its pseudo rows to those to train on."""
+        # Folds are assigned over all rows, so that they stay the same when more audio arrives.
+        folds.table(corpus.rows)
+        train_rows, val_rows = folds.split(corpus.usable)
+        if corpus.pseudo is None:
+            return cls(corpus, folds, train_rows.assign(pseudo=False), val_rows, pd.DataFrame())
+        held_in = training_recordings(corpus, folds)
+        pseudo = corpus.pseudo[corpus.pseudo["recording_id"].isin(held_in)]
+        train_rows, set_aside = add_pseudo_rows(train_rows, pseudo)
+        return cls(corpus, folds, train_rows, val_rows, set_aside)
+
+    def check(self) -> None:
+        """Refuses what cannot be trained.
+
+        Raises:
+            ValueError: one side of the split has no row.
+        """
+        for side, rows in (("training", self.train_rows), ("validation", self.val_rows)):
+            if rows.empty:
+                raise ValueError(
+                    f"no row with audio is left for {side} when fold {self.folds.held_out} of "
+                    f"{self.folds.num_folds} is held out; change data.folds.held_out or add audio"
+                )
+
+    def summary(self) -> str:
+        """What is used and what is left out, in a few lines."""
+        usable, left_out = self.corpus.usable, self.corpus.left_out
+        present = usable["present"]
+        lines = [
+            f"{len(usable)} of {len(self.corpus.rows)} rows are used, on "
+            f"{usable['recording_id'].nunique()} recordings: "
+            f"{int(present.sum())} TP, {int((~present).sum())} FP",
+        ]
+        for reason, rows in left_out.groupby("reason"):
+            lines.append(
+                f"{len(rows)} rows on {rows['recording_id'].nunique()} recordings are left out: "
+                f"{reason}"
+            )
+        lines.append(
+            f"fold {self.folds.held_out} of {self.folds.num_folds} is held out: "
+            f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
+        )
+        if self.corpus.pseudo is not None:
+            lines.append(
+                f"{int(self.train_rows['pseudo'].sum())} of the rows to train on are "
+                f"pseudo-labels; {len(self.set_aside)} more are set aside, because real rows of "
+                "their species overlap them"
+            )
+        return "\n".join(lines)
+
+
+def training_recordings(corpus: Corpus, folds: Folds) -> set[str]:
+    """The recordings with audio whose fold is not held out."""
+    fold_of = folds.table(corpus.rows).set_index("recording_id")["fold"]
+    return set(fold_of[fold_of != folds.held_out].index) & set(corpus.train.paths)
