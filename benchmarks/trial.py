@@ -20,7 +20,7 @@ from rfcx_audio.config import load_config
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
 from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
-from rfcx_audio.predict import predict
+from rfcx_audio.commands.predict import score
 
 _FOREST = {
     "num_train": 48,
@@ -134,7 +134,7 @@ def _predict(checkpoint: Path, ground: Ground, folder: Path) -> None:
     """Through the command's own function, as it is and turned backwards."""
     recordings = f"recordings={ground.forest / 'test'}"
     words = [f"checkpoint={checkpoint}", recordings, f"paths.output_dir={folder / 'scores'}"]
-    predict(load_config("predict", [*words, "tta=2", "flip=true"]))
+    score(load_config("predict", [*words, "tta=2", "flip=true"]))
 
 
 def _export(checkpoint: Path, folder: Path) -> None:

@@ -12,6 +12,10 @@ from torch import Tensor
 class Labels(NamedTuple):
     """What has been said about species: present, absent, or nothing at all.
 
+    >>> labels = rfcx_audio.Labels(target=torch.tensor([1.0, 0, 0]), known=torch.tensor([1.0, 1, 0]))
+    >>> labels.known.bool()  # the last species is neither known to be present nor to be absent
+    tensor([ True,  True, False])
+
     Attributes:
         target: (..., species) in [0, 1]; means something only where `known` is above 0.
         known: (..., species) in [0, 1], how surely anything was said; 0 = unknown.

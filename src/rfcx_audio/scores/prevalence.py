@@ -111,16 +111,6 @@ def estimate_prevalence(
     )
 
 
-def checked_prevalence(found: Prevalence, check: Prevalence) -> Prevalence:
-    """An estimate with an interval that holds that of another estimator too.
-
-    The bootstrap does not see what an estimator assumes wrongly; where two that assume different
-    things disagree, the interval becomes wide.
-    """
-    low, high = torch.minimum(found.low, check.low), torch.maximum(found.high, check.high)
-    return Prevalence(found.estimate, low, high)
-
-
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
     """The mean in log-odds of the estimates of several models, and of their intervals' ends."""
     parts = (torch.stack(part).logit() for part in zip(*several, strict=True))
@@ -199,6 +189,12 @@ def draw_prevalence(
     found: Prevalence, against: Tensor, label: str, species: Sequence[str]
 ) -> Figure:
     """Estimates with their intervals against something else, both as shares on a logit scale.
+
+    >>> calls = rfcx_audio.read_annotations("truth.csv")
+    >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0], 6.0, [[0.1, 0.9]])
+    >>> found = rfcx_audio.unlabelled_prevalence(scores, scores, calls)
+    >>> mean = scores.pool().tensor.mean(0)
+    >>> figure = rfcx_audio.draw_prevalence(found, mean, "mean of the scores", scores.species)
 
     Args:
         found: an estimate.
