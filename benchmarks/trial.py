@@ -16,11 +16,11 @@ from benchmarks.limit import OutOfTime
 from benchmarks.techniques import Technique
 from benchmarks.trial_outcome import OK, Outcome, first_line
 from benchmarks.waits import Waits
+from rfcx_audio.commands.predict import score
 from rfcx_audio.config import load_config
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
 from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
-from rfcx_audio.commands.predict import score
 
 _FOREST = {
     "num_train": 48,

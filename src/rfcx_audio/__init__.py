@@ -35,7 +35,7 @@ _HOMES = {
 }
 """Where the public names are at home; `__init__.pyi` shows the same to type checkers."""
 
-__all__ = list(_HOMES)  # noqa: PLE0604, PLE0605 (strings)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> object:

@@ -12,8 +12,8 @@ from torch import Tensor
 class Labels(NamedTuple):
     """What has been said about species: present, absent, or nothing at all.
 
-    >>> labels = rfcx_audio.Labels(target=torch.tensor([1.0, 0, 0]), known=torch.tensor([1.0, 1, 0]))
-    >>> labels.known.bool()  # the last species is neither known to be present nor to be absent
+    >>> target, known = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
+    >>> rfcx_audio.Labels(target, known).known.bool()  # nothing is known of the last species
     tensor([ True,  True, False])
 
     Attributes:
