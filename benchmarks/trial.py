@@ -16,12 +16,12 @@ from benchmarks.limit import OutOfTime
 from benchmarks.techniques import Technique
 from benchmarks.trial_outcome import OK, Outcome, first_line
 from benchmarks.waits import Waits
+from rfcx_audio.commands.predict import score
 from rfcx_audio.config import load_config
 from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
 from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
-from rfcx_audio.predict import predict
 
 _FOREST = {
     "num_train": 48,
@@ -135,7 +135,7 @@ def _predict(checkpoint: Path, ground: Ground, folder: Path) -> None:
     """Through the command's own function, as it is and turned backwards."""
     recordings = f"recordings={ground.forest / 'test'}"
     words = [f"checkpoint={checkpoint}", recordings, f"paths.output_dir={folder / 'scores'}"]
-    predict(load_config("predict", [*words, "tta=2", "flip=true"]))
+    score(load_config("predict", [*words, "tta=2", "flip=true"]))
 
 
 def _export(checkpoint: Path, folder: Path) -> None:

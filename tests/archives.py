@@ -70,7 +70,7 @@ def write_recordings(folder: Path, number: int, broken: Sequence[int] = ()) -> d
 def beside(target: Callable[..., None], *arguments: object) -> BaseProcess:
     """A function in a process of its own, begun without importing torch anew."""
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rfcx_audio.predict", "rfcx_audio.model"])
+    context.set_forkserver_preload(["rfcx_audio.commands.predict", "rfcx_audio.model"])
     process = context.Process(target=target, args=arguments)
     process.start()
     return process

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio import calibrate, detect, ensemble, evaluate, prevalence
+from rfcx_audio.commands import calibrate, detect, ensemble, prevalence
 from rfcx_audio.config import CONF_DIR, ConfigError, load_config
 from rfcx_audio.data import read_annotations
 from rfcx_audio.data.rows import RFCX_COLUMNS
-from rfcx_audio.scores import Scores, known_scores
+from rfcx_audio.scores import Scores, evaluate, known_scores
 
 NAMES = ["NA", "null", "r1", "r2", "r3", "r4"]
 FORMATS = ["rfcx", "truth.csv", "raven", "audacity", "table.csv"]
@@ -71,11 +72,7 @@ def labels(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("labels", FORMATS, indirect=True)
 def test_evaluate_uses_every_recording(scores: Path, labels: Path) -> None:
-    annotations, read = read_annotations(labels, 2), Scores.read(scores)
-    if annotations.complete:
-        _, species = evaluate.evaluate_complete(read, annotations, seed=0)
-    else:
-        _, species = evaluate.evaluate_partial(read, annotations, 0.5)
+    _, species = evaluate(Scores.read(scores), read_annotations(labels, 2))
     assert species["present"].to_list() == [6, 6]
 
 
@@ -198,8 +195,5 @@ def test_old_words_are_answered_with_the_new_ones(
     with pytest.raises(ConfigError, match=message):
         load_config(command, words)
     monkeypatch.setattr("sys.argv", [command, *words])
-    main = {"evaluate": evaluate, "calibrate": calibrate, "ensemble": ensemble}.get(
-        command, prevalence
-    )
     with pytest.raises(SystemExit, match=message):
-        main.main()
+        import_module(f"rfcx_audio.{command}").main()

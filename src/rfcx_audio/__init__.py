@@ -1,3 +1,69 @@
-"""Find species in sound with many species, few labels and noisy ones."""
+"""Find species in sound with many species, few labels and noisy ones.
+
+>>> model = rfcx_audio.load("best.ckpt")
+>>> model.num_species
+24
+
+The names of `__all__` are imported when they are first used: `import rfcx_audio` waits for nothing.
+"""
+
+from __future__ import annotations
+
+import sys
+from pkgutil import resolve_name
+from types import ModuleType
 
 __version__ = "0.1.0"
+
+_HOMES = {
+    "Annotations": "rfcx_audio.data:Annotations",
+    "Labels": "rfcx_audio.batch:Labels",
+    "LogMel": "rfcx_audio.frontend:LogMel",
+    "Recogniser": "rfcx_audio.inference:Recogniser",
+    "Scores": "rfcx_audio.scores:Scores",
+    "build": "rfcx_audio.config:build",
+    "draw_prevalence": "rfcx_audio.scores:draw_prevalence",
+    "draw_recording": "rfcx_audio.inference:draw_recording",
+    "evaluate": "rfcx_audio.scores:evaluate",
+    "load": "rfcx_audio.inference:load_recogniser",
+    "load_config": "rfcx_audio.config:load_config",
+    "lwlrap": "rfcx_audio.metric:lwlrap",
+    "predict": "rfcx_audio.commands.predict:predict",
+    "read_annotations": "rfcx_audio.data:read_annotations",
+    "train": "rfcx_audio.commands.train:train",
+    "unlabelled_prevalence": "rfcx_audio.scores:unlabelled_prevalence",
+}
+"""Where the public names are at home; `__init__.pyi` shows the same to type checkers."""
+
+__all__ = list(_HOMES)
+
+
+def __getattr__(name: str) -> object:
+    """Imports a public name (PEP 562)."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    found = resolve_name(_HOMES[name])
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    """All names, also those that are not imported yet."""
+    return sorted({*globals(), *__all__})
+
+
+class _Package(ModuleType):
+    """A package in which functions go before submodules of their name.
+
+    `train`, `predict` and `evaluate` are functions, and modules as well, for
+    `python -m rfcx_audio.train`. Whoever imports such a module would find it in place of the
+    function from then on; here `rfcx_audio.train` is the function before and after, and the module
+    is what `sys.modules` and `from rfcx_audio.train import main` give.
+    """
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if not (name in _HOMES and isinstance(value, ModuleType)):
+            super().__setattr__(name, value)
+
+
+sys.modules[__name__].__class__ = _Package

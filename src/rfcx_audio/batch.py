@@ -12,6 +12,10 @@ from torch import Tensor
 class Labels(NamedTuple):
     """Labels of three states: present, absent, unknown.
 
+    >>> target, known = torch.tensor([1.0, 0.0, 0.0]), torch.tensor([1.0, 1.0, 0.0])
+    >>> rfcx_audio.Labels(target, known).known.bool()  # nothing is known of the last species
+    tensor([ True,  True, False])
+
     Attributes:
         target: (..., species) in [0, 1], 1 = present; arbitrary where `known` is 0.
         known: (..., species) in [0, 1], the weight of the label; 0 = unknown.

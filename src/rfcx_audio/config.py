@@ -30,6 +30,7 @@ __all__ = [
     "build",
     "config_text",
     "entry_point",
+    "help_header",
     "in_multirun",
     "load_config",
     "parse_config",
@@ -97,6 +98,10 @@ def load_config(
     name: str = "train", overrides: Sequence[str] = (), folder: Path = CONF_DIR
 ) -> DictConfig:
     """The composed configuration, as a notebook or a test wants it.
+
+    >>> config = rfcx_audio.load_config("train", ["model=densenet121", "trainer.max_epochs=5"])
+    >>> config.trainer.max_epochs
+    5
 
     Args:
         name: of a root file in `folder`, without its ending.
@@ -166,6 +171,10 @@ def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) ->
 def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_target_` names)
     """What a configuration node describes, with plain lists and dicts inside.
 
+    >>> frontend = rfcx_audio.build(rfcx_audio.load_config("train").frontend)
+    >>> type(frontend).__name__
+    'LogMel'
+
     Args:
         node: a mapping with `_target_` and arguments; nested mappings are built first.
         arguments: further keyword arguments for the constructor.
@@ -206,6 +215,16 @@ def variant(config: DictConfig, changes: dict[str, Any]) -> DictConfig:
     for key, value in changes.items():
         OmegaConf.update(copy, key, value)
     return copy
+
+
+def help_header(name: str) -> str:
+    """What the help of a command begins with: a line on what it does, examples, the main options.
+
+    Args:
+        name: of a root file in `conf/`, without its ending.
+    """
+    root = cast("DictConfig", OmegaConf.load(CONF_DIR / f"{name}.yaml"))
+    return str(root.hydra.help.header)
 
 
 def entry_point(

@@ -1,135 +1,16 @@
-"""`python -m rfcx_audio.ensemble`: several tables of scores, or models, to one table."""
+"""The command `rfcx-audio ensemble`; its work is `rfcx_audio.commands.ensemble`."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
-from functools import partial
-from pathlib import Path
-from typing import Any
-
-import pandas as pd
-from rich.console import Console
-from torch import Tensor
-
-from rfcx_audio.archive import list_recordings, score_archive
-from rfcx_audio.callbacks import rich_table
-from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.data import read_annotations
-from rfcx_audio.inference import load_recogniser
-from rfcx_audio.scores import (
-    EnsembleError,
-    Scores,
-    combine,
-    common_settings,
-    fit_weights,
-    given_weights,
-    join,
-    label_keys,
-)
-
-_log = logging.getLogger(__name__)
-
-
-def scored(config: DictConfig) -> list[str]:
-    """The tables of all members; those of models are made, or gone on with, as `predict` does.
-
-    Raises:
-        EnsembleError: a member is a model, and there are no recordings to score.
-    """
-    places = []
-    for number, member in enumerate(config.scores):
-        if not _is_model(member):
-            places.append(member)
-            continue
-        if config.recordings is None:
-            raise EnsembleError(
-                f"{member} is a checkpoint or an artefact; give recordings=… for it to score, or "
-                "its scores.parquet"
-            )
-        archive = score_archive(
-            build(config.engine),
-            partial(load_recogniser, Path(member).absolute()),
-            list_recordings(config.recordings),
-            Path(config.paths.output_dir) / f"member_{number}",
-        )
-        archive.join({"checkpoint": member, **archive.settings})
-        _log.info("%s: %d recordings could not be read", member, len(archive.failures()))
-        places.append(str(archive.folder / "scores.parquet"))
-    return places
-
-
-def _is_model(path: str) -> bool:
-    return Path(path).suffix == ".ckpt" or Path(path).is_dir()
-
-
-def read_members(paths: Sequence[str]) -> dict[str, Scores]:
-    """The scores of all members by path.
-
-    Raises:
-        EnsembleError: a file is named twice.
-    """
-    for path in paths:
-        if list(paths).count(path) > 1:
-            raise EnsembleError(f"{path} is named twice; give it a larger weight instead")
-    return {path: Scores.read(path) for path in paths}
-
-
-def weights_of(config: DictConfig) -> Tensor:
-    """(members,) as given, equal, or fitted.
-
-    Raises:
-        EnsembleError: they do not fit the tables, or what fitting needs is not given.
-    """
-    members = len(config.scores)
-    if isinstance(config.weights, str) and config.weights != "fit":
-        raise EnsembleError(f"weights={config.weights}: expected a list of {members}, or fit")
-    if config.weights != "fit":
-        return given_weights(config.weights, members)
-    if config.labels is None or len(config.oof or []) != members:
-        raise EnsembleError(
-            f"weights=fit needs labels=… and oof=[…] with {members} tables in the order of "
-            "scores, as rfcx_audio.crossval writes them"
-        )
-    tables = read_members(config.oof)
-    common_settings(metadata_of(tables), config.mixed_frontends)
-    joined = join(tables)
-    annotations = read_annotations(config.labels, len(joined.species), config.species)
-    labels = label_keys(joined.keys, len(joined.species), annotations, config.min_overlap)
-    return fit_weights(joined.values, labels, config.how)
-
-
-def metadata_of(tables: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
-    """How each of the tables was made."""
-    return {path: scores.metadata for path, scores in tables.items()}
+from rfcx_audio.config import DictConfig, entry_point
 
 
 @entry_point("ensemble")
 def main(config: DictConfig) -> None:
     """The command."""
-    tables = read_members(scored(config))
-    metadata = metadata_of(tables)
-    settings = common_settings(metadata, config.mixed_frontends)
-    joined, weights = join(tables), weights_of(config)
-    folder, shares = Path(config.paths.output_dir), weights.tolist()
-    members = [
-        {"scores": path, "weight": weight, "made_with": metadata[path]}
-        for path, weight in zip(tables, shares, strict=True)
-    ]
-    made_with = {**settings, "how": config.how, "members": members}
-    if any("prior_correction" in one for one in metadata.values()):
-        made_with["transductive"] = True
-    values = combine(joined.values, weights, config.how).numpy()
-    scores = Scores(joined.keys, values, joined.species, made_with)
-    scores.write(folder / "scores.parquet")
-    sample = None if config.sample_submission is None else Path(config.sample_submission)
-    submitted, missing = scores.submission(sample)
-    submitted.to_csv(folder / "submission.csv", index=False)
-    if missing:
-        _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
-    shown = pd.DataFrame({"scores": list(tables), "weight": shares})
-    Console().print(rich_table(shown, f"{config.how} of {len(tables)} tables"))
-    _log.info("%d windows joined; the tables are in %s", len(scores), folder)
+    from rfcx_audio.commands.ensemble import run
+
+    run(config)
 
 
 if __name__ == "__main__":

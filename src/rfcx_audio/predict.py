@@ -1,63 +1,16 @@
-"""`python -m rfcx_audio.predict`: a checkpoint and recordings to scores."""
+"""The command `rfcx-audio predict`; its work is `rfcx_audio.commands.predict`."""
 
 from __future__ import annotations
 
-import logging
-from functools import partial
-from pathlib import Path
-
-from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
-from rfcx_audio.config import DictConfig, build, entry_point
-from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser
-from rfcx_audio.whole_files import save_picture, write_atomically
-
-_log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+from rfcx_audio.config import DictConfig, entry_point
 
 
 @entry_point("predict")
 def main(config: DictConfig) -> None:
     """The command."""
-    try:
-        predict(config)
-    except KeyboardInterrupt:
-        _log.warning(
-            "stopped; what is done is kept. To go on, give the same command with out=%s",
-            config.paths.output_dir,
-        )
-        raise SystemExit(_INTERRUPTED) from None
+    from rfcx_audio.commands.predict import run
 
-
-def predict(config: DictConfig) -> None:
-    """Scores what is left of the recordings, and writes the tables of all."""
-    names = "overlap", "pool", "smooth", "tta", "flip", "pixels_at_once"
-    changes = {name: config[name] for name in names}
-    load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
-    paths = list_recordings(config.recordings)
-    archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
-    sample = None if config.sample_submission is None else Path(config.sample_submission)
-    missing = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
-    if missing:
-        _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
-    if config.pictures:
-        draw_missing(load(), archive)
-    failures = len(archive.failures())
-    _log.info(
-        "%d recordings scored, %d could not be read; the tables are in %s",
-        len(paths) - failures,
-        failures,
-        archive.folder,
-    )
-
-
-def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
-    """A picture of each scored recording that has none; whole recordings are read for it."""
-    for name, table in archive.tables():
-        path = archive.folder / "pictures" / f"{file_name(name)}.png"
-        if not path.exists():
-            waveform = recogniser.reader.read(archive.paths[name])
-            figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())
-            write_atomically(path, partial(save_picture, figure))
+    run(config)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""`python -m rfcx_audio.train`: trains a network, and tests it where the truth is complete."""
+"""The command `rfcx-audio train`; its work is `rfcx_audio.commands.train`."""
 
 from __future__ import annotations
 
@@ -7,16 +7,10 @@ from rfcx_audio.config import DictConfig, entry_point
 
 @entry_point("train")
 def main(config: DictConfig) -> float | None:
-    """The command; returns the best value of what the first checkpoint monitors, for sweepers."""
-    # Here, so that --help does not wait for torch.
-    from pytorch_lightning.callbacks import ModelCheckpoint
+    """The command."""
+    from rfcx_audio.commands.train import run
 
-    from rfcx_audio.experiment import train_run
-
-    kept = train_run(config).checkpoint_callback
-    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
-        return None
-    return kept.best_model_score.item()
+    return run(config)
 
 
 if __name__ == "__main__":

@@ -10,12 +10,11 @@ from scipy.special import expit
 from torch import Tensor
 
 from rfcx_audio.data import Annotations
-from rfcx_audio.scores import Scores, implied_prior, prior_correction
+from rfcx_audio.scores import Scores, checked_prevalence, implied_prior, prior_correction
 from rfcx_audio.scores.prevalence import (
     Estimator,
     KnownScores,
     Prevalence,
-    checked_prevalence,
     confidence,
     estimate_prevalence,
     known_scores,
@@ -101,17 +100,6 @@ def test_confidence_runs_from_all_at_no_width_to_none_without_ends() -> None:
     torch.testing.assert_close(
         confidence(Prevalence(middle, low, high)), expected, rtol=0, atol=1e-6
     )
-
-
-def test_the_less_two_estimators_agree_the_less_is_corrected() -> None:
-    found = Prevalence(*(torch.tensor([v] * 3, dtype=torch.float64) for v in (0.3, 0.25, 0.35)))
-    lows, highs = torch.tensor([0.26, 0.1, 0.01]), torch.tensor([0.34, 0.34, 0.34])
-    check = Prevalence(found.estimate, lows.double(), highs.double())
-    checked = checked_prevalence(found, check)
-    torch.testing.assert_close(checked.low, torch.tensor([0.25, 0.1, 0.01], dtype=torch.float64))
-    assert torch.equal(checked.high, found.high)
-    sure = confidence(checked)
-    assert sure[0] == confidence(found)[0] > sure[1] > sure[2]
 
 
 def test_the_mean_of_models_is_that_of_log_odds_and_passes_over_missing_ones() -> None:

@@ -24,6 +24,10 @@ _UNLIMITED = 2**31 - 1
 class Annotations(NamedTuple):
     """What is known of the species in recordings.
 
+    >>> rows = pd.DataFrame({"recording_id": ["dawn"], "species_id": [1], "present": [True]})
+    >>> rfcx_audio.Annotations(rows, complete=True).complete
+    True
+
     Attributes:
         rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
             `weight`, `source` (name of the file) and `line` (in that file). Complete truth may lack
@@ -46,6 +50,13 @@ def read_annotations(
     f_max: float = 24_000.0,
 ) -> Annotations:
     """The annotations in a folder or a file.
+
+    >>> truth = rfcx_audio.read_annotations("truth.csv")
+    >>> truth.rows[["recording_id", "species_id", "t_min", "t_max"]]
+      recording_id  species_id  t_min  t_max
+    0         dawn           1    0.5    2.0
+    >>> truth.complete
+    True
 
     | place | is |
     |---|---|

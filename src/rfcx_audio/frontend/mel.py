@@ -73,6 +73,10 @@ def mel_filterbank(
 class LogMel(nn.Module):
     """The logarithm of the power in mel bands, as an image with one channel.
 
+    >>> frontend = rfcx_audio.LogMel(sample_rate=48_000, n_mels=64)
+    >>> frontend(torch.zeros(2, 48_000)).shape  # one second of two waveforms
+    torch.Size([2, 1, 64, 47])
+
     The power is |X|^2 of a short-time Fourier transform with a periodic Hann window of `n_fft`
     samples, not divided by anything: a sine of amplitude 1 has the power n_fft^2 / 16 in its bin.
 

@@ -26,6 +26,10 @@ def draw_recording(
 ) -> Figure:
     """A recording's log-mel spectrogram with its rows as boxes and its windows' scores below.
 
+    >>> model = rfcx_audio.load("best.ckpt")
+    >>> waveform = model.reader.read("audio/dawn.wav")
+    >>> rfcx_audio.draw_recording(model.frontend, waveform, "dawn").savefig("dawn.png")
+
     Args:
         frontend: a `LogMel`; the frequency axis is its mel axis, labelled in kHz.
         waveform: (samples,) at the front end's sample rate.

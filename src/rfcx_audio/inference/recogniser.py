@@ -45,6 +45,11 @@ class CheckpointError(ValueError):
 class Recogniser(nn.Module):
     """Waveforms to scores, with the settings of the training run and no others.
 
+    >>> model = rfcx_audio.load("best.ckpt")
+    >>> scores, starts_s = model(torch.zeros(2 * model.reader.sample_rate))
+    >>> scores.shape  # windows of 1 s, species
+    torch.Size([3, 24])
+
     Args:
         reader: of the audio that the front end expects.
         frontend: (batch, samples) -> (batch, channels, mels, frames).
@@ -160,6 +165,10 @@ def load_recogniser(
     pixels_at_once: int | None = None,
 ) -> Recogniser:
     """The recogniser that a training run left, or that somebody shared, ready to use.
+
+    >>> model = rfcx_audio.load("best.ckpt", tta=2)
+    >>> model.num_species
+    24
 
     Only tensors and plain values are read from the file: loading executes no code of its own, and
     what the file describes is built from this library's parts only, see `build_part`.

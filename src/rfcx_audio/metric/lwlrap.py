@@ -27,6 +27,10 @@ class LabelPrecision(NamedTuple):
 def lwlrap(scores: Tensor, target: Tensor, known: Tensor | None = None) -> Tensor:
     """How high the species that are present stand in each recording's ranking.
 
+    >>> scores = torch.tensor([[0.9, 0.2, 0.1], [0.3, 0.8, 0.1]])
+    >>> rfcx_audio.lwlrap(scores, target=torch.tensor([[1, 0, 0], [1, 0, 0]])).item()
+    0.75
+
     For every species present in a recording, the precision at its rank: of the species that score
     at least as high, the share that is present too. LWLRAP is the mean over all such labels, so a
     recording weighs as many times as it has labels, and one without any weighs nothing.

@@ -7,6 +7,10 @@ from rfcx_audio.scores.calibrate import (
     cross_fitted,
     fit_calibration,
 )
+from rfcx_audio.scores.checked import (
+    checked_prevalence,
+    unlabelled_prevalence,
+)
 from rfcx_audio.scores.curves import (
     IsotonicCurve,
     PlattCurve,
@@ -23,6 +27,12 @@ from rfcx_audio.scores.estimators import (
     confusion_prevalence,
     em_prevalence,
     mixture_prevalence,
+)
+from rfcx_audio.scores.evaluate import (
+    Evaluation,
+    evaluate,
+    evaluate_complete,
+    evaluate_partial,
 )
 from rfcx_audio.scores.join import (
     EnsembleError,
@@ -46,7 +56,6 @@ from rfcx_audio.scores.prevalence import (
     Estimator,
     KnownScores,
     Prevalence,
-    checked_prevalence,
     confidence,
     estimate_prevalence,
     known_scores,
@@ -83,6 +92,7 @@ __all__ = [
     "Calibration",
     "EnsembleError",
     "Estimator",
+    "Evaluation",
     "Goal",
     "IsotonicCurve",
     "JoinedScores",
@@ -108,6 +118,9 @@ __all__ = [
     "draw_reliability",
     "em_prevalence",
     "estimate_prevalence",
+    "evaluate",
+    "evaluate_complete",
+    "evaluate_partial",
     "fit_calibration",
     "fit_weights",
     "given_weights",
@@ -130,4 +143,5 @@ __all__ = [
     "shrunk_prevalence",
     "species_columns",
     "thresholds",
+    "unlabelled_prevalence",
 ]

@@ -109,16 +109,6 @@ def estimate_prevalence(
     )
 
 
-def checked_prevalence(found: Prevalence, check: Prevalence) -> Prevalence:
-    """An estimate with an interval that holds that of another estimator too.
-
-    The bootstrap does not see what an estimator assumes wrongly; where two that assume different
-    things disagree, the interval becomes wide.
-    """
-    low, high = torch.minimum(found.low, check.low), torch.maximum(found.high, check.high)
-    return Prevalence(found.estimate, low, high)
-
-
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
     """The mean in log-odds of the estimates of several models, and of their intervals' ends."""
     parts = (torch.stack(part).logit() for part in zip(*several, strict=True))

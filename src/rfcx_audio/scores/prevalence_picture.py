@@ -17,6 +17,12 @@ def draw_prevalence(
 ) -> Figure:
     """Estimates with their intervals against something else, both as shares on a logit scale.
 
+    >>> calls = rfcx_audio.read_annotations("truth.csv")
+    >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0], 6.0, [[0.1, 0.9]])
+    >>> found = rfcx_audio.unlabelled_prevalence(scores, scores, calls)
+    >>> mean = scores.pool().tensor.mean(0)
+    >>> figure = rfcx_audio.draw_prevalence(found, mean, "mean of the scores", scores.species)
+
     Args:
         found: an estimate.
         against: (species,) in [0, 1], the true prevalence, or the mean of the raw scores.

@@ -34,7 +34,7 @@ def species_columns(num_species: int) -> list[str]:
 class Scores:
     """One row a window (or a recording), one column a species.
 
-    >>> scores = Scores.of_windows("dawn", [0.0, 3.0], 6.0, [[0.1, 0.8], [0.6, 0.2]])
+    >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0, 3.0], 6.0, [[0.1, 0.8], [0.6, 0.2]])
     >>> scores
     Scores: 2 windows of 1 recording, 2 species (s0, s1)
     >>> scores.pool("max").frame()

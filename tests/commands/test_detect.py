@@ -10,9 +10,9 @@ import pytest
 import soundfile
 
 from quick import words
+from rfcx_audio.commands.detect import check_recordings, recordings_of, scores_of, species_of
 from rfcx_audio.config import load_config
 from rfcx_audio.data import Recordings, TableFolder
-from rfcx_audio.detect import check_recordings, recordings_of, scores_of, species_of
 from rfcx_audio.events import describe_events
 from rfcx_audio.experiment import train_run
 from rfcx_audio.scores import Scores

@@ -10,8 +10,8 @@ import torch
 
 from archives import RATE, beside, predict, write_checkpoint, write_recordings
 from rfcx_audio.batch import Labels
+from rfcx_audio.commands.export import check_words, completed, metadata_of
 from rfcx_audio.config import load_config
-from rfcx_audio.export import check_words, completed, metadata_of
 from rfcx_audio.inference import (
     ExportError,
     load_recogniser,

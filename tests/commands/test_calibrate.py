@@ -13,7 +13,7 @@ import torch
 from scipy.special import expit, logit
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.calibrate import calibrated, goal_of, read_raw
+from rfcx_audio.commands.calibrate import calibrated, goal_of, read_raw
 from rfcx_audio.config import load_config
 from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from archives import write_checkpoint, write_recordings
+from rfcx_audio.commands.ensemble import read_members, scored, weights_of
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.ensemble import read_members, scored, weights_of
 from rfcx_audio.scores import EnsembleError, Scores
 
 SPECIES = [f"s{n}" for n in range(24)]

@@ -25,8 +25,8 @@ from archives import (
     write_recordings,
 )
 from quick import words
+from rfcx_audio.commands.ensemble import scored
 from rfcx_audio.config import load_config
-from rfcx_audio.ensemble import scored
 from rfcx_audio.experiment import score_recordings, train_run
 from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
 from rfcx_audio.inference.artefact import file_hash

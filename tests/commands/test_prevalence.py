@@ -10,8 +10,8 @@ import pytest
 import torch
 from scipy.special import expit
 
+from rfcx_audio.commands.prevalence import estimates_of, true_prevalence
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.prevalence import estimates_of, true_prevalence
 from rfcx_audio.scores import Scores
 
 FREQUENT = np.array([0.8, 0.1])

@@ -1,17 +1,12 @@
 from __future__ import annotations
 
-import subprocess
-import sys
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
 from rfcx_audio.data import Annotations
-from rfcx_audio.evaluate import evaluate_complete, evaluate_partial
-from rfcx_audio.scores import Scores
+from rfcx_audio.scores import Scores, evaluate
 
 
 @pytest.fixture
@@ -33,7 +28,7 @@ def truth() -> pd.DataFrame:
 def test_complete_truth_gives_the_lwlrap_of_scikit_learn(
     scores: Scores, truth: pd.DataFrame
 ) -> None:
-    table, species = evaluate_complete(scores, Annotations(truth, complete=True), seed=0)
+    table, species = evaluate(scores, Annotations(truth, complete=True))
     columns = [f"s{s}" for s in range(24)]
     pooled = scores.frame().groupby("recording_id", sort=False)[columns].max()
     target = np.zeros((30, 24))
@@ -63,7 +58,7 @@ def test_partial_labels_score_known_windows_only(scores: Scores) -> None:
             "t_max": 2.0,
         }
     ).drop_duplicates(["recording_id", "species_id"])
-    table, _ = evaluate_partial(scores, Annotations(rows), 0.5)
+    table, _ = evaluate(scores, Annotations(rows))
     frame = scores.frame()
     first_windows = frame[frame["t_min"] == 0].set_index("recording_id")
     aucs = []
@@ -73,30 +68,4 @@ def test_partial_labels_score_known_windows_only(scores: Scores) -> None:
         aucs.append(roc_auc_score(own["present"], values))
     assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
     with pytest.raises(ValueError, match="label no scored window"):
-        evaluate_partial(scores, Annotations(rows.assign(recording_id="other")), 0.5)
-
-
-@pytest.mark.slow
-def test_the_command_prints_both_kinds_of_labels(
-    scores: Scores, truth: pd.DataFrame, forest: Path, tmp_path: Path
-) -> None:
-    scores.write(tmp_path / "s.parquet")
-    truth.to_csv(tmp_path / "truth.csv", index=False)
-    command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
-    out = f"hydra.run.dir={tmp_path}/out"
-    done = subprocess.run(
-        [*command, f"labels={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "complete truth, 30 recordings" in done.stdout
-    assert (tmp_path / "out" / "metrics.csv").exists()
-    assert len(pd.read_csv(tmp_path / "out" / "species.csv")) == 24
-    names = sorted(path.stem for path in (forest / "train").glob("*.flac"))
-    renamed = scores.frame()
-    renamed["recording_id"] = renamed["recording_id"].map(lambda r: names[int(r[1:])])
-    Scores.from_frame(renamed).write(tmp_path / "s.parquet")
-    done = subprocess.run(
-        [*command, f"labels={forest}", out], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    assert "partial labels" in done.stdout
+        evaluate(scores, Annotations(rows.assign(recording_id="other")))

@@ -1,0 +1,31 @@
+from rfcx_audio.batch import Labels
+from rfcx_audio.commands.predict import predict
+from rfcx_audio.commands.train import train
+from rfcx_audio.config import build, load_config
+from rfcx_audio.data import Annotations, read_annotations
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.inference import Recogniser, draw_recording
+from rfcx_audio.inference import load_recogniser as load
+from rfcx_audio.metric import lwlrap
+from rfcx_audio.scores import Scores, draw_prevalence, evaluate, unlabelled_prevalence
+
+__all__ = [
+    "Annotations",
+    "Labels",
+    "LogMel",
+    "Recogniser",
+    "Scores",
+    "build",
+    "draw_prevalence",
+    "draw_recording",
+    "evaluate",
+    "load",
+    "load_config",
+    "lwlrap",
+    "predict",
+    "read_annotations",
+    "train",
+    "unlabelled_prevalence",
+]
+
+__version__: str

@@ -1,0 +1,1 @@
+"""What each command does with its configuration: reads, calls the rooms below, writes, prints."""

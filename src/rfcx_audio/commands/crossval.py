@@ -1,0 +1,22 @@
+"""One run for each fold, and scores of every recording."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+from rich.console import Console
+
+from rfcx_audio.callbacks import rich_table
+from rfcx_audio.config import DictConfig
+from rfcx_audio.experiment import crossval, with_spread
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    folder = crossval(config)
+    table = with_spread(pd.read_csv(folder / "folds.csv")).set_index("fold").T
+    Console().print(rich_table(table.reset_index(names="fold"), "folds"))
+    _log.info("the folds are in %s", folder)

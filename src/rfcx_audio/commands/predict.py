@@ -1,0 +1,96 @@
+"""A checkpoint and recordings to scores."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
+from rfcx_audio.commands.calls import call_config
+from rfcx_audio.config import DictConfig, build
+from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser
+from rfcx_audio.scores import Scores
+from rfcx_audio.whole_files import save_picture, write_atomically
+
+_log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+
+
+def predict(
+    checkpoint: str | Path,
+    recordings: str | Path,
+    *overrides: str,
+    out: str | Path | None = None,
+) -> Scores:
+    """Scores many recordings into a folder, as `rfcx-audio predict` does.
+
+    A call that was interrupted goes on where it was, given the same folder.
+
+    >>> scores = rfcx_audio.predict("best.ckpt", "audio", "tta=2", out="scores")
+    >>> scores.pool("mean").frame()[["recording_id", "s0", "s1"]].shape
+    (2, 3)
+
+    Args:
+        checkpoint: a `.ckpt` file, or the folder of an artefact.
+        recordings: a folder, a pattern, a list (`.txt`, `.csv`) or a file, see `list_recordings`.
+        overrides: further ones of `conf/predict.yaml`, as on the command line.
+        out: the folder; None: one with the time as its name, in `runs/predict/`.
+
+    Returns:
+        The scores of all windows, which also stand in `scores.parquet` of the folder; recordings
+        that cannot be read are in `failures.csv`.
+
+    Raises:
+        ConfigError: an override is none, or names what does not exist.
+        ValueError: the checkpoint cannot be used, there are no recordings, or the folder was begun
+            with other settings.
+    """
+    places = {"checkpoint": checkpoint, "recordings": recordings}
+    archive = score(call_config("predict", overrides, out, **places))
+    return Scores.read(archive.folder / "scores.parquet")
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    try:
+        score(config)
+    except KeyboardInterrupt:
+        _log.warning(
+            "stopped; what is done is kept. To go on, give the same command with out=%s",
+            config.paths.output_dir,
+        )
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def score(config: DictConfig) -> Archive:
+    """Scores what is left of the recordings, and writes the tables of all."""
+    names = "overlap", "pool", "smooth", "tta", "flip", "pixels_at_once"
+    changes = {name: config[name] for name in names}
+    load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
+    paths = list_recordings(config.recordings)
+    archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
+    sample = None if config.sample_submission is None else Path(config.sample_submission)
+    missing = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
+    if missing:
+        _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
+    if config.pictures:
+        draw_missing(load(), archive)
+    failures = len(archive.failures())
+    _log.info(
+        "%d recordings scored, %d could not be read; the tables are in %s",
+        len(paths) - failures,
+        failures,
+        archive.folder,
+    )
+    return archive
+
+
+def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
+    """A picture of each scored recording that has none; whole recordings are read for it."""
+    for name, table in archive.tables():
+        path = archive.folder / "pictures" / f"{file_name(name)}.png"
+        if not path.exists():
+            waveform = recogniser.reader.read(archive.paths[name])
+            figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())
+            write_atomically(path, partial(save_picture, figure))

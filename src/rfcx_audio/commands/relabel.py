@@ -1,0 +1,23 @@
+"""Pseudo-labels in rounds, and a run that learns from them."""
+
+from __future__ import annotations
+
+import logging
+
+import pandas as pd
+from rich.console import Console
+
+from rfcx_audio.callbacks import rich_table
+from rfcx_audio.config import DictConfig
+from rfcx_audio.experiment import relabel
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    folder = relabel(config)
+    table = pd.read_csv(folder / "rounds.csv").astype(object)
+    title = "pseudo-labels by round; truth_… is measured with the true calls"
+    Console().print(rich_table(table, title))
+    _log.info("the rounds are in %s", folder)

@@ -1,0 +1,17 @@
+"""Writes a synthetic rainforest in the RFCX layout."""
+
+from __future__ import annotations
+
+import logging
+
+from rfcx_audio.config import DictConfig, build
+from rfcx_audio.data import SyntheticFolder
+
+_log = logging.getLogger(__name__)
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    source: SyntheticFolder = build(config.data.source)
+    source.prepare()
+    _log.info("the data set is in %s", source.root)

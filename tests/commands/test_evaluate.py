@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rfcx_audio.scores import Scores
+
+
+@pytest.fixture
+def scores() -> Scores:
+    rng = np.random.default_rng(0)
+    starts_s = np.arange(4) * 3.0
+    parts = [Scores.of_windows(f"r{n}", starts_s, 6.0, rng.random((4, 24))) for n in range(30)]
+    return Scores.concatenate(parts)
+
+
+@pytest.fixture
+def truth() -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {"recording_id": [f"r{n % 29}" for n in range(150)], "species_id": rng.integers(0, 24, 150)}
+    )
+
+
+@pytest.mark.slow
+def test_the_command_prints_both_kinds_of_labels(
+    scores: Scores, truth: pd.DataFrame, forest: Path, tmp_path: Path
+) -> None:
+    scores.write(tmp_path / "s.parquet")
+    truth.to_csv(tmp_path / "truth.csv", index=False)
+    command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
+    out = f"hydra.run.dir={tmp_path}/out"
+    done = subprocess.run(
+        [*command, f"labels={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "complete truth, 30 recordings" in done.stdout
+    assert (tmp_path / "out" / "metrics.csv").exists()
+    assert len(pd.read_csv(tmp_path / "out" / "species.csv")) == 24
+    names = sorted(path.stem for path in (forest / "train").glob("*.flac"))
+    renamed = scores.frame()
+    renamed["recording_id"] = renamed["recording_id"].map(lambda r: names[int(r[1:])])
+    Scores.from_frame(renamed).write(tmp_path / "s.parquet")
+    done = subprocess.run(
+        [*command, f"labels={forest}", out], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "partial labels" in done.stdout
