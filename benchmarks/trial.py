@@ -19,8 +19,8 @@ from benchmarks.waits import Waits
 from rfcx_audio.config import load_config
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
-from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
 from rfcx_audio.predict import predict
+from rfcx_audio.scoring import load_recogniser, read_trained, save_artefact
 
 _FOREST = {
     "num_train": 48,

@@ -19,11 +19,11 @@ import numpy as np
 import soundfile
 import torch
 
-from rfcx_audio.archive import Outcome
-from rfcx_audio.archive.local import ProcessScorer
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY, Recogniser, load_recogniser
 from rfcx_audio.predict import main
+from rfcx_audio.scoring import CONFIG_KEY, Recogniser, load_recogniser
+from rfcx_audio.scoring.archive import Outcome
+from rfcx_audio.scoring.archive.local import ProcessScorer
 
 RATE = 16_000
 _SMALL = (

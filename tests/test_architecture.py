@@ -14,6 +14,9 @@ import rfcx_audio
 
 PACKAGE = Path(rfcx_audio.__file__).parent
 TESTS = Path(__file__).parent
+# The floors of the house. Events and pseudo-labels start from `Scores`, so they stand
+# above `scores`; validation and reports share the windows of `scoring`, so `method` and `callbacks`
+# stand above it. The room of exported graphs is called `graph`: `rfcx_audio.export` is a command.
 FLOORS = {
     "batch": 0,
     "config": 0,
@@ -29,11 +32,11 @@ FLOORS = {
     "scores": 2,
     "events": 3,
     "labelling": 3,
-    "inference": 3,
+    "scoring": 3,
     "method": 4,
     "callbacks": 4,
-    "archive": 5,
     "experiment": 5,
+    "graph": 5,
 }
 ENTRY_POINT_FLOOR = 6
 FILES = sorted(PACKAGE.rglob("*.py"))

@@ -17,7 +17,7 @@ from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import complete_labels, label_recording, label_windows, rows_of
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
-from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
@@ -41,7 +41,6 @@ __all__ = [
     "CropRecipe",
     "CropSampler",
     "Draw",
-    "FileDataset",
     "Folds",
     "FrameScores",
     "RecordingDataModule",
