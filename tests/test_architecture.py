@@ -109,6 +109,11 @@ def test_the_keys_of_scores_are_listed_in_one_place(path: Path) -> None:
             assert values != keys, f"{path.name} line {node.lineno}: use scores.WINDOW"
 
 
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_precision_is_decided_in_one_place(path: Path) -> None:
+    assert "bfloat16" not in path.read_text() or path == PACKAGE / "hardware.py"
+
+
 def test_the_synthetic_rainforest_does_not_need_torch() -> None:
     for path in (PACKAGE / "data" / "synthetic").glob("*.py"):
         assert not {name.split(".")[0] for name in imported(path)} & {"torch", "torchaudio"}

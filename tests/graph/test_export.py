@@ -17,8 +17,8 @@ from rfcx_audio.graph.trace import ExportError
 def test_a_graph_gives_the_probabilities_that_the_library_gives_windows(
     name: str, tmp_path: Path
 ) -> None:
-    library, told = recogniser(), {"species": ["Häher", "s1", "s2"], "tta": 1}
-    table = export_graph(library, tmp_path / name, told, AUDIO)
+    library, metadata = recogniser(), {"species": ["Häher", "s1", "s2"], "tta": 1}
+    table = export_graph(library, tmp_path / name, metadata, AUDIO)
     assert len(table) == 9
     assert table["difference"].max() < 1e-4
     assert [path.name for path in tmp_path.iterdir()] == [name]
@@ -34,11 +34,11 @@ def test_a_graph_gives_the_probabilities_that_the_library_gives_windows(
     if name == "model.onnx":
         session = onnxruntime.InferenceSession(tmp_path / name)
         kept = session.get_modelmeta().custom_metadata_map
-        assert {key: json.loads(kept[key]) for key in told} == told
+        assert {key: json.loads(kept[key]) for key in metadata} == metadata
     else:
         kept = {METADATA_FILE: ""}
         torch.export.load(tmp_path / name, extra_files=kept)
-        assert json.loads(kept[METADATA_FILE]) == told
+        assert json.loads(kept[METADATA_FILE]) == metadata
 
 
 def test_a_graph_that_differs_is_not_left(tmp_path: Path) -> None:

@@ -63,24 +63,24 @@ def test_what_is_read_is_what_was_written(folder: Path) -> None:
 
 def test_it_is_two_files_of_formats_that_others_read(folder: Path) -> None:
     assert {path.name for path in folder.iterdir()} == {"model.json", "weights.safetensors"}
-    told = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    assert told["species"] == ["Häher", "s1"]
-    assert {"torch", "timm", "rfcx-audio"} <= set(told["versions"])
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    assert description["species"] == ["Häher", "s1"]
+    assert {"torch", "timm", "rfcx-audio"} <= set(description["versions"])
     weights = (folder / "weights.safetensors").read_bytes()
-    assert told["weights_sha256"] == hashlib.sha256(weights).hexdigest()
-    seal = told.pop("sha256")
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"))
+    assert description["weights_sha256"] == hashlib.sha256(weights).hexdigest()
+    seal = description.pop("sha256")
+    text = json.dumps(description, sort_keys=True, separators=(",", ":"))
     assert seal == hashlib.sha256(text.encode()).hexdigest()
     assert set(load_file(folder / "weights.safetensors")) == set(artefact().weights)
 
 
 def test_layout_does_not_count_but_content_does(folder: Path) -> None:
     path = folder / "model.json"
-    told = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps(dict(reversed(told.items()))), encoding="utf-8")
+    description = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps(dict(reversed(description.items()))), encoding="utf-8")
     read_artefact(folder)
-    told["windows"]["duration_s"] = 5.0
-    path.write_text(json.dumps(told), encoding="utf-8")
+    description["windows"]["duration_s"] = 5.0
+    path.write_text(json.dumps(description), encoding="utf-8")
     with pytest.raises(ArtefactError, match=r"model\.json was changed since it was written"):
         read_artefact(folder)
 
@@ -96,23 +96,35 @@ def test_a_single_changed_bit_of_the_weights_is_noticed(folder: Path) -> None:
 
 def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """An artefact that somebody else has written, with hashes that fit."""
-    told = json.loads((folder / "model.json").read_text(encoding="utf-8"))
-    change(told)
-    told["sha256"] = content_hash(told)
-    (folder / "model.json").write_text(json.dumps(told), encoding="utf-8")
+    description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
+    change(description)
+    description["sha256"] = content_hash(description)
+    (folder / "model.json").write_text(json.dumps(description), encoding="utf-8")
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda told: told.update(format="other"), "does not call itself 'rfcx_audio artefact'"),
-        (lambda told: told.update(version=2), "format version 2, this library reads 1"),
-        (lambda told: told.update(heads=[]), r"has \['heads'\] beyond those"),
-        (lambda told: told.pop("windows"), r"lacks \['windows'\]"),
-        (lambda told: told.update(model=[]), "model is a list, expected dict"),
-        (lambda told: told.update(species=["a", 1]), "expected names only"),
-        (lambda told: told["calibration"].update(method="magic"), "describes no calibration"),
-        (lambda told: told.update(calibration=calibration(3)), "of 3 species, the model of 2"),
+        (
+            lambda description: description.update(format="other"),
+            "does not call itself 'rfcx_audio artefact'",
+        ),
+        (
+            lambda description: description.update(version=2),
+            "format version 2, this library reads 1",
+        ),
+        (lambda description: description.update(heads=[]), r"has \['heads'\] beyond those"),
+        (lambda description: description.pop("windows"), r"lacks \['windows'\]"),
+        (lambda description: description.update(model=[]), "model is a list, expected dict"),
+        (lambda description: description.update(species=["a", 1]), "expected names only"),
+        (
+            lambda description: description["calibration"].update(method="magic"),
+            "describes no calibration",
+        ),
+        (
+            lambda description: description.update(calibration=calibration(3)),
+            "of 3 species, the model of 2",
+        ),
     ],
 )
 def test_what_is_not_understood_is_refused(
@@ -135,7 +147,10 @@ def test_broken_descriptions_are_refused(folder: Path, text: str) -> None:
 def test_weights_in_another_format_are_refused(folder: Path) -> None:
     content = b"\x80\x02 a pickle, say"
     (folder / "weights.safetensors").write_bytes(content)
-    resealed(folder, lambda told: told.update(weights_sha256=hashlib.sha256(content).hexdigest()))
+    resealed(
+        folder,
+        lambda description: description.update(weights_sha256=hashlib.sha256(content).hexdigest()),
+    )
     with pytest.raises(ArtefactError, match="no file of safetensors"):
         read_artefact(folder)
 

@@ -125,7 +125,7 @@ def _write_onnx(program: ExportedProgram, path: Path, metadata: Mapping[str, Any
                 program, input_names=[INPUT], output_names=[_OUTPUT], verbose=False
             )
         except RuntimeError as error:
-            raise ExportError(f"this model cannot be said in ONNX: {error}") from error
+            raise ExportError(f"this model cannot be expressed in ONNX: {error}") from error
     if graph is None:
         raise ExportError("this torch gives no ONNX program; install torch 2.11 or newer")
     graph.model.metadata_props.update({name: json.dumps(value) for name, value in metadata.items()})

@@ -37,17 +37,17 @@ def read_windows(recogniser: Recogniser, paths: Sequence[Path]) -> np.ndarray:
     """
     places = np.linspace(0, len(paths) - 1, min(len(paths), _RECORDINGS), dtype=int)
     share_s = recogniser.windows.duration_s * _RECORDINGS / len(places)
-    heard, reason = [], "there is none"
+    waveforms, reason = [], "there is none"
     for path in (paths[place] for place in places):
         try:
             length_s = min(share_s, probe(path).duration_s)
-            heard.append(recogniser.reader.read(path, duration_s=length_s))
+            waveforms.append(recogniser.reader.read(path, duration_s=length_s))
         except AudioError as error:
             reason = f"{path}: {error}"
             _log.warning("left out: %s", reason)
-    if not heard:
+    if not waveforms:
         raise ExportError(f"no recording can be read to compare on; {reason}")
-    return np.concatenate(heard)
+    return np.concatenate(waveforms)
 
 
 @torch.no_grad()

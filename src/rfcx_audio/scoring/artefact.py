@@ -110,10 +110,10 @@ def save_artefact(artefact: Artefact, folder: str | Path) -> None:
 
 
 def read_artefact(folder: str | Path) -> Artefact:
-    """The inverse of `save_artefact`. Nothing of what the folder says is executed.
+    """The inverse of `save_artefact`. Nothing in the folder is executed.
 
     Raises:
-        ArtefactError: a file is missing, broken, or changed since it was written, or says what this
+        ArtefactError: a file is missing, broken, changed since it was written, or holds what this
             version of the library does not understand.
     """
     folder = Path(folder)
@@ -136,7 +136,7 @@ def read_artefact(folder: str | Path) -> Artefact:
 
 
 def _description(path: Path) -> dict[str, Any]:
-    """What the JSON file says, if all of it is understood.
+    """The content of the JSON file, if all of it is understood.
 
     Raises:
         ArtefactError: it is not.

@@ -173,8 +173,8 @@ def test_what_ends_a_batch_ends_all_who_wait_for_it(
         errors = [future.exception(timeout=60) for future in coming]
     for error in errors:
         assert isinstance(error, RuntimeError | CancelledError)
-    told = [str(error) for error in errors if isinstance(error, RuntimeError)]
-    assert any("lower pixels_at_once, now 16777216" in text for text in told)
+    messages = [str(error) for error in errors if isinstance(error, RuntimeError)]
+    assert any("lower pixels_at_once, now 16777216" in text for text in messages)
 
 
 def test_a_stopped_batcher_ends_what_is_in_work(

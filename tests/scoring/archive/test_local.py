@@ -26,7 +26,7 @@ PATHS = {f"{number:02}": Path(f"{number:02}.wav") for number in range(20)}
 
 
 class Answers:
-    """A scorer that does as it is told."""
+    """A scorer that scores as it is asked to."""
 
     def __init__(self, answer: Callable[[Path], None] = lambda path: None) -> None:
         self.answer = answer
@@ -49,18 +49,18 @@ def test_all_is_done_with_every_number_of_scorers(number: int) -> None:
     assert all(scorer.stopped for scorer in scorers)
 
 
-def test_each_is_told_as_soon_as_it_is_known() -> None:
-    others_are_told = threading.Event()
+def test_each_is_handed_out_as_soon_as_it_is_known() -> None:
+    others_are_done = threading.Event()
 
     def wait(path: Path) -> None:
-        assert path.stem != "00" or others_are_told.wait(60)
+        assert path.stem != "00" or others_are_done.wait(60)
 
-    told = []
+    done = []
     for name, _ in scored([Answers(wait), Answers(wait)], PATHS):
-        told.append(name)
-        if len(told) == len(PATHS) - 1:
-            others_are_told.set()
-    assert told[-1] == "00"
+        done.append(name)
+        if len(done) == len(PATHS) - 1:
+            others_are_done.set()
+    assert done[-1] == "00"
 
 
 def test_no_more_is_begun_than_is_asked_for() -> None:

@@ -159,8 +159,8 @@ class ProcessScorer:
         except (EOFError, OSError):
             self.process.join(timeout=5)
             raise RuntimeError(
-                f"the process that scored {path} ended (exit code {self.process.exitcode}); what "
-                "it said is above. If it was killed for memory, lower engine.num_processes or "
+                f"the process that scored {path} ended (exit code {self.process.exitcode}); its "
+                "messages are above. If it was killed for memory, lower engine.num_processes or "
                 "engine.num_threads. The same command goes on with what is done"
             ) from None
 

@@ -104,8 +104,8 @@ class RayEngine:
         )
         names = list(paths)
         for batch in found.iter_batches(batch_size=None, prefetch_batches=0):
-            for index, *told in zip(*batch.values(), strict=True):
-                yield names[index], _unpacked(*told)
+            for index, *packed in zip(*batch.values(), strict=True):
+                yield names[index], _unpacked(*packed)
 
     def _connected(self) -> Any:  # noqa: ANN401 (the module)
         """Ray, connected to its cluster.

@@ -97,7 +97,7 @@ def progress_line(done: int, total: int, failures: int, done_now: int, seconds: 
 
 @contextmanager
 def progress(total: int, left: int, failures: int) -> Iterator[Callable[[bool], None]]:
-    """Tells how it goes: with a bar on a terminal, with a line a minute elsewhere.
+    """Shows progress: with a bar on a terminal, with a line a minute elsewhere.
 
     Args:
         total: recordings.
@@ -108,16 +108,16 @@ def progress(total: int, left: int, failures: int) -> Iterator[Callable[[bool], 
         A function to call for each recording that is done, with whether it failed.
     """
     console = Console(stderr=True)
-    begun = told = monotonic()
+    begun = logged = monotonic()
     done_now = 0
 
     def advance(failed: bool) -> None:
-        nonlocal done_now, failures, told
+        nonlocal done_now, failures, logged
         done_now, failures, now = done_now + 1, failures + failed, monotonic()
         line = progress_line(total - left + done_now, total, failures, done_now, now - begun)
         bar.update(task, advance=1, description=line)
-        if not console.is_terminal and now - told > _LINE_EVERY_S:
-            told = now
+        if not console.is_terminal and now - logged > _LINE_EVERY_S:
+            logged = now
             _log.info(line)
 
     columns = BarColumn(), TextColumn("{task.description}")
