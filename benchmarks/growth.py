@@ -11,7 +11,7 @@ import soundfile
 
 from benchmarks.prediction import make_recogniser
 from benchmarks.timing import Row, timed_in_turn
-from rfcx_audio.archive import LocalEngine, score_archive
+from rfcx_audio.scoring.archive import LocalEngine, score_archive
 
 
 def growth_rows(files: Sequence[Path], repeats: int) -> list[Row]:

@@ -13,10 +13,10 @@ from tempfile import TemporaryDirectory
 import torch
 
 from benchmarks.timing import NotMeasured, Row, rows_of, timed_in_turn
-from rfcx_audio.archive import LocalEngine, score_archive
 from rfcx_audio.config import build, load_config
-from rfcx_audio.inference import Recogniser
-from rfcx_audio.method import best_precision
+from rfcx_audio.hardware import autocast, best_precision
+from rfcx_audio.scoring import Recogniser
+from rfcx_audio.scoring.archive import LocalEngine, score_archive
 
 _MODEL = "densenet121"
 _WINDOW_S = 6.0
@@ -88,10 +88,10 @@ def _network_alone(
     waveform = torch.from_numpy(recogniser.reader.read(files[0])).to(device)
     with torch.inference_mode():
         ready, _ = windows.cut(recogniser.frontend, waveform[None])
-    half = best_precision(device.type) == "bf16-mixed"
+    precision = best_precision(device.type)
 
     def score(batch: torch.Tensor) -> torch.Tensor:
-        with torch.inference_mode(), torch.autocast(device.type, torch.bfloat16, enabled=half):
+        with torch.inference_mode(), autocast(device, precision):
             return recogniser.detector(batch).clip.float().sigmoid()
 
     if device.type == "cuda":

@@ -21,7 +21,7 @@ from rfcx_audio.config import load_config
 from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.experiment import relabel, train_run
-from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
+from rfcx_audio.scoring import load_recogniser, read_trained, save_artefact
 
 _FOREST = {
     "num_train": 48,

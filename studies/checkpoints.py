@@ -3,27 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple, cast
 
-import torch
-from rich.progress import track
-
 from rfcx_audio.config import build, parse_config, variant
 from rfcx_audio.data import RecordingDataModule
-from rfcx_audio.inference import (
-    CONFIG_KEY,
-    Recogniser,
-    load_recogniser,
-    read_checkpoint,
-)
-from rfcx_audio.method import best_precision
-from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import CONFIG_KEY, current_config, load_recogniser, read_checkpoint
 
 _log = logging.getLogger(__name__)
 _NOT_EPOCHS = ("best", "last")
-_AT_ONCE = 8  # recognisers that share the reading of a recording
 
 
 class Trained(NamedTuple):
@@ -88,7 +77,7 @@ def data_of(checkpoint: Path) -> RecordingDataModule:
     Raises:
         ValueError: the checkpoint was written before its configuration described the data module.
     """
-    config = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY])
+    config = parse_config(current_config(read_checkpoint(checkpoint)[CONFIG_KEY]))
     if "module" not in config.data:
         raise ValueError(
             f"{checkpoint} comes from an earlier version of rfcx_audio: its configuration has no "
@@ -126,53 +115,17 @@ def score_runs(trained: Sequence[Trained], folder: Path, part: str = "held_out")
         names = sorted(data.val_rows["recording_id"].unique())
         paths = {name: data.corpus.train.paths[name] for name in names}
     expected = _split(waiting[0].path)
-    for start in range(0, len(waiting), _AT_ONCE):
-        several = waiting[start : start + _AT_ONCE]
-        for one in several:
-            if _split(one.path) != expected:
-                raise ValueError(
-                    f"{one.path} holds out {_split(one.path)}, {waiting[0].path} {expected}; "
-                    "compare runs of one data set and one fold"
-                )
-        _log.info("%d of %d checkpoints, %s recordings", start, len(waiting), part)
-        found = score_together([load_recogniser(one.path) for one in several], paths)
-        for one, scores in zip(several, found, strict=True):
-            scores.metadata["checkpoint"] = one.path.name
-            scores.write(one.scores(folder, part))
+    for number, one in enumerate(waiting):
+        if _split(one.path) != expected:
+            raise ValueError(
+                f"{one.path} holds out {_split(one.path)}, {waiting[0].path} {expected}; "
+                "compare runs of one data set and one fold"
+            )
+        _log.info("%d of %d checkpoints, %s recordings", number, len(waiting), part)
+        scores = load_recogniser(one.path).score(paths)
+        scores.metadata["checkpoint"] = one.path.name
+        scores.write(one.scores(folder, part))
     return len(waiting)
-
-
-def score_together(recognisers: Sequence[Recogniser], paths: Mapping[str, Path]) -> list[Scores]:
-    """The scores of several recognisers for every window of every recording.
-
-    Each recording is read once for recognisers with one reader, and cut once for those that have
-    the same front end and windows.
-
-    Args:
-        recognisers: on the CPU, with one view.
-        paths: audio files by recording id.
-
-    Returns:
-        For each recogniser its scores.
-    """
-    found: list[list[Scores]] = [[] for _ in recognisers]
-    half = best_precision("cpu") == "bf16-mixed"
-    for recording, path in track(paths.items(), "scoring recordings"):
-        waveforms, cuts = {}, {}
-        for one, parts in zip(recognisers, found, strict=True):
-            audio = (one.reader.sample_rate, one.reader.channel)
-            if audio not in waveforms:
-                waveforms[audio] = torch.from_numpy(one.reader.read(path))
-            way = (audio, repr(one.frontend), *sorted(vars(one.windows).items()))
-            with torch.inference_mode():
-                if way not in cuts:
-                    cuts[way] = one.windows.cut(one.frontend, waveforms[audio][None])
-                windows, starts_s = cuts[way]
-                with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                    scores = one.finished(one.windows.probabilities(one.detector, windows))
-            duration_s = one.windows.duration_s
-            parts.append(Scores.of_windows(recording, starts_s.numpy(), duration_s, scores.numpy()))
-    return [Scores.concatenate(parts) for parts in found]
 
 
 def _split(checkpoint: Path) -> tuple[str, str, int]:

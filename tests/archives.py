@@ -19,11 +19,11 @@ import numpy as np
 import soundfile
 import torch
 
-from rfcx_audio.archive import Outcome
-from rfcx_audio.archive.local import ProcessScorer
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY, Recogniser, load_recogniser
 from rfcx_audio.predict import main
+from rfcx_audio.scoring import CONFIG_KEY, Recogniser, load_recogniser
+from rfcx_audio.scoring.archive import Outcome
+from rfcx_audio.scoring.archive.local import ProcessScorer
 
 RATE = 16_000
 _SMALL = (
@@ -94,7 +94,7 @@ def predict_with_ray(*words: str) -> None:
     importlib.import_module("ray").shutdown()
 
 
-def predict_and_weigh(told: Any, *words: str) -> None:
+def predict_and_weigh(pipe: Any, *words: str) -> None:
     """The same, and how much memory it took at most, in MB, above what it began with."""
     before = peak = _resident_mb()
     ended = threading.Event()
@@ -109,7 +109,7 @@ def predict_and_weigh(told: Any, *words: str) -> None:
     predict(*words)
     ended.set()
     watcher.join()
-    told.send(peak - before)
+    pipe.send(peak - before)
 
 
 def _resident_mb() -> float:
@@ -123,8 +123,8 @@ class Dies:
         os._exit(3)
 
 
-def begin_and_wait(told: Any) -> None:
+def begin_and_wait(pipe: Any) -> None:
     """Begins a process that scores, tells its number, and waits for the end."""
     scorer = ProcessScorer.start(Dies, 1)[0]
-    told.send(scorer.process.pid)
+    pipe.send(scorer.process.pid)
     time.sleep(600)

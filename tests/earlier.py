@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from rfcx_audio.config import build, load_config
-from rfcx_audio.inference import CONFIG_KEY
+from rfcx_audio.scoring import CONFIG_KEY
 
 EARLIER_CONFIG = Path(__file__).with_name("earlier_config.yaml").read_text()
 WORDS = ("data/reader=cached", "frontend.n_mels=64")

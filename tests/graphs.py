@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import Recogniser, SlidingWindows
 from rfcx_audio.model import Detector, Encoder, LinearHead
+from rfcx_audio.scoring import Recogniser, SlidingWindows
 
 RATE = 16_000
 OPTIONS = {"channels": [8, 8, 16, 16], "stem_width": 8}

@@ -15,6 +15,9 @@ from rfcx_audio import cli
 
 PACKAGE = Path(rfcx_audio.__file__).parent
 TESTS = Path(__file__).parent
+# The floors of the house. Events and pseudo-labels start from `Scores`, so they stand
+# above `scores`; validation and reports share the windows of `scoring`, so `method` and `callbacks`
+# stand above it. The room of exported graphs is called `graph`: `rfcx_audio.export` is a command.
 FLOORS = {
     "batch": 0,
     "config": 0,
@@ -30,11 +33,11 @@ FLOORS = {
     "scores": 2,
     "events": 3,
     "labelling": 3,
-    "inference": 3,
+    "scoring": 3,
     "method": 4,
     "callbacks": 4,
-    "archive": 5,
     "experiment": 5,
+    "graph": 5,
     "commands": 6,
     "__main__": 8,
 }
@@ -107,6 +110,11 @@ def test_the_keys_of_scores_are_listed_in_one_place(path: Path) -> None:
         if isinstance(node, ast.List | ast.Tuple | ast.Set):
             values = [part.value for part in node.elts if isinstance(part, ast.Constant)]
             assert values != keys, f"{path.name} line {node.lineno}: use scores.WINDOW"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_precision_is_decided_in_one_place(path: Path) -> None:
+    assert "bfloat16" not in path.read_text() or path == PACKAGE / "hardware.py"
 
 
 def test_the_synthetic_rainforest_does_not_need_torch() -> None:

@@ -18,7 +18,7 @@ from quick import SECONDS, words
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import CropRecipe, CropSampler
 from rfcx_audio.experiment import crossval
-from rfcx_audio.inference import read_checkpoint
+from rfcx_audio.scoring import read_checkpoint
 from together import run
 
 pytestmark = [

@@ -23,11 +23,11 @@ from rfcx_audio.batch import (
     unknown_labels,
 )
 from rfcx_audio.config import load_config
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import MaskedBCE, reduce_cells
 from rfcx_audio.method import Supervised, constant
 from rfcx_audio.metric import Lwlrap, MaskedAUROC
 from rfcx_audio.model import Detector, Encoder
+from rfcx_audio.scoring import SlidingWindows
 
 ROOT = Path(__file__).parents[1]
 IMPORTS = {

@@ -7,7 +7,14 @@ import pytest
 import torch
 
 from rfcx_audio import hardware
-from rfcx_audio.hardware import free_memory, num_workers, usable_cores
+from rfcx_audio.hardware import (
+    autocast,
+    best_device,
+    best_precision,
+    free_memory,
+    num_workers,
+    usable_cores,
+)
 
 
 @pytest.fixture
@@ -74,3 +81,38 @@ def test_the_free_memory_is_that_of_the_host_or_of_its_container(
 def test_this_machine_has_memory_and_cores() -> None:
     assert 1 <= usable_cores() <= (os.cpu_count() or 1)
     assert 2**20 < free_memory(torch.device("cpu")) < 2**50
+
+
+def test_precision_follows_what_the_cpu_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: True)
+    assert best_precision("auto") == "bf16-mixed"
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)
+    assert best_precision("cpu") == "32-true"
+
+
+def test_precision_follows_what_the_gpu_reports(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: True)
+    assert best_precision("gpu") == "bf16-mixed"
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda **_: False)
+    assert best_precision("auto") == "32-true"
+
+
+def test_a_gpu_is_the_best_device_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there, expected in ((True, "cuda"), (False, "cpu")):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda there=there: there)
+        assert best_device() == torch.device(expected)
+
+
+@pytest.mark.parametrize(
+    ("precision", "dtype"), [("bf16-mixed", torch.bfloat16), ("32-true", torch.float32)]
+)
+def test_networks_compute_in_the_precision_that_is_asked_for(
+    precision: str, dtype: torch.dtype
+) -> None:
+    layer = torch.nn.Linear(2, 3)
+    with autocast(torch.device("cpu"), precision):
+        assert layer(torch.ones(1, 2)).dtype == dtype
+    assert layer(torch.ones(1, 2)).dtype == torch.float32

@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from archives import loader, write_checkpoint, write_recordings
-from rfcx_audio.archive import FileScorer, FileScores
 from rfcx_audio.config import build, load_config
+from rfcx_audio.scoring.archive import FileScorer, FileScores
 
 
 @pytest.fixture

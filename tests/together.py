@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import MaskedBCE, Reduction
 from rfcx_audio.method import CoTeaching, Supervised, build_trainer, constant
 from rfcx_audio.metric import Lwlrap, MaskedAUROC, MaskedLogLoss
 from rfcx_audio.model import Peers
+from rfcx_audio.scoring import SlidingWindows
 
 SPECIES, PIXELS, STEPS, BATCH, RECORDINGS = 4, 6, 3, 8, 5
 GONE = range(BATCH + 1, 2 * BATCH, 2)

@@ -19,13 +19,13 @@ _HOMES = {
     "Annotations": "rfcx_audio.data:Annotations",
     "Labels": "rfcx_audio.batch:Labels",
     "LogMel": "rfcx_audio.frontend:LogMel",
-    "Recogniser": "rfcx_audio.inference:Recogniser",
+    "Recogniser": "rfcx_audio.scoring:Recogniser",
     "Scores": "rfcx_audio.scores:Scores",
     "build": "rfcx_audio.config:build",
     "draw_prevalence": "rfcx_audio.scores:draw_prevalence",
-    "draw_recording": "rfcx_audio.inference:draw_recording",
+    "draw_recording": "rfcx_audio.scoring:draw_recording",
     "evaluate": "rfcx_audio.scores:evaluate",
-    "load": "rfcx_audio.inference:load_recogniser",
+    "load": "rfcx_audio.scoring:load_recogniser",
     "load_config": "rfcx_audio.config:load_config",
     "lwlrap": "rfcx_audio.metric:lwlrap",
     "predict": "rfcx_audio.commands.predict:predict",
@@ -35,7 +35,7 @@ _HOMES = {
 }
 """Where the public names are at home; `__init__.pyi` shows the same to type checkers."""
 
-__all__ = list(_HOMES)
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
 
 
 def __getattr__(name: str) -> object:

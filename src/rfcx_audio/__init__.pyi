@@ -4,10 +4,10 @@ from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import Annotations, read_annotations
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import Recogniser, draw_recording
-from rfcx_audio.inference import load_recogniser as load
 from rfcx_audio.metric import lwlrap
 from rfcx_audio.scores import Scores, draw_prevalence, evaluate, unlabelled_prevalence
+from rfcx_audio.scoring import Recogniser, draw_recording
+from rfcx_audio.scoring import load_recogniser as load
 
 __all__ = [
     "Annotations",

@@ -1,4 +1,4 @@
-"""What this process may use of the machine: cores, memory, and how many processes read ahead."""
+"""What this process may use of the machine: device, precision, cores, memory, and workers."""
 
 from __future__ import annotations
 
@@ -9,12 +9,45 @@ from typing import Literal
 
 import torch
 
+Precision = Literal["bf16-mixed", "32-true"]
+"""As Lightning calls it: networks compute in bf16 where torch's autocast allows it, or in float32.
+"""
+
 _WORKERS_AT_MOST = 16
 """More feed no GPU better: 16 cores decode 2 000 to 5 000 crops/s of FLAC, several times what one
 GPU trains on, and each worker holds two batches of memory."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
+
+
+def best_device() -> torch.device:
+    """`cuda` where there is a GPU that torch can use, else `cpu`."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def best_precision(accelerator: str = "auto") -> Precision:
+    """`bf16-mixed` where the device computes bf16 natively, else `32-true`.
+
+    Args:
+        accelerator: as Lightning takes it; `auto` prefers a CUDA device.
+    """
+    on_cuda = accelerator in ("auto", "cuda", "gpu") and torch.cuda.is_available()
+    if on_cuda:
+        native = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        native = accelerator in ("auto", "cpu") and _cpu_has_bf16()
+    return "bf16-mixed" if native else "32-true"
+
+
+def autocast(device: torch.device, precision: str) -> torch.autocast:
+    """A context in which networks compute in a precision.
+
+    Args:
+        device: that computes.
+        precision: `bf16-mixed`; any other leaves everything as it is.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=precision == "bf16-mixed")
 
 
 def usable_cores() -> int:
@@ -65,6 +98,11 @@ def free_memory(device: torch.device) -> int:
     used = int(_text(_CGROUP / "memory.current") or 0)
     used -= _numbers(_CGROUP / "memory.stat").get("inactive_file", 0)
     return min(free, max(0, int(limit) - used))
+
+
+def _cpu_has_bf16() -> bool:
+    capability = torch.backends.cpu.get_cpu_capability()
+    return capability.startswith("AVX512") and torch.cpu._is_avx512_bf16_supported()
 
 
 def _numbers(path: Path) -> dict[str, int]:

@@ -7,7 +7,7 @@ import pytest
 from earlier import EARLIER_CONFIG, WORDS
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError
+from rfcx_audio.scoring import CONFIG_KEY, CheckpointError
 
 
 def text(folder: Path, *words: str) -> str:

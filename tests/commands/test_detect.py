@@ -106,7 +106,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_scores_of_other_recordings_are_refused(scores: Path, tmp_path: Path) -> None:
     config = load_config("detect", [f"scores={scores}", f"recordings={tmp_path}/audio/a.wav"])
     recordings = recordings_of(config)
-    found = scores_of(config, recordings).scores
+    found, _ = scores_of(config, recordings)
     with pytest.raises(ValueError, match=r"1 recording.* the first is 'b'"):
         check_recordings(found, recordings)
     check_recordings(found, Recordings.scan(tmp_path / "audio"))

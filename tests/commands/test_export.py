@@ -12,7 +12,8 @@ from archives import RATE, beside, predict, write_checkpoint, write_recordings
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.export import check_words, completed, metadata_of
 from rfcx_audio.config import load_config
-from rfcx_audio.inference import (
+from rfcx_audio.scores import Scores, fit_calibration
+from rfcx_audio.scoring import (
     ExportError,
     load_recogniser,
     open_graph,
@@ -20,7 +21,6 @@ from rfcx_audio.inference import (
     read_trained,
     save_artefact,
 )
-from rfcx_audio.scores import Scores, fit_calibration
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -27,10 +27,10 @@ from archives import (
 from quick import words
 from rfcx_audio.commands.ensemble import scored
 from rfcx_audio.config import load_config
-from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import load_recogniser, read_trained, save_artefact
-from rfcx_audio.inference.artefact import file_hash
+from rfcx_audio.experiment import train_run
 from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit
+from rfcx_audio.scoring import load_recogniser, read_trained, save_artefact
+from rfcx_audio.scoring.artefact import file_hash
 
 pytestmark = pytest.mark.slow
 
@@ -97,12 +97,36 @@ def test_errors_name_what_is_wrong(checkpoint: Path, forest: Path, tmp_path: Pat
 def test_scores_equal_those_of_the_test_after_training(checkpoint: Path, forest: Path) -> None:
     recogniser = load_recogniser(checkpoint)
     paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))}
-    one = score_recordings(recogniser, paths, workers=0).scores.frame()
-    two = score_recordings(recogniser, paths, workers=2).scores.frame()
-    pd.testing.assert_frame_equal(one, two)
+    one = recogniser.score(paths).frame()
     tested = pd.read_csv(checkpoint.parents[1] / "test_scores.csv").set_index("recording_id")
     pooled = one.groupby("recording_id")[list(tested)].max().loc[tested.index]
     assert abs(pooled - tested).to_numpy().max() < 0.02  # bf16 against float32 at most
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_predict_writes_the_scores_of_the_recogniser_bit_for_bit(
+    tmp_path: Path, threads: int
+) -> None:
+    paths = write_recordings(tmp_path / "audio", 5, broken=[3])
+    samples = np.random.default_rng(9).uniform(-0.5, 0.5, 150 * RATE)  # of several blocks
+    soundfile.write(tmp_path / "audio" / "a" / "long.flac", samples, RATE)
+    paths = dict(sorted({**paths, "a/long": tmp_path / "audio" / "a" / "long.flac"}.items()))
+    checkpoint = write_checkpoint(tmp_path)
+    words = [f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio", "tta=2", "smooth=3"]
+    done = run(tmp_path, *words, f"engine.num_threads={threads}")
+    assert done.returncode == 0, done.stderr
+    recogniser = load_recogniser(checkpoint, tta=2, smooth=3)
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # how sums are rounded depends on it
+    try:
+        ours = recogniser.score(paths)
+    finally:
+        torch.set_num_threads(before)
+    theirs = Scores.read(tmp_path / "out" / "scores.parquet")
+    np.testing.assert_array_equal(theirs.values, ours.values)
+    pd.testing.assert_frame_equal(theirs.keys, ours.keys, check_dtype=False, check_exact=True)
+    assert list(ours.metadata.pop("failures")) == ["b/03"]
+    assert theirs.metadata.items() >= ours.metadata.items()
 
 
 def test_the_calibration_of_an_artefact_is_applied_by_predict_and_by_ensemble(

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from quick import words
-from rfcx_audio.inference import read_checkpoint
+from rfcx_audio.scoring import read_checkpoint
 
 pytestmark = pytest.mark.slow
 

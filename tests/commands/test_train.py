@@ -12,7 +12,7 @@ import torch
 from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import CheckpointError
+from rfcx_audio.scoring import CheckpointError
 
 pytestmark = pytest.mark.slow
 

@@ -22,7 +22,7 @@ from rfcx_audio.data import (
     training_recordings,
 )
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows
+from rfcx_audio.scoring import SlidingWindows
 
 
 def module(forest: Path, tmp_path: Path, **changes: object) -> RecordingDataModule:

@@ -5,8 +5,7 @@ from pathlib import Path
 import pandas as pd
 import torch
 
-from rfcx_audio.batch import Failure
-from rfcx_audio.data import AudioReader, FileDataset, RecordingDataset, Recordings, read_rfcx
+from rfcx_audio.data import AudioReader, RecordingDataset, Recordings, read_rfcx
 
 
 def test_a_recording_carries_its_rows_or_its_complete_truth(forest: Path) -> None:
@@ -22,15 +21,3 @@ def test_a_recording_carries_its_rows_or_its_complete_truth(forest: Path) -> Non
     calls = truth.loc[truth["recording_id"] == complete.recording_id, "species_id"]
     assert complete.labels.known.all()
     assert set(torch.nonzero(complete.labels.target)[:, 0].tolist()) == set(calls)
-
-
-def test_files_that_cannot_be_read_are_returned_as_failures(
-    noise_file: Path, tmp_path: Path
-) -> None:
-    (tmp_path / "broken.flac").write_bytes(b"")
-    paths = {"broken": tmp_path / "broken.flac", "noise": noise_file}
-    dataset = FileDataset(paths, AudioReader(48_000))
-    name, failure = dataset[0]
-    assert name == "broken"
-    assert isinstance(failure, Failure)
-    assert dataset[1][1].shape == (96_000,)

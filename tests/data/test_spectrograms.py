@@ -11,7 +11,7 @@ from rfcx_audio.augment import Chain, Gain
 from rfcx_audio.batch import Labels, RecordingBatch
 from rfcx_audio.data.spectrograms import crop_spectrograms, on_axes, recording_windows
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows
+from rfcx_audio.scoring import SlidingWindows
 from techniques import BATCH, DURATION_S, batch
 
 RATE = 48_000

@@ -11,7 +11,7 @@ import pytest
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.data import PSEUDO_COLUMNS, read_pseudo
-from rfcx_audio.experiment import Scored, relabel, take_back
+from rfcx_audio.experiment import relabel, take_back
 from rfcx_audio.experiment import rounds as rounds_module
 from rfcx_audio.experiment.folds import held_out_recordings, load_data
 from rfcx_audio.scores import Scores
@@ -28,25 +28,34 @@ def quick(forest: Path, folder: Path, *more: str) -> DictConfig:
     return load_config("relabel", words(forest, folder, *overrides))
 
 
+class Teacher:
+    """Stands in for a recogniser of one fold."""
+
+    def __init__(self, scores: Scores) -> None:
+        self.scores = scores
+
+    def score(self, paths: dict[str, Path]) -> Scores:
+        assert list(paths) == self.scores.recordings
+        return self.scores
+
+
 class Teachers:
     """Stand in for training: teachers that know the truth, and remember what they were asked."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.final: list[DictConfig] = []
-        monkeypatch.setattr(rounds_module, "out_of_fold", self.out_of_fold)
+        monkeypatch.setattr(rounds_module, "train_fold", self.train_fold)
         monkeypatch.setattr(rounds_module, "train_run", self.train_run)
 
-    def out_of_fold(
+    def train_fold(
         self,
         config: DictConfig,
         data: Any,
         folder: Path,
         fold: int,
         changes: dict[str, Any],
-        with_frames: bool,
-    ) -> Scored:
-        assert not with_frames
+    ) -> tuple[Teacher, dict[str, Path]]:
         folder.mkdir(parents=True, exist_ok=True)
         self.asked.append((f"{folder.parent.name}/{folder.name}", changes))
         calls, starts_s = data.corpus.train_truth, np.arange(0.0, 10.0, 3.0)
@@ -57,7 +66,7 @@ class Teachers:
                 touched = (call.t_min < starts_s + 3.0) & (call.t_max > starts_s)
                 scores[touched, call.species_id] = 0.9
             tables.append(Scores.of_windows(name, starts_s, 3.0, scores))
-        return Scored(Scores.concatenate(tables), [], {})
+        return Teacher(Scores.concatenate(tables)), held_out_recordings(data, fold)
 
     def train_run(self, config: DictConfig) -> None:
         self.final.append(config)

@@ -14,7 +14,7 @@ from conftest import forest_overrides
 from quick import words
 from rfcx_audio.config import CONF_DIR, load_config
 from rfcx_audio.experiment import relabel, train_run
-from rfcx_audio.inference import load_recogniser, read_checkpoint
+from rfcx_audio.scoring import load_recogniser, read_checkpoint
 
 NAMES = sorted(path.stem for path in (CONF_DIR / "experiment").glob("*.yaml"))
 ROUNDS = [name for name in NAMES if name.startswith("pseudo_labels")]

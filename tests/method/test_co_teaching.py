@@ -14,7 +14,6 @@ from torch.nn import functional
 from torch.utils.data import DataLoader
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import reduce_cells
 from rfcx_audio.method import CoTeaching, build_trainer, constant, warmup_cosine
 from rfcx_audio.method.co_teaching import (
@@ -28,6 +27,7 @@ from rfcx_audio.method.co_teaching import (
 )
 from rfcx_audio.metric import Lwlrap, MaskedAUROC
 from rfcx_audio.model import Peers
+from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
 BATCH = 4

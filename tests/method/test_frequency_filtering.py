@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 
 from rfcx_audio.batch import Boxes, ClassBands, Labels, SpectrogramBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import EPR, MaskedBCE
 from rfcx_audio.method import FrequencyFiltering, constant
 from rfcx_audio.method.frequency_filtering import (
@@ -16,6 +15,7 @@ from rfcx_audio.method.frequency_filtering import (
     random_starts,
 )
 from rfcx_audio.metric import Lwlrap, MaskedAUROC
+from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
 BANDS = ClassBands(*torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4, 4, 4]]))

@@ -20,10 +20,10 @@ from rfcx_audio.batch import (
 )
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.experiment import train_run
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
 from rfcx_audio.metric import Lwlrap, MaskedAUROC, UnlabelledAUROC
+from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
 

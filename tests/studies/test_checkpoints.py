@@ -9,10 +9,9 @@ import pytest
 import torch
 
 from earlier import earlier_checkpoint
-from rfcx_audio.experiment import score_recordings
-from rfcx_audio.inference import load_recogniser
 from rfcx_audio.scores import Scores
-from studies.checkpoints import best_of, data_of, epochs_of, score_runs, score_together
+from rfcx_audio.scoring import load_recogniser
+from studies.checkpoints import best_of, data_of, epochs_of, score_runs
 
 
 @pytest.mark.slow
@@ -39,25 +38,29 @@ def test_an_unfinished_run_does_not_count(studied: Path, tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_scores_are_those_of_each_recogniser_by_itself(studied: Path, forest: Path) -> None:
-    paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))[:2]}
-    recognisers = [load_recogniser(one.path) for one in epochs_of(studied)]
-    recognisers[1].windows.overlap = 0.0  # so that they cannot share their cuts
-    for one, scores in zip(recognisers, score_together(recognisers, paths), strict=True):
-        expected = score_recordings(one, paths, workers=0).scores
-        pd.testing.assert_frame_equal(scores.keys, expected.keys)
-        np.testing.assert_allclose(scores.values, expected.values, rtol=1e-6)
-
-
-@pytest.mark.slow
 def test_what_is_scored_is_kept_and_not_scored_again(studied: Path, tmp_path: Path) -> None:
     trained = best_of(studied)
     assert score_runs(trained, tmp_path) == 1
     assert score_runs(trained, tmp_path) == 0
     scores = Scores.read(trained[0].scores(tmp_path, "held_out"))
     assert scores.metadata["checkpoint"] == "best.ckpt"
-    held_out = set(data_of(trained[0].path).val_rows["recording_id"])
-    assert set(scores.recordings) == held_out
+    data = data_of(trained[0].path)
+    held_out = sorted(set(data.val_rows["recording_id"]))
+    assert scores.recordings == held_out
+    first = load_recogniser(trained[0].path).score(data.corpus.train.paths[held_out[0]])
+    np.testing.assert_array_equal(scores.rows_of(held_out[:1]).values, first.values)
+
+
+@pytest.mark.slow
+def test_the_data_of_older_checkpoints_are_found(studied: Path, tmp_path: Path) -> None:
+    (one,) = best_of(studied)
+    content = torch.load(one.path, weights_only=True)
+    text = content["rfcx_audio_config"]
+    older = text.replace("rfcx_audio.scoring.SlidingWindows", "rfcx_audio.inference.SlidingWindows")
+    assert older != text
+    torch.save({**content, "rfcx_audio_config": older}, tmp_path / "older.ckpt")
+    expected = data_of(one.path).val_rows
+    pd.testing.assert_frame_equal(data_of(tmp_path / "older.ckpt").val_rows, expected)
 
 
 @pytest.mark.slow

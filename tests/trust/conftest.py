@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.inference import CONFIG_KEY
+from rfcx_audio.scoring import CONFIG_KEY
 from trust.ledger import PLACE, Tally, write_line
 
 _TALLY = pytest.StashKey[Tally]()

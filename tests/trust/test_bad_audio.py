@@ -18,8 +18,8 @@ from quick import SECONDS
 from rfcx_audio.config import load_config
 from rfcx_audio.data import AudioError, AudioReader, CachedReader, find_recordings
 from rfcx_audio.data.rows import RFCX_COLUMNS
-from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import load_recogniser
+from rfcx_audio.experiment import train_run
+from rfcx_audio.scoring import load_recogniser
 from trust.corpus import (
     RATE,
     Bad,
@@ -131,9 +131,11 @@ def test_a_folder_of_everything_is_scored(
     checkpoint: Path,
     tally: Tally,
 ) -> None:
-    scores, failures, _ = score_recordings(load_recogniser(checkpoint), everything, workers=0)
-    scored, named = set(scores.recordings), {failure.recording_id for failure in failures}
-    finite = dict(zip(scores.keys["recording_id"], np.isfinite(scores.values).all(1), strict=True))
+    scores = load_recogniser(checkpoint).score(everything)
+    table, failures = scores.frame(), scores.metadata["failures"]
+    scored, named = set(table["recording_id"]), set(failures)
+    numbers = table.drop(columns="recording_id").to_numpy()
+    finite = dict(zip(table["recording_id"], np.isfinite(numbers).all(1), strict=True))
     names = {path.name: name for name, path in everything.items()}
     for one in good:
         name = names[one.path.name]

@@ -12,9 +12,9 @@ import torch
 
 from quick import words
 from rfcx_audio import whole_files
-from rfcx_audio.archive import Archive, FileScores
-from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import WholeCheckpoints
+from rfcx_audio.scoring import read_checkpoint
+from rfcx_audio.scoring.archive import Archive, FileScores
 from trust.disk import FULL, has_full_disk, no_file_above
 from trust.ledger import Tally, brief_or_long
 from trust.test_interruption import differing, run_command

@@ -19,7 +19,7 @@ from rfcx_audio.data.rows import (
     read_rows,
 )
 from rfcx_audio.data.truth import read_truth
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError, read_checkpoint
+from rfcx_audio.scoring import CONFIG_KEY, CheckpointError, read_checkpoint
 from trust.corpus import tone, write
 from trust.fuzz import Attempt, damaged_text, lost, mutated
 from trust.ledger import Tally, brief_or_long

@@ -16,9 +16,9 @@ import yaml
 
 from quick import words
 from rfcx_audio.config import load_config
-from rfcx_audio.experiment import score_recordings, train_run
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError, load_recogniser, read_checkpoint
-from rfcx_audio.inference.parts import PartError
+from rfcx_audio.experiment import train_run
+from rfcx_audio.scoring import CONFIG_KEY, CheckpointError, load_recogniser, read_checkpoint
+from rfcx_audio.scoring.parts import PartError
 from trust.corpus import tone, write
 
 PART = "Hostile input"
@@ -121,5 +121,5 @@ def test_nobody_is_called(
     called.clear()
     train_run(load_config("train", words(forest, tmp_path / "run", "trainer.max_epochs=1")))
     path = write(tmp_path / "tone.wav", tone(duration_s=3))
-    score_recordings(load_recogniser(checkpoint), {"tone": path}, workers=0)
+    load_recogniser(checkpoint).score({"tone": path})
     assert not called

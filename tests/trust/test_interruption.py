@@ -18,8 +18,8 @@ import pytest
 import torch
 
 from quick import words
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError, read_checkpoint
 from rfcx_audio.method import WholeCheckpoints
+from rfcx_audio.scoring import CONFIG_KEY, CheckpointError, read_checkpoint
 from trust.killed import KILL_AT
 from trust.ledger import Tally, brief_or_long
 

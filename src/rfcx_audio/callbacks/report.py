@@ -18,8 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.inference import SlidingWindows, draw_recording
-from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording
 from rfcx_audio.versions import versions
 from rfcx_audio.whole_files import save_picture
 
@@ -103,20 +102,18 @@ class Report(Callback):
             return
         rows = data.val_rows
         named = rows.sort_values("present", ascending=False)["recording_id"].unique()
-        frontend = cast("LogMel", data.frontend).cpu()
+        frontend = cast("LogMel", data.frontend).to(module.device)
+        recogniser = Recogniser(data.reader, frontend, module.eval(), windows, data.num_species)
         for name in named[: self.num_pictures]:
             if name in data.failures:
                 continue
             waveform = data.reader.read(data.corpus.train.paths[name])
-            cut, starts_s = windows.cut(frontend, torch.from_numpy(waveform)[None])
-            scores = windows.scores(module.eval(), cut.to(module.device)).cpu()
-            found = Scores.of_windows(name, starts_s.numpy(), windows.duration_s, scores.numpy())
             figure = draw_recording(
                 frontend,
                 waveform,
                 f"{name} (validation)",
                 rows[rows["recording_id"] == name],
-                found.frame(),
+                recogniser.score(waveform).frame(),
             )
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
 

@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.config import parse_config
-from rfcx_audio.inference import CONFIG_KEY, CheckpointError
+from rfcx_audio.scoring import CONFIG_KEY, CheckpointError
 
 _MUST_AGREE = (
     "frontend",

@@ -7,16 +7,14 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
-import torch
 
-from rfcx_audio.archive import list_recordings
 from rfcx_audio.batch import Failure
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import Recordings, inside, read_annotations
+from rfcx_audio.data import FrameScores, Recordings, inside, read_annotations
 from rfcx_audio.events import describe_events, find_events, write_events
-from rfcx_audio.experiment import Scored, score_recordings
-from rfcx_audio.inference import load_recogniser
+from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import list_recordings, load_recogniser
 
 _log = logging.getLogger(__name__)
 
@@ -24,12 +22,12 @@ _log = logging.getLogger(__name__)
 def run(config: DictConfig) -> None:
     """The command."""
     recordings = recordings_of(config)
-    scored = scores_of(config, recordings)
+    scores, frames = scores_of(config, recordings)
     if recordings.paths:
-        check_recordings(scored.scores, recordings)
+        check_recordings(scores, recordings)
     settings = (config.high, config.low, config.merge_gap_s, config.min_duration_s)
-    found = find_events(scored.scores, scored.frames, *settings)
-    rows, names = species_of(config, len(scored.scores.species), recordings.nyquist_hz)
+    found = find_events(scores, frames, *settings)
+    rows, names = species_of(config, len(scores.species), recordings.nyquist_hz)
     if recordings.paths:
         found = inside(found, recordings.durations_s)
     else:
@@ -38,7 +36,8 @@ def run(config: DictConfig) -> None:
     folder = Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     write_events(events, recordings.paths, recordings.durations_s, folder)
-    pd.DataFrame(scored.failures, columns=pd.Index(Failure._fields)).to_csv(
+    failures = {**recordings.failures, **scores.metadata.get("failures", {})}
+    pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False
     )
     _log.info(
@@ -46,7 +45,7 @@ def run(config: DictConfig) -> None:
         len(events),
         events["species_id"].nunique(),
         events["recording_id"].nunique(),
-        len(scored.scores.recordings),
+        len(scores.recordings),
         folder,
     )
 
@@ -72,16 +71,15 @@ def recordings_of(config: DictConfig) -> Recordings:
     return recordings
 
 
-def scores_of(config: DictConfig, recordings: Recordings) -> Scored:
+def scores_of(
+    config: DictConfig, recordings: Recordings
+) -> tuple[Scores, Mapping[str, FrameScores]]:
     """Scores as they were written, or those of a checkpoint; frames if its head has several."""
     if config.checkpoint is None:
-        return Scored(Scores.read(config.scores), [], {})
-    recogniser = load_recogniser(config.checkpoint)
-    recogniser.to("cuda" if torch.cuda.is_available() else "cpu")
-    scored = score_recordings(recogniser, recordings.paths, with_frames=True)
-    failures = [Failure(*item) for item in recordings.failures.items()] + scored.failures
-    frames = {name: one for name, one in scored.frames.items() if one.scores.shape[1] > 1}
-    return Scored(scored.scores, failures, frames)
+        return Scores.read(config.scores), {}
+    recogniser = load_recogniser(config.checkpoint).to(best_device())
+    scores, frames = recogniser.frames(recordings.paths)
+    return scores, {name: one for name, one in frames.items() if one.scores.shape[1] > 1}
 
 
 def check_recordings(scores: Scores, recordings: Recordings) -> None:

@@ -12,11 +12,9 @@ import pandas as pd
 from rich.console import Console
 from torch import Tensor
 
-from rfcx_audio.archive import list_recordings, score_archive
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import read_annotations
-from rfcx_audio.inference import load_recogniser
 from rfcx_audio.scores import (
     EnsembleError,
     Scores,
@@ -27,6 +25,8 @@ from rfcx_audio.scores import (
     join,
     label_keys,
 )
+from rfcx_audio.scoring import list_recordings, load_recogniser
+from rfcx_audio.scoring.archive import score_archive
 
 _log = logging.getLogger(__name__)
 

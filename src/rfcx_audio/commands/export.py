@@ -9,18 +9,16 @@ from typing import Any
 
 from rich.console import Console
 
-from rfcx_audio.archive import list_recordings
 from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_species
-from rfcx_audio.inference import (
+from rfcx_audio.graph import ExportError, export_graph, read_windows
+from rfcx_audio.scoring import (
     Artefact,
-    ExportError,
     Recogniser,
-    export_graph,
+    list_recordings,
     load_recogniser,
     read_trained,
-    read_windows,
     save_artefact,
 )
 

@@ -6,11 +6,11 @@ import logging
 from functools import partial
 from pathlib import Path
 
-from rfcx_audio.archive import Archive, file_name, list_recordings, score_archive
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig, build
-from rfcx_audio.inference import Recogniser, draw_recording, load_recogniser
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import Recogniser, draw_recording, list_recordings, load_recogniser
+from rfcx_audio.scoring.archive import Archive, file_name, score_archive
 from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)

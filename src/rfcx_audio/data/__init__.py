@@ -24,7 +24,7 @@ from rfcx_audio.data.labels import (
 )
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
-from rfcx_audio.data.recording_dataset import FileDataset, RecordingDataset
+from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
 from rfcx_audio.data.rfcx_templates import rfcx_templates
@@ -50,7 +50,6 @@ __all__ = [
     "CropRecipe",
     "CropSampler",
     "Draw",
-    "FileDataset",
     "Folds",
     "FrameScores",
     "Loader",

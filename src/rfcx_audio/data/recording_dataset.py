@@ -1,9 +1,8 @@
-"""Whole recordings: with what is known of them, or files alone."""
+"""Whole recordings with what is known of them."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NoReturn
 
 import pandas as pd
@@ -168,27 +167,3 @@ def _joined(labels: Sequence[Labels], num_species: int) -> Labels:
         torch.cat([none, *(one.target for one in labels)]),
         torch.cat([none, *(one.known for one in labels)]),
     )
-
-
-class FileDataset(Dataset[tuple[str, Tensor | Failure]]):
-    """Audio files without labels, for prediction.
-
-    Args:
-        paths: by recording id.
-        reader: of the audio.
-    """
-
-    def __init__(self, paths: dict[str, Path], reader: AudioReader) -> None:
-        self.items = list(paths.items())
-        self.reader = reader
-
-    def __len__(self) -> int:
-        return len(self.items)
-
-    def __getitem__(self, index: int) -> tuple[str, Tensor | Failure]:
-        """The recording id with (samples,), or with the reason why it cannot be read."""
-        name, path = self.items[index]
-        try:
-            return name, torch.from_numpy(self.reader.read(path))
-        except AudioError as error:
-            return name, Failure(name, str(error))

@@ -3,13 +3,10 @@
 from rfcx_audio.experiment.folds import crossval, with_spread
 from rfcx_audio.experiment.rounds import relabel, take_back
 from rfcx_audio.experiment.run import train_run
-from rfcx_audio.experiment.scoring import Scored, score_recordings
 
 __all__ = [
-    "Scored",
     "crossval",
     "relabel",
-    "score_recordings",
     "take_back",
     "train_run",
     "with_spread",

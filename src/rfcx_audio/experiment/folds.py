@@ -14,9 +14,8 @@ from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
-from rfcx_audio.experiment.scoring import Scored, score_recordings
-from rfcx_audio.inference import load_recogniser
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import Recogniser, load_recogniser
 
 _log = logging.getLogger(__name__)
 OUT_OF_FOLD = "oof_scores.parquet"
@@ -49,8 +48,8 @@ def crossval(config: DictConfig) -> Path:
         if is_finished(place):
             _log.info("fold %d is finished", fold)
             continue
-        scored = out_of_fold(config, data, place, fold, {})
-        replace(scored.scores, metadata=made_with).write(place / OUT_OF_FOLD)
+        recogniser, paths = train_fold(config, data, place, fold, {})
+        replace(recogniser.score(paths), metadata=made_with).write(place / OUT_OF_FOLD)
         mark_finished(place)
     scores = Scores.concatenate([Scores.read(place / OUT_OF_FOLD) for place in places])
     scores.write(folder / OUT_OF_FOLD)
@@ -77,15 +76,14 @@ def load_data(config: DictConfig) -> RecordingDataModule:
     return data
 
 
-def out_of_fold(
+def train_fold(
     config: DictConfig,
     data: RecordingDataModule,
     folder: Path,
     fold: int,
     changes: dict[str, Any],
-    with_frames: bool = False,
-) -> Scored:
-    """Trains with one fold held out, and scores the recordings of that fold.
+) -> tuple[Recogniser, dict[str, Path]]:
+    """Trains with one fold held out.
 
     Args:
         config: of one run.
@@ -93,14 +91,15 @@ def out_of_fold(
         folder: of the run; where it holds a `last.ckpt`, the run goes on from there.
         fold: to hold out.
         changes: further settings of the run by dotted key.
-        with_frames: see `score_recordings`.
+
+    Returns:
+        The recogniser with the best weights, on the device of the training, and the audio of the
+        fold, which it was not trained on.
     """
     _log.info("fold %d of %d, in %s", fold, data.folds.num_folds, folder)
     trainer = train_run(continued(config, folder, {"data.folds.held_out": fold, **changes}))
     recogniser = load_recogniser(folder / "checkpoints" / "best.ckpt")
-    recogniser.to(trainer.strategy.root_device)
-    paths = held_out_recordings(data, fold)
-    return score_recordings(recogniser, paths, data.num_workers, with_frames)
+    return recogniser.to(trainer.strategy.root_device), held_out_recordings(data, fold)
 
 
 def continued(config: DictConfig, folder: Path, changes: dict[str, Any]) -> DictConfig:

@@ -19,7 +19,7 @@ from rfcx_audio.data import (
     inside,
     read_pseudo,
 )
-from rfcx_audio.experiment.folds import continued, load_data, out_of_fold
+from rfcx_audio.experiment.folds import continued, load_data, train_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.labelling import against_truth, with_bands
@@ -127,10 +127,11 @@ def _label_round(
         teacher = f"round_{number}/fold_{fold}"
         file = folder / teacher / "rows.csv"
         if not is_finished(file.parent):
-            scored = out_of_fold(
-                config, data, file.parent, fold, changes, with_frames=labelling.needs_frames
-            )
-            found = labelling(scored.scores, scored.frames)
+            recogniser, paths = train_fold(config, data, file.parent, fold, changes)
+            if labelling.needs_frames:
+                found = labelling(*recogniser.frames(paths))
+            else:
+                found = labelling(recogniser.score(paths), {})
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
             rows = rows.assign(round=number, teacher=teacher)
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)

@@ -13,8 +13,8 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
-from rfcx_audio.inference import read_checkpoint
 from rfcx_audio.method import Supervised, check_shapes, check_steps
+from rfcx_audio.scoring import read_checkpoint
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended

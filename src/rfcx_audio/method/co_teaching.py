@@ -12,10 +12,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
 from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised, num_processes
 from rfcx_audio.model import Peers
+from rfcx_audio.scoring import SlidingWindows
 
 Select = Literal["example", "cell"]
 

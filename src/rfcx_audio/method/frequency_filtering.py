@@ -12,10 +12,10 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.model import ClassBandDetector
+from rfcx_audio.scoring import SlidingWindows
 
 TrainOn = Literal["row", "all"]
 """Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""

@@ -14,11 +14,11 @@ from torch.optim.lr_scheduler import LRScheduler
 from torchmetrics import Metric, MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
-from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.metric import Lwlrap
 from rfcx_audio.scores import pool_recordings
+from rfcx_audio.scoring import SlidingWindows
 
 _TABLES = "rfcx_audio_row_tables"
 

@@ -1,0 +1,131 @@
+"""Recordings of any length in bounded memory: planned, read and cut block by block."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from rfcx_audio.data import AudioReader, probe
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.scoring.windows import SlidingWindows, cut_at, seconds
+
+_BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
+_WINDOWS_AT_ONCE = 32
+_DELTA_FRAMES = 4  # as far as the second differences of `DeltaLogMel` look to either side
+
+
+class Block(NamedTuple):
+    """Some windows of a recording in a row, and the stretch of it that they are cut from.
+
+    Attributes:
+        first: sample with which the stretch begins.
+        samples: its length; beyond the recording's end are zeros.
+        starts: first frame of each window, in the spectrogram of the whole recording.
+        frames: length of a window.
+        skipped: frames of the whole's spectrogram before the stretch's first.
+    """
+
+    first: int
+    samples: int
+    starts: tuple[int, ...]
+    frames: int
+    skipped: int
+
+
+def blocks(windows: SlidingWindows, frontend: LogMel, num_samples: int) -> Iterator[Block]:
+    """The windows of a recording, in blocks of a minute at most (or of one window, if longer).
+
+    They are the windows of `SlidingWindows.cut`. A block's stretch reaches so far beyond its
+    windows that neither the frames at their edges nor their slopes depend on where it ends.
+
+    Args:
+        windows: how long, and how far apart.
+        frontend: of the recording's sample rate.
+        num_samples: of the recording, at that rate.
+    """
+    num_samples = max(num_samples, round(windows.duration_s * frontend.sample_rate))
+    frames, starts = windows.num_frames(frontend), windows.starts(frontend, num_samples)
+    hop = windows.hop(frontend)
+    room = int((_BLOCK_S / frontend.hop_s - frames) / hop)
+    at_once = min(max(room + 1, 1), _WINDOWS_AT_ONCE)
+    margin = math.ceil(frontend.n_fft / 2 / frontend.hop_length) + _DELTA_FRAMES
+    for index in range(0, len(starts), at_once):
+        chosen = tuple(starts[index : index + at_once])
+        skipped = max(0, chosen[0] - margin)
+        behind = chosen[-1] + frames + margin
+        first = skipped * frontend.hop_length
+        stop = min(num_samples, behind * frontend.hop_length + frontend.n_fft)
+        yield Block(first, stop - first, chosen, frames, skipped)
+
+
+def starts_s(found: Sequence[Block], frontend: LogMel) -> Tensor:
+    """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
+    return seconds([start for block in found for start in block.starts], frontend)
+
+
+def num_samples(recording: Path | Tensor, sample_rate: int) -> int:
+    """The length of a recording at a sample rate.
+
+    Args:
+        recording: a file, or a waveform (samples,) at that rate.
+        sample_rate: Hz.
+
+    Raises:
+        AudioError: the file cannot be read.
+    """
+    if isinstance(recording, Tensor):
+        return len(recording)
+    info = probe(recording)
+    return math.ceil(info.num_samples * sample_rate / info.sample_rate)
+
+
+def read_block(reader: AudioReader, recording: Path | Tensor, block: Block) -> Tensor:
+    """The stretch of a recording that a block is cut from: (samples,).
+
+    Args:
+        reader: of files.
+        recording: a file, or a waveform (samples,) at the reader's sample rate.
+        block: of `blocks`.
+
+    Raises:
+        AudioError: the file cannot be read.
+    """
+    if isinstance(recording, Tensor):
+        stretch = recording[block.first : block.first + block.samples]
+        return functional.pad(stretch, (0, block.samples - len(stretch)))
+    rate = reader.sample_rate
+    return torch.from_numpy(reader.read(recording, block.first / rate, block.samples / rate))
+
+
+def cut_blocks(found: Sequence[Block], frontend: LogMel, waveforms: Sequence[Tensor]) -> Tensor:
+    """The windows of blocks, one block after the other.
+
+    Neighbours that are cut alike go through the front end together.
+
+    Args:
+        found: of `blocks`, of one recording or of several.
+        frontend: the same.
+        waveforms: (samples,) of the stretch of each block.
+
+    Returns:
+        (windows, channels, mels, frames)
+    """
+    parts = []
+    pairs = zip(found, waveforms, strict=True)
+    for (_, starts, frames), alike in groupby(pairs, lambda pair: _layout(pair[0])):
+        same = [waveform[None] for _, waveform in alike]
+        spectrogram = frontend(torch.cat(same) if len(same) > 1 else same[0])
+        parts.append(cut_at(spectrogram, starts, frames).flatten(0, 1))
+    return torch.cat(parts) if len(parts) > 1 else parts[0]
+
+
+def _layout(block: Block) -> tuple[int, tuple[int, ...], int]:
+    """How a block's stretch is cut: its samples, the windows' first frames in it, their length."""
+    return block.samples, tuple(start - block.skipped for start in block.starts), block.frames

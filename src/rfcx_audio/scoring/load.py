@@ -1,0 +1,175 @@
+"""Recognisers from files: what a training run left, or what somebody shared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from pickle import UnpicklingError
+from textwrap import shorten
+from typing import Any
+
+import torch
+import yaml
+from torch import nn
+
+from rfcx_audio.data import AudioReader
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.scores import Calibration, species_columns
+from rfcx_audio.scoring.artefact import Artefact, file_hash, read_artefact
+from rfcx_audio.scoring.parts import build_part
+from rfcx_audio.scoring.recogniser import Recogniser
+from rfcx_audio.scoring.tta import views
+from rfcx_audio.scoring.windows import SlidingWindows
+
+# What torch meets in broken files, before it can say that they are broken.
+_BROKEN = (
+    RuntimeError,
+    UnpicklingError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+)
+CONFIG_KEY = "rfcx_audio_config"
+"""Where a checkpoint keeps the text of the configuration it was trained with."""
+
+_MODEL_PREFIX = "model."
+_REASON_LENGTH = 600  # torch names every weight that is missing
+
+
+class CheckpointError(ValueError):
+    """A checkpoint that cannot be used, and why."""
+
+
+def load_recogniser(
+    checkpoint: str | Path,
+    overlap: float | None = None,
+    pool: str | None = None,
+    smooth: int | None = None,
+    tta: int = 1,
+    flip: bool = False,
+    pixels_at_once: int | None = None,
+) -> Recogniser:
+    """The recogniser that a training run left, or that somebody shared, ready to use.
+
+    >>> model = rfcx_audio.load("best.ckpt", tta=2)
+    >>> model.num_species
+    24
+
+    Only tensors and plain values are read from the file: loading executes no code of its own, and
+    what the file describes is built from this library's parts only, see `build_part`.
+
+    Args:
+        checkpoint: a `.ckpt` file that `rfcx_audio.train` wrote, or the folder of an artefact.
+        overlap: of the windows, else as trained.
+        pool: of the windows' scores, else as trained.
+        smooth: windows in the moving average of their scores, else as trained.
+        tta: number of views of each window, 1 for none but the window itself, see `views`.
+        flip: whether every second view runs backwards.
+        pixels_at_once: mels x frames x windows of a batch on a GPU, else as trained.
+
+    Raises:
+        ValueError: a setting is out of its range; as the rest, the file cannot be used:
+        CheckpointError: it is missing, broken, or no checkpoint of this library.
+        ArtefactError: the same of an artefact.
+        PartError: it describes what this library does not know.
+    """
+    trained = read_trained(checkpoint)
+    wanted = {
+        "overlap": overlap,
+        "pool": pool,
+        "smooth": smooth,
+        "pixels_at_once": pixels_at_once,
+    }
+    changes = {key: value for key, value in wanted.items() if value is not None}
+    calibration = trained.calibration
+    detector = build_part(trained.model, nn.Module)
+    try:
+        detector.load_state_dict(dict(trained.weights))
+    except RuntimeError as error:
+        reason = shorten(str(error), _REASON_LENGTH, placeholder=" …")
+        raise CheckpointError(
+            f"{checkpoint} does not fit its own configuration: {reason}"
+        ) from None
+    recogniser = Recogniser(
+        reader=build_part(trained.reader, AudioReader),
+        frontend=build_part(trained.frontend, LogMel),
+        detector=detector,
+        windows=build_part({**trained.windows, **changes}, SlidingWindows),
+        num_species=len(trained.species),
+        views=views(tta, flip=flip),
+        checkpoint_hash=trained.checkpoint_sha256,
+        calibration=None if calibration is None else Calibration.from_dict(calibration),
+    )
+    return recogniser.eval()
+
+
+def read_trained(place: str | Path) -> Artefact:
+    """What a training run left or somebody shared, in descriptions and weights.
+
+    Args:
+        place: a `.ckpt` file or the folder of an artefact.
+
+    Raises:
+        CheckpointError: the file is missing, broken, or no checkpoint of this library.
+        ArtefactError: the same of an artefact.
+    """
+    if Path(place).is_dir():
+        return read_artefact(place)
+    content = read_checkpoint(place)
+    try:
+        config = yaml.safe_load(content[CONFIG_KEY])
+        data = config["data"]
+        reader = {"sample_rate": data["sample_rate"], "channel": data["reader"]["channel"]}
+        return Artefact(
+            species=species_columns(data["num_species"]),
+            reader={"_target_": "rfcx_audio.data.AudioReader", **reader},
+            frontend=config["frontend"],
+            # A method may wrap the model, as co-teaching does; its weights come from the file.
+            model=without_pretrained(config["method"]["model"]),
+            windows=config["inference"],
+            calibration=None,
+            checkpoint_sha256=file_hash(Path(place)),
+            weights={
+                key.removeprefix(_MODEL_PREFIX): value
+                for key, value in content["state_dict"].items()
+                if key.startswith(_MODEL_PREFIX)
+            },
+        )
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        raise CheckpointError(f"{place} has an unreadable configuration: {error!r}") from None
+
+
+def without_pretrained(node: Any) -> Any:  # noqa: ANN401 (a configuration of any depth)
+    """A copy of a model's configuration in which every encoder starts from random weights."""
+    if isinstance(node, Mapping):
+        return {
+            key: False if key == "pretrained" else without_pretrained(value)
+            for key, value in node.items()
+        }
+    return node
+
+
+def read_checkpoint(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint of this library.
+
+    Raises:
+        CheckpointError: the file is missing, broken, or no checkpoint of this library.
+    """
+    if not Path(path).is_file():
+        raise CheckpointError(
+            f"{path} does not exist; training writes last.ckpt and best.ckpt into the folder "
+            "checkpoints/ of its run"
+        )
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except _BROKEN as error:
+        # torch's own words recommend to load it all the same.
+        raise CheckpointError(
+            f"{path} is no readable checkpoint ({type(error).__name__}): it is broken, or holds "
+            "more than tensors and plain values, which could run code and is not loaded"
+        ) from None
+    if not isinstance(content, dict) or CONFIG_KEY not in content:
+        raise CheckpointError(f"{path} carries no configuration of rfcx_audio; train it with it")
+    return content

@@ -1,0 +1,141 @@
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from uuid import uuid4
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+
+from rfcx_audio.scores import Scores
+from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_name
+
+SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
+NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
+
+
+def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
+    paths = {name: Path("audio") / f"{name}.wav" for name in names}
+    return Archive(folder, paths, SETTINGS | changes, num_species=3)
+
+
+def scores_of(name: str) -> FileScores:
+    rng = np.random.default_rng(len(name))
+    windows = 1 + len(name)
+    return FileScores(3.0 * np.arange(windows), rng.random((windows, 3), dtype=np.float32))
+
+
+def fill(found: Archive) -> Scores:
+    """Keeps an outcome of each recording, in another order than the table's, which is returned."""
+    for name in sorted(found.left()):
+        found.keep(name, "it is torn" if name == "broken" else scores_of(name))
+    scored = [name for name in found.paths if name != "broken"]
+    parts = [
+        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored
+    ]
+    return Scores.concatenate(parts)
+
+
+def test_the_joined_tables_are_those_of_all_scores_together(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    expected = fill(found)
+    assert found.left() == []
+    assert found.join({"made": "so"}) == []
+    scores = Scores.read(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(scores.frame(), expected.frame())
+    assert scores.metadata == {"made": "so"}
+    replace(expected, metadata={"made": "so"}).write(tmp_path / "expected.parquet")
+    ours, theirs = (pq.read_schema(tmp_path / f"{name}.parquet") for name in ("scores", "expected"))
+    assert ours.equals(theirs, check_metadata=True)
+    pooled = expected.pool("top3").frame()
+    submitted = pd.read_csv(tmp_path / "submission.csv").astype(pooled.dtypes)
+    pd.testing.assert_frame_equal(submitted, pooled)
+    failures = pd.read_csv(tmp_path / "failures.csv")
+    assert failures.values.tolist() == [["broken", "it is torn"]]
+
+
+def test_single_results_can_be_read_before_the_end(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    found.keep("b/1", scores_of("b/1"))
+    table = pd.read_parquet(tmp_path / "recordings" / "b" / "1.parquet")
+    assert table["recording_id"].eq("b/1").all()
+    np.testing.assert_array_equal(table[["s0", "s1", "s2"]], scores_of("b/1").scores)
+    assert found.left() == [name for name in NAMES if name != "b/1"]
+
+
+def test_the_table_is_joined_in_stretches(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = begin(tmp_path)
+    expected = fill(found)
+    monkeypatch.setattr("rfcx_audio.scoring.archive.folder._CELLS_AT_ONCE", 50)
+    found.join({})
+    assert pq.ParquetFile(tmp_path / "scores.parquet").num_row_groups == 3
+    scores = Scores.read(tmp_path / "scores.parquet")
+    pd.testing.assert_frame_equal(scores.frame(), expected.frame())
+
+
+def test_a_sample_gives_the_order_of_the_submission(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    fill(found)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("recording_id,s0,s1,s2\na/1,0,0,0\nbroken,0,0,0\n")
+    assert found.join({}, sample) == ["broken"]
+    assert pd.read_csv(tmp_path / "submission.csv")["recording_id"].to_list() == ["a/1", "broken"]
+
+
+def test_where_nothing_can_be_read_the_table_is_empty(tmp_path: Path) -> None:
+    found = begin(tmp_path, ["x"])
+    found.keep("x", "it is torn")
+    found.join({})
+    assert list(Scores.read(tmp_path / "scores.parquet").frame()) == [
+        *("recording_id", "t_min", "t_max", "s0", "s1", "s2")
+    ]
+    assert (tmp_path / "submission.csv").read_text() == "recording_id,s0,s1,s2\n"
+
+
+def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
+    begin(tmp_path)
+    begin(tmp_path)
+    changed = r"begun with other settings: pool was 'top3' and is 'max'; tta was None and is 4\. "
+    with pytest.raises(ArchiveError, match=changed):
+        begin(tmp_path, pool="max", tta=4)
+    assert json.loads((tmp_path / "settings.json").read_text()) == SETTINGS
+
+
+def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> None:
+    fill(begin(tmp_path, ["a", "b"]))
+    more = begin(tmp_path, ["b", "c"])
+    assert more.left() == ["c"]
+    fill(more)
+    more.join({})
+    assert Scores.read(tmp_path / "scores.parquet").recordings == ["b", "c"]
+    with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was audio/a\.wav"):
+        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
+
+
+def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path) -> None:
+    names = ["ü" * 125, "ü" * 124 + "u", "deep/" + "x" * 251, "short"]
+    found = begin(tmp_path, names)
+    for name in names[:3]:
+        found.keep(name, scores_of(name))
+    found.keep("short", scores_of("short"))
+    assert [name for name, _ in found.tables()] == names
+    assert file_name("short") == "short"
+    assert file_name("deep/short") == "deep/short"
+    assert all(len(file_name(name).encode()) < 220 for name in names)
+
+
+def test_bytes_that_are_no_utf8_are_told_in_the_list_of_recordings(tmp_path: Path) -> None:
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == ["\\xff.wav"]
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+
+
+def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
+    found = begin(tmp_path)
+    fill(found)
+    (tmp_path / "recordings" / "b" / f".{uuid4().hex}.part.parquet").write_text("half")
+    found.join({})
+    assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import draw_recording
+from rfcx_audio.whole_files import save_picture
+
+RATE = 48_000
+
+
+def test_a_recording_is_drawn_with_boxes_and_scores(tmp_path: Path) -> None:
+    frontend = LogMel(RATE)
+    time = np.arange(8 * RATE) / RATE
+    waveform = (0.1 * np.sin(2 * np.pi * 2000 * time)).astype("float32")
+    rows = pd.DataFrame(
+        {
+            "species_id": [3, 4],
+            "present": [True, False],
+            "t_min": [1.0, 4.0],
+            "t_max": [2.0, 6.0],
+            "f_min": [1500.0, 20.0],  # one reaches beyond the front end
+            "f_max": [2500.0, 23_000.0],
+        }
+    )
+    values = np.random.default_rng(0).random((2, 24))
+    scores = Scores.of_windows("r", [0.0, 2.0], 6.0, values).frame()
+    figure = draw_recording(frontend, waveform, "r", rows, scores)
+    upper, lower = figure.axes
+    boxes = {patch.get_edgecolor()[:3]: patch.get_bbox() for patch in upper.patches}
+    assert len(boxes) == 2
+    first = upper.patches[0].get_bbox()
+    assert (first.x0, first.x1) == (1.0, 2.0)
+    assert [first.y0, first.y1] == frontend.band_of([1500.0, 2500.0])
+    tone = frontend.band_of([2000.0])[0]
+    assert first.y0 < tone < first.y1
+    assert len(lower.lines) == 8
+    save_picture(figure, tmp_path / "deep" / "r.png")
+    with Image.open(tmp_path / "deep" / "r.png") as picture:
+        assert picture.width > 1000
