@@ -226,7 +226,7 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
     assert 5 <= outcomes(out) < 50
     assert not (out / "scores.parquet").exists()
     told = (out / "hydra" / "predict.log").read_text()
-    assert f"the same command with paths.output_dir={out}" in told
+    assert f"the same command with out={out}" in told
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(archive: Path) -> None:
