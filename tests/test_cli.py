@@ -6,10 +6,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 import rfcx_audio
 from rfcx_audio.cli import VERBS, overview
-from rfcx_audio.config import CONF_DIR, help_header, load_config, suggestions
+from rfcx_audio.config import CONF_DIR, help_header, load_config
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -71,6 +72,18 @@ def test_further_processes_begin_with_the_words_of_the_verb(tmp_path: Path) -> N
     assert done.stdout.strip().endswith("['-m', 'rfcx_audio.train', 'seed=3']")
 
 
+def test_help_of_which_only_the_begin_is_read_ends_quietly(tmp_path: Path) -> None:
+    line = [sys.executable, "-m", "rfcx_audio", "train", "--help"]
+    with subprocess.Popen(
+        line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.close()
+        assert not process.stderr.read()
+    assert process.returncode == 0
+
+
 @pytest.mark.parametrize("verb", VERBS)
 def test_help_begins_with_two_examples_and_five_options_that_exist(verb: str) -> None:
     meaning, empty, *lines = help_header(verb).splitlines()
@@ -84,4 +97,8 @@ def test_help_begins_with_two_examples_and_five_options_that_exist(verb: str) ->
         _, name, *words = shlex.split(example)
         assert name == verb
         load_config(verb, words)
-    assert not suggestions(verb, [f"{key}=null" for key in options])
+    config = load_config(verb)
+    for key in options:
+        above, _, last = key.rpartition(".")
+        node = OmegaConf.select(config, above) if above else config
+        assert last in list(node) or (CONF_DIR / key).is_dir(), key

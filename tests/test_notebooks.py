@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import nbformat
 import pytest
 from nbclient import NotebookClient
 
+import rfcx_audio
 from conftest import SMALL_FOREST
 
 NOTEBOOKS = sorted((Path(__file__).parents[1] / "notebooks").glob("*.ipynb"))
@@ -44,3 +46,20 @@ def test_a_notebook_uses_the_library_and_defines_nothing(path: Path) -> None:
             assert "def " not in cell.source
             assert "class " not in cell.source
             assert not cell.outputs
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_uses_public_names_only(path: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    nodes = list(ast.walk(ast.parse("\n".join(cells).replace("%matplotlib inline", ""))))
+    modules = [node.module for node in nodes if isinstance(node, ast.ImportFrom)]
+    assert not [module for module in modules if module and module.startswith("rfcx_audio")]
+    used = {
+        node.attr
+        for node in nodes
+        if isinstance(node, ast.Attribute)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "rfcx_audio"
+    }
+    assert {"train", "predict", "evaluate"} <= used <= set(rfcx_audio.__all__)

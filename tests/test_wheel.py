@@ -21,17 +21,25 @@ def test_the_configuration_works_from_a_wheel_in_an_empty_folder(tmp_path: Path)
     top = {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()}
     assert top == {"rfcx_audio"}  # no studies, no benchmarks, no tests
     assert not list((tmp_path / "site").rglob("*stud*"))
+    (scripts,) = (tmp_path / "site").glob("*.dist-info/entry_points.txt")
+    assert scripts.read_text().split("\n")[:2] == [
+        "[console_scripts]",
+        "rfcx-audio = rfcx_audio.cli:main",
+    ]
     (tmp_path / "empty").mkdir()
-    done = subprocess.run(
-        [sys.executable, "-m", "rfcx_audio.train", "model=densenet121", "--cfg", "job"],
-        cwd=tmp_path / "empty",
-        env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert "name: densenet121" in done.stdout
+    # What an installer writes for the script.
+    script = "import sys; from rfcx_audio.cli import main; sys.exit(main())"
+    for command in (["-c", script, "train"], ["-m", "rfcx_audio.train"]):
+        done = subprocess.run(
+            [sys.executable, *command, "model=densenet121", "--cfg", "job"],
+            cwd=tmp_path / "empty",
+            env=os.environ | {"PYTHONPATH": str(tmp_path / "site")},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        assert "name: densenet121" in done.stdout
     where = subprocess.run(
         [sys.executable, "-c", "import rfcx_audio.config as c; print(c.CONF_DIR)"],
         cwd=tmp_path / "empty",

@@ -35,7 +35,7 @@ _HOMES = {
 }
 """Where the public names are at home; `__init__.pyi` shows the same to type checkers."""
 
-__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll]
+__all__ = list(_HOMES)  # pyright: ignore[reportUnsupportedDunderAll] (which reads the stub)
 
 
 def __getattr__(name: str) -> object:

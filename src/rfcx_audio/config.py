@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from difflib import get_close_matches
@@ -249,6 +250,11 @@ def entry_point(
                 raise SystemExit("\n".join(outdated))
             try:
                 run()
+            except BrokenPipeError:
+                if "--help" not in sys.argv:
+                    raise
+                # Nobody reads on, as behind `| head`; nor shall Python, at its end, write the rest.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except SystemExit as end:
                 # Hydra has printed what it did not find; not how to get it, nor what is near.
                 cause = end.__context__
