@@ -207,7 +207,7 @@ def test_pseudo_labels_of_no_species(tmp_path: Path, species: float) -> None:
 def test_truth_of_no_species(tmp_path: Path, species: str) -> None:
     path = tmp_path / "truth.csv"
     path.write_text(f"split,recording_id,species_id\ntest,NA,3\ntest,b,{species}\n")
-    with pytest.raises(AnnotationError, match="row 2: species_id"):
+    with pytest.raises(AnnotationError, match="line 3: species_id"):
         read_truth(path, SPECIES)
 
 
