@@ -9,12 +9,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import Metric
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
 from rfcx_audio.inference import SlidingWindows
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
+from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 
 Hear = Literal["row", "all"]
@@ -93,8 +93,7 @@ class FrequencyFiltering(Supervised):
         loss: see `Supervised`.
         optimizer: see `Supervised`.
         scheduler: see `Supervised`.
-        window_metrics: see `Supervised`.
-        recording_metrics: see `Supervised`.
+        metrics: see `Supervised`.
         windows: see `Supervised`.
         reduction: see `Supervised`.
         hear: `row` or `all`, which with 24 species and crops of 32 x 32 costs about as much as a
@@ -113,15 +112,12 @@ class FrequencyFiltering(Supervised):
         loss: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
-        window_metrics: dict[str, Metric],
-        recording_metrics: dict[str, Metric],
+        metrics: Metrics,
         windows: SlidingWindows,
         reduction: Reduction = "known",
         hear: Hear = "row",
     ) -> None:
-        super().__init__(
-            model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
-        )
+        super().__init__(model, loss, optimizer, scheduler, metrics, windows, reduction)
         if hear not in get_args(Hear):
             raise ValueError(f"method.hear {hear!r} does not exist; choose row or all")
         if hear == "all" and not self.weighs_unknown():
