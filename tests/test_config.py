@@ -1,4 +1,4 @@
-"""The configuration: every option composes, builds, and says what its constructor says."""
+"""The configuration: every option composes, builds, and has the arguments of its constructor."""
 
 from __future__ import annotations
 
@@ -82,7 +82,7 @@ def test_keys_are_constructor_arguments(option: Path, tmp_path: Path) -> None:
     ("group", "name"),
     [("augment", "none"), ("inference", "default"), ("loss", "masked_bce")],
 )
-def test_the_first_option_of_a_group_says_the_defaults(
+def test_the_first_option_of_a_group_has_the_defaults(
     group: str, name: str, tmp_path: Path
 ) -> None:
     config = OmegaConf.to_container(composed(Path(group) / name, tmp_path), resolve=True)

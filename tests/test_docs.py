@@ -25,7 +25,7 @@ from rfcx_audio.batch import (
 from rfcx_audio.config import load_config
 from rfcx_audio.loss import MaskedBCE, reduce_cells
 from rfcx_audio.method import Supervised, constant
-from rfcx_audio.metric import Lwlrap, MaskedAUROC
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics
 from rfcx_audio.model import Detector, Encoder
 from rfcx_audio.scoring import SlidingWindows
 
@@ -120,8 +120,7 @@ def test_the_learning_method_moves_weights(known: float) -> None:
         loss=MaskedBCE(unknown_weight=1.0),
         optimizer=torch.optim.SGD,
         scheduler=constant,
-        window_metrics={"auc": MaskedAUROC(3)},
-        recording_metrics={"lwlrap": Lwlrap(3)},
+        metrics=Metrics({"auc": MaskedAUROC(3)}, {"lwlrap": Lwlrap(3)}),
         windows=SlidingWindows(6.0),
     )
     spectrogram = torch.arange(6.0).reshape(2, 1, 1, 3)

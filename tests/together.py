@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from rfcx_audio.batch import Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
 from rfcx_audio.loss import MaskedBCE, Reduction
 from rfcx_audio.method import CoTeaching, Supervised, build_trainer, constant
-from rfcx_audio.metric import Lwlrap, MaskedAUROC, MaskedLogLoss
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, MaskedLogLoss, Metrics
 from rfcx_audio.model import Peers
 from rfcx_audio.scoring import SlidingWindows
 
@@ -87,8 +87,9 @@ def methods() -> Iterator[tuple[str, Supervised]]:
         "loss": MaskedBCE(),
         "optimizer": partial(torch.optim.SGD, lr=0.5),
         "scheduler": constant,
-        "window_metrics": {"auc": MaskedAUROC(SPECIES), "log_loss": MaskedLogLoss()},
-        "recording_metrics": {"lwlrap": Lwlrap(SPECIES)},
+        "metrics": Metrics(
+            {"auc": MaskedAUROC(SPECIES), "log_loss": MaskedLogLoss()}, {"lwlrap": Lwlrap(SPECIES)}
+        ),
         "windows": SlidingWindows(6.0),
     }
     for reduction in get_args(Reduction):

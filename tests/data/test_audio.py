@@ -7,7 +7,7 @@ import pytest
 import soundfile
 import soxr
 
-from rfcx_audio.data import AudioError, AudioReader, Recordings, find_recordings, probe
+from rfcx_audio.data import AudioError, AudioReader, probe
 
 
 def test_a_stretch_equals_the_same_part_of_the_whole(noise_file: Path) -> None:
@@ -83,20 +83,3 @@ def test_samples_that_are_no_numbers_are_refused(tmp_path: Path) -> None:
     soundfile.write(path, np.array([0.0, np.nan, np.inf]), 48_000, subtype="FLOAT")
     with pytest.raises(AudioError, match="no finite numbers"):
         AudioReader(48_000).read(path)
-
-
-def test_a_folder_is_scanned_and_what_is_broken_is_reported(
-    tmp_path: Path, noise_file: Path
-) -> None:
-    (tmp_path / "broken.flac").write_bytes(b"")
-    (tmp_path / "notes.txt").write_text("passed over")
-    found = Recordings.scan(tmp_path)
-    assert list(found.paths) == ["noise"]
-    assert found.durations_s == {"noise": 2.0}
-    assert list(found.failures) == ["broken"]
-
-
-def test_two_files_with_one_id_are_refused(tmp_path: Path, noise_file: Path) -> None:
-    (tmp_path / "noise.wav").write_bytes(b"")
-    with pytest.raises(AudioError, match="share one id"):
-        find_recordings(tmp_path)

@@ -35,7 +35,7 @@ def test_a_cached_stretch_is_the_decoded_one(
     assert reader.size_gb() == pytest.approx(96_000 * 2 / 1e9, rel=0.01)
 
 
-def test_a_full_cache_takes_no_more_and_says_so(
+def test_a_full_cache_takes_no_more_and_warns(
     noise_file: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = cached(tmp_path, max_gb=1e-5)
@@ -69,14 +69,14 @@ def test_a_disk_that_takes_no_more_leaves_no_part_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     (path,) = write_recordings(tmp_path, 1)
-    reader, told = cached(tmp_path), AudioReader(48_000, channel=0).read(path)
+    reader, expected = cached(tmp_path), AudioReader(48_000, channel=0).read(path)
 
     def too_far(self: Path, other: Path) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "replace", too_far)
     for _ in range(2):
-        np.testing.assert_array_equal(reader.read(path), told)
+        np.testing.assert_array_equal(reader.read(path), expected)
     assert not list(reader.folder.iterdir())
     assert caplog.text.count("No space left on device") == 1
 
@@ -134,15 +134,15 @@ def test_what_is_not_cached_is_decoded_whole_once_only(
     assert asked == [None, 0.1, 0.1, 0.1]
 
 
-def test_the_size_of_the_cache_is_told(noise_file: Path, tmp_path: Path) -> None:
+def test_the_size_of_the_cache_is_logged(noise_file: Path, tmp_path: Path) -> None:
     reader = cached(tmp_path, max_gb=2)
-    told = "of at most 2 GB, 0 GB of the disk stay free)"
-    assert str(reader).endswith(f"{tmp_path}/cache (0.00 {told}")
+    expected = "of at most 2 GB, 0 GB of the disk stay free)"
+    assert str(reader).endswith(f"{tmp_path}/cache (0.00 {expected}")
     for start in range(40):  # 96 000 samples of 2 bytes each
         link = tmp_path / f"{start}.flac"
         link.write_bytes(noise_file.read_bytes() + bytes(start))
         reader.read(link)
-    assert str(reader).endswith(f"(0.01 {told}")
+    assert str(reader).endswith(f"(0.01 {expected}")
 
 
 def test_a_changed_file_is_decoded_anew(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ def test_the_truth_of_a_crop_is_beside_its_labels_or_in_their_place(
     instead = CropDataset(rows, recordings, reader, CropRecipe(3.0, supervision="truth"), 24, calls)
     for index in rows.index[::9]:
         partial, complete = beside[Draw(index, 5)].labels, instead[Draw(index, 5)].labels
-        told = partial.clip.known * partial.truth.known > 0
-        assert torch.equal(partial.clip.target[told], partial.truth.target[told])
+        known = partial.clip.known * partial.truth.known > 0
+        assert torch.equal(partial.clip.target[known], partial.truth.target[known])
         assert torch.equal(complete.clip.target, partial.truth.target)
         assert complete.clip.known.mean() > 0.8
         assert complete.frame.known.mean() > 0.8

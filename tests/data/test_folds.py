@@ -62,7 +62,7 @@ def test_the_file_is_written_once_and_reused(tmp_path: Path) -> None:
 def test_a_file_of_other_tables_is_refused(tmp_path: Path) -> None:
     file = str(tmp_path / "folds.csv")
     Folds(file, 5).table(random_rows(0))
-    with pytest.raises(AnnotationError, match="holds 5 folds, 4 were asked for"):
+    with pytest.raises(AnnotationError, match="holds 5 folds, 4 are configured"):
         Folds(file, 4).table(random_rows(0))
     with pytest.raises(AnnotationError, match=r"lacks 1 recording.* 'new'"):
         Folds(file, 5).table(random_rows(0).replace("r1", "new"))

@@ -22,8 +22,8 @@ COLUMNS = ["species_id", "present", "weight", "t_min", "t_max"]
 
 
 def table(*rows: tuple[int, bool, float, float, float]) -> pd.DataFrame:
-    said = pd.DataFrame(list(rows), columns=pd.Index(COLUMNS))
-    return said.assign(songtype_id=1, f_min=100.0, f_max=200.0)
+    labelled = pd.DataFrame(list(rows), columns=pd.Index(COLUMNS))
+    return labelled.assign(songtype_id=1, f_min=100.0, f_max=200.0)
 
 
 def label(rows: pd.DataFrame, start: float, duration: float = 6.0, overlap: float = 0.5) -> Labels:
@@ -38,7 +38,7 @@ def test_present_absent_and_unknown() -> None:
     assert labels.target[3] == 0
 
 
-def test_a_row_outside_the_window_says_nothing() -> None:
+def test_a_row_outside_the_window_labels_nothing() -> None:
     assert not label(table((1, True, 1.0, 7, 9), (2, False, 1.0, 6, 8)), 0).known.any()
 
 
@@ -97,7 +97,7 @@ def by_loop(
 ) -> tuple[np.ndarray, np.ndarray]:
     target, known = np.zeros(SPECIES), np.zeros(SPECIES)
     for species in range(SPECIES):
-        said = {True: 0.0, False: 0.0}
+        labelled = {True: 0.0, False: 0.0}
         touched = False
         for which, present, weight, t_min, t_max in rows:
             if which != species:
@@ -105,11 +105,11 @@ def by_loop(
             overlap = min(t_max, start + duration) - max(t_min, start)
             touched |= present and overlap > 0
             if overlap >= share * min(t_max - t_min, duration) - 1e-9:
-                said[present] = max(said[present], weight)
-        if said[True]:
-            target[species], known[species] = 1, said[True]
+                labelled[present] = max(labelled[present], weight)
+        if labelled[True]:
+            target[species], known[species] = 1, labelled[True]
         elif not touched:
-            known[species] = said[False]
+            known[species] = labelled[False]
     return target, known
 
 
@@ -162,8 +162,10 @@ def test_what_only_meets_a_window_does_not_touch_it() -> None:
 
 
 def test_rows_have_fixed_types_whatever_the_table_has() -> None:
-    said = table((1, True, 1.0, 2, 4)).astype({"songtype_id": float, "t_min": int, "f_min": int})
-    rows = rows_of(said.astype({"f_max": "float32", "species_id": "int8"}))
+    labelled = table((1, True, 1.0, 2, 4)).astype(
+        {"songtype_id": float, "t_min": int, "f_min": int}
+    )
+    rows = rows_of(labelled.astype({"f_max": "float32", "species_id": "int8"}))
     assert {rows.species.dtype, rows.songtype.dtype} == {torch.int64}
     assert {part.dtype for part in (rows.t_min, rows.t_max, rows.f_min, rows.f_max)} == {
         torch.float64
@@ -172,8 +174,8 @@ def test_rows_have_fixed_types_whatever_the_table_has() -> None:
 
 
 def test_each_recording_has_its_rows() -> None:
-    said = table((1, True, 1.0, 2, 4), (2, True, 1.0, 1, 2), (3, False, 1.0, 3, 5))
-    found = rows_by_recording(said.assign(recording_id=["b", "a", "b"]))
+    labelled = table((1, True, 1.0, 2, 4), (2, True, 1.0, 1, 2), (3, False, 1.0, 3, 5))
+    found = rows_by_recording(labelled.assign(recording_id=["b", "a", "b"]))
     assert {name: rows.species.tolist() for name, rows in found.items()} == {"a": [2], "b": [1, 3]}
     assert list(found) == ["a", "b"]
 
@@ -182,13 +184,13 @@ def test_each_recording_has_its_rows() -> None:
 def test_windows_of_several_lengths_are_labelled_as_each_alone(
     rows: list[tuple[int, bool, float, float, float]], start: float
 ) -> None:
-    told = rows_of(table(*rows))
+    found = rows_of(table(*rows))
     durations = torch.tensor([6.0, 0.1, 2.5], dtype=torch.float64)
     starts = start + torch.tensor([0.0, 0.3, 1.0], dtype=torch.float64)
     for label_them in (label_windows, true_windows):
-        together = label_them(told, starts, durations, SPECIES, 0.5)
+        together = label_them(found, starts, durations, SPECIES, 0.5)
         for number, duration in enumerate(durations.tolist()):
-            one = label_them(told, starts[number, None], duration, SPECIES, 0.5)
+            one = label_them(found, starts[number, None], duration, SPECIES, 0.5)
             assert torch.equal(together.target[number], one.target[0])
             assert torch.equal(together.known[number], one.known[0])
 

@@ -55,14 +55,14 @@ def test_the_union_equals_a_loop() -> None:
     pseudo["present"] = rng.random(60) < 0.8
     reasons = []
     for row in pseudo.itertuples():
-        said = {
+        found = {
             other.present == row.present
             for other in real.itertuples()
             if (other.recording_id, other.species_id) == (row.recording_id, row.species_id)
             and other.t_min < row.t_max
             and other.t_max > row.t_min
         }
-        reasons.append("contradicted" if False in said else "redundant" if said else "")
+        reasons.append("contradicted" if False in found else "redundant" if found else "")
     union, aside = add_pseudo_rows(real, pseudo)
     assert aside["reason"].to_list() == [reason for reason in reasons if reason]
     assert aside["reason"].nunique() == 2
@@ -71,10 +71,10 @@ def test_the_union_equals_a_loop() -> None:
     pd.testing.assert_frame_equal(found, kept)
 
 
-def test_every_row_says_where_it_comes_from() -> None:
+def test_every_row_names_its_source() -> None:
     union, _ = add_pseudo_rows(real_rows(("a", 0, 5, 7, True)), pseudo_rows(("b", 0, 5, 7)))
-    said = union[["source", "pseudo", "round", "teacher", "weight"]].to_numpy().tolist()
-    assert said == [
+    found = union[["source", "pseudo", "round", "teacher", "weight"]].to_numpy().tolist()
+    assert found == [
         ["train_tp.csv", False, 0, "", 1.0],
         ["pseudo", True, 1, "round_1/fold_0", 0.5],
     ]
@@ -106,14 +106,14 @@ def test_a_table_is_read_as_it_was_written(tmp_path: Path, ending: str, count: i
     assert len(union) == count + 1
 
 
-def test_rows_are_present_with_half_the_weight_unless_they_say_otherwise(tmp_path: Path) -> None:
+def test_rows_are_present_with_half_the_weight_unless_the_table_has_others(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     pseudo_rows(("a", 0, 1, 2)).drop(columns=["present", "weight"]).to_csv(path, index=False)
     assert read_pseudo(path)[["present", "weight"]].to_numpy().tolist() == [[True, 0.5]]
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         ({"t_max": 0.5}, r"t_max is not above t_min in 1 row\(s\), the first is row 2"),
         ({"f_max": 0.0}, "f_max is not above f_min"),
@@ -125,16 +125,16 @@ def test_rows_are_present_with_half_the_weight_unless_they_say_otherwise(tmp_pat
         ({"present": "perhaps"}, "present is neither True nor False"),
     ],
 )
-def test_broken_rows_are_told(tmp_path: Path, change: dict, told: str) -> None:
+def test_broken_rows_are_refused(tmp_path: Path, change: dict, message: str) -> None:
     table = pseudo_rows(("a", 0, 1, 2), ("b", 0, 1, 2)).astype(object)
     for name, value in change.items():
         table.loc[1, name] = value
     table.to_csv(tmp_path / "rows.csv", index=False)
-    with pytest.raises(AnnotationError, match=told):
+    with pytest.raises(AnnotationError, match=message):
         read_pseudo(tmp_path / "rows.csv")
 
 
-def test_files_that_are_no_such_table_are_told(tmp_path: Path) -> None:
+def test_files_that_are_no_such_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"does not exist; set data\.pseudo_rows"):
         read_pseudo(tmp_path / "gone.csv")
     pd.DataFrame({"recording_id": ["a"], "t_min": [1]}).to_csv(tmp_path / "rows.csv")

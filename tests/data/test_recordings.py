@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from rfcx_audio.data import Recordings
+from rfcx_audio.data import AudioError, Recordings, find_recordings
 
 
 def test_one_file_can_be_scanned(noise_file: Path) -> None:
@@ -17,10 +17,17 @@ def test_one_file_can_be_scanned(noise_file: Path) -> None:
 def test_a_folder_is_scanned_with_its_broken_files(noise_file: Path) -> None:
     folder = noise_file.parent
     (folder / "broken.flac").write_bytes(b"")
+    (folder / "notes.txt").write_text("no audio")
     found = Recordings.scan(folder)
     assert list(found.paths) == list(found.infos) == ["noise"]
     assert list(found.failures) == ["broken"]
     assert found.durations_s == {"noise": pytest.approx(2.0)}
+
+
+def test_two_files_with_one_id_are_refused(tmp_path: Path, noise_file: Path) -> None:
+    (tmp_path / "noise.wav").write_bytes(b"")
+    with pytest.raises(AudioError, match="share one id"):
+        find_recordings(tmp_path)
 
 
 def test_the_highest_frequency_is_that_of_the_highest_sample_rate(tmp_path: Path) -> None:

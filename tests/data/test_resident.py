@@ -28,8 +28,8 @@ from rfcx_audio.data import (
     reachable,
     resident,
 )
-from rfcx_audio.data.resident import Stretch, laid_out, place_of
 from rfcx_audio.data.sampler import BACKGROUND
+from rfcx_audio.data.stretches import laid_out
 
 RATE = 8000
 CPU = torch.device("cpu")
@@ -129,23 +129,6 @@ def test_resident_crops_are_those_that_are_decoded(
     assert_same(pair)
 
 
-def test_only_what_crops_can_reach_is_kept(tmp_path: Path) -> None:
-    recordings = write(tmp_path, {"a": 60.0, "b": 60.0, "unlabelled": 60.0})
-    rows = table([("a", 10.0, 11.0), ("a", 11.5, 12.0), ("a", 50.0, 51.0), ("b", 0.0, 1.0)])
-    reader = ResidentReader(RATE)
-    found = reachable(rows, recordings.durations_s, CropRecipe(3.0), reader)
-    seconds = [(one.name, one.first / RATE, one.stop / RATE) for one in found]
-    expected = [("a", 8.0, 14.5), ("a", 48.0, 53.0), ("b", 0.0, 3.0)]
-    assert [name for name, *_ in seconds] == [name for name, *_ in expected]
-    for one, other in zip(seconds, expected, strict=True):
-        assert one[1:] == pytest.approx(other[1:], abs=2 / RATE)
-    whole = reachable(rows, recordings.durations_s, CropRecipe(3.0, background_share=0.1), reader)
-    assert [(one.name, one.first, one.stop) for one in whole] == [
-        ("a", 0, 60 * RATE + 1),
-        ("b", 0, 60 * RATE + 1),
-    ]
-
-
 @pytest.mark.parametrize(
     "form", [{"channels": 2}, {"rate": 11_025}, {"subtype": "PCM_24"}, {"rate": 4000}]
 )
@@ -218,18 +201,6 @@ def test_audio_in_several_blocks_gives_the_same_crops(
     assert torch.equal(found.waveform, pair.direct.waveform)
 
 
-def test_blocks_hold_stretches_whole() -> None:
-    stretches = [Stretch("a", 5, 15), Stretch("a", 20, 24), Stretch("b", 0, 30), Stretch("c", 0, 1)]
-    placed, lengths = laid_out(stretches, 20)
-    assert lengths == [14, 30, 1]
-    assert [(one.block, one.offset) for one in placed] == [(0, 0), (0, 10), (1, 0), (2, 0)]
-    assert laid_out(stretches, None)[1] == [45]
-    assert laid_out([], None) == ([], [])
-    assert place_of(placed[:2], 21, 3) == (0, 11)
-    assert place_of(placed[:2], 21, 4) is None
-    assert place_of(placed[:2], 14, 2) is None
-
-
 GPU = torch.device("cuda", 0)
 
 
@@ -254,7 +225,9 @@ def test_the_gpu_takes_its_share_then_the_host_then_nobody(
             reader.memory_for(size, device, processes)
 
 
-def test_the_run_says_how_large_and_where(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_log_names_the_size_and_the_place(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     rows = table([("a", 1.0, 2.0), ("a", 1000.0, 1001.0)])
     recordings = write(tmp_path, {"a": 1100.0})
     with caplog.at_level("INFO"):

@@ -85,7 +85,7 @@ def test_a_file_that_is_no_table_is_refused(tmp_path: Path, content: bytes) -> N
         read_rows(path, present=True, num_species=24)
 
 
-def test_a_missing_table_says_what_belongs_there(tmp_path: Path) -> None:
+def test_a_missing_table_is_refused_with_the_expected_layout(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"set data\.root"):
         read_rfcx(tmp_path, 24)
 

@@ -35,11 +35,13 @@ def test_an_epoch_has_the_shares_asked_for(
     expected = max(world_size, total - total % world_size)
     assert len(drawn) == expected
     assert np.sum(drawn == BACKGROUND) == round(expected * background)
-    told = drawn[drawn != BACKGROUND]
+    around_rows = drawn[drawn != BACKGROUND]
     share = 0.0 if not num_tp else 1.0 if not num_fp else tp_share
-    assert np.sum(present[told]) == round(len(told) * share)
+    assert np.sum(present[around_rows]) == round(len(around_rows) * share)
     for kind in (True, False):
-        times = np.bincount(told[present[told] == kind], minlength=len(present))[present == kind]
+        times = np.bincount(around_rows[present[around_rows] == kind], minlength=len(present))[
+            present == kind
+        ]
         assert not len(times) or times.max() - times.min() <= 1
 
 

@@ -25,7 +25,7 @@ from rfcx_audio.method.co_teaching import (
     small_loss_cells,
     small_loss_examples,
 )
-from rfcx_audio.metric import Lwlrap, MaskedAUROC
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics
 from rfcx_audio.model import Peers
 from rfcx_audio.scoring import SlidingWindows
 
@@ -96,8 +96,7 @@ def method_of(
         loss=AssumeAbsent(),
         optimizer=optimizer,
         scheduler=scheduler,
-        window_metrics={"auc": MaskedAUROC(SPECIES)},
-        recording_metrics={"lwlrap": Lwlrap(SPECIES)},
+        metrics=Metrics({"auc": MaskedAUROC(SPECIES)}, {"lwlrap": Lwlrap(SPECIES)}),
         windows=SlidingWindows(6.0),
         select=select,
         **settings,

@@ -14,7 +14,7 @@ from rfcx_audio.method.frequency_filtering import (
     random_classes,
     random_starts,
 )
-from rfcx_audio.metric import Lwlrap, MaskedAUROC
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics
 from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
@@ -46,8 +46,7 @@ def method(unknown_weight: float = 0.0, **more: Any) -> FrequencyFiltering:
         loss=MaskedBCE(unknown_weight),
         optimizer=torch.optim.SGD,
         scheduler=constant,
-        window_metrics={"auc": MaskedAUROC(SPECIES)},
-        recording_metrics={"lwlrap": Lwlrap(SPECIES)},
+        metrics=Metrics({"auc": MaskedAUROC(SPECIES)}, {"lwlrap": Lwlrap(SPECIES)}),
         windows=SlidingWindows(6.0),
         **more,
     )

@@ -22,7 +22,7 @@ from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.experiment import train_run
 from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
-from rfcx_audio.metric import Lwlrap, MaskedAUROC, UnlabelledAUROC
+from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics, UnlabelledAUROC
 from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
@@ -48,8 +48,7 @@ def method(monkeypatch: pytest.MonkeyPatch) -> Supervised:
         loss=MaskedBCE(),
         optimizer=partial(torch.optim.SGD, lr=0.1),
         scheduler=constant,
-        window_metrics={"auc": MaskedAUROC(SPECIES)},
-        recording_metrics={"lwlrap": Lwlrap(SPECIES)},
+        metrics=Metrics({"auc": MaskedAUROC(SPECIES)}, {"lwlrap": Lwlrap(SPECIES)}),
         windows=SlidingWindows(6.0),
     )
 

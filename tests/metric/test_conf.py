@@ -18,11 +18,11 @@ NODE = OmegaConf.create(
 
 
 def test_both_groups_are_named_metrics_that_take_scores_target_and_known():
-    groups = build(NODE)
+    metrics = build(NODE)
     losses = {"log_loss", "log_loss_present", "log_loss_absent"}
-    assert set(groups["windows"]) == {"auc", "auc_pooled", "auc_unlabelled", *losses}
-    assert set(groups["recordings"]) == {"lwlrap", "auc", "average_precision"}
-    for group in groups.values():
+    assert set(metrics.windows) == {"auc", "auc_pooled", "auc_unlabelled", *losses}
+    assert set(metrics.recordings) == {"lwlrap", "auc", "average_precision"}
+    for group in metrics:
         for metric in group.values():
             names = list(inspect.signature(type(metric).update).parameters)
             assert names == ["self", "scores", "target", "known"]
@@ -32,7 +32,7 @@ def test_they_work_together_as_collections():
     generator = torch.Generator().manual_seed(0)
     scores = torch.rand(12, SPECIES, generator=generator)
     target = torch.rand(12, SPECIES, generator=generator).round()
-    for group in build(NODE).values():
+    for group in build(NODE):
         collection = MetricCollection(group)
         collection.update(scores, target, torch.ones_like(target))
         collection.update(scores, 0 * target, torch.ones_like(target))

@@ -158,7 +158,7 @@ def bad_files(folder: Path) -> list[Bad]:
     found.append(Bad(beyond, "no finite numbers"))
 
     add("promises_more_than_a_week.flac", promising(flac, 2**36 - 1), "more than a week")
-    add("promises_nothing.flac", promising(flac, 0), "does not tell")
+    add("promises_nothing.flac", promising(flac, 0), "unknown number")
     add("promises_too_much.flac", promising(flac, 2**30), "at most")
     add("a_trillion_samples.wav", a_trillion_samples(), "truncated")
 

@@ -1,14 +1,7 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
 from rfcx_audio.data.annotations import Annotations, read_annotations
-from rfcx_audio.data.audio import (
-    AudioError,
-    AudioInfo,
-    AudioReader,
-    find_recordings,
-    probe,
-    readable_name,
-)
+from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
@@ -25,16 +18,19 @@ from rfcx_audio.data.labels import (
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import RecordingDataset
-from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
+from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
+from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
-from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder, TableFolder
+from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
 from rfcx_audio.data.species_numbers import number_species, read_species, write_species
 from rfcx_audio.data.split import Split, training_recordings
-from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables, table_rows
+from rfcx_audio.data.stretches import reachable
+from rfcx_audio.data.table_folder import TableFolder
+from rfcx_audio.data.table_rows import table_rows
+from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
 
 __all__ = [
     "PSEUDO_COLUMNS",

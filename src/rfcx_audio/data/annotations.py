@@ -9,9 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, read_rfcx, read_rows
 from rfcx_audio.data.species_numbers import check_species, number_species, read_species
-from rfcx_audio.data.tables import few, first_line, read_tables, table_rows
+from rfcx_audio.data.table_rows import table_rows
+from rfcx_audio.data.table_text import first_line
+from rfcx_audio.data.tables import read_tables
 from rfcx_audio.data.truth import read_truth
 
 RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}

@@ -1,4 +1,4 @@
-"""Audio files: finding them, and reading only the samples that are needed."""
+"""Audio files: what they hold, and reading only the samples that are needed."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import soxr
 
 AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 MAX_DURATION_S = 7 * 24 * 3600.0
-"""A header that promises a longer recording is not believed."""
+"""A file whose header declares a longer recording is refused."""
 
 MAX_SAMPLES = 2**29
 """Samples, of all channels together, that one read decodes: 3 hours of 48 kHz mono, 2 GiB."""
@@ -24,11 +24,11 @@ MAX_SAMPLES = 2**29
 MAX_PEAK = 2.0**31
 """Full scale is 1; beyond whole numbers of 32 bits, the power of a spectrum overflows."""
 
-# libsndfile reads a WAV file that ends too early as a shorter one; only its log tells.
+# libsndfile reads a WAV file that ends too early as a shorter one; only its log shows it.
 _WAV_DATA = re.compile(r"^ *data : (\d+) \(should be (\d+)\)$", re.MULTILINE)
 _RF64_DATA = re.compile(r"^ *Data size : (\d+)$", re.MULTILINE)
 _OGG_CUT = "without an End-Of-Stream flag"
-_UNTOLD_BYTES = 0x7FFFF000  # from here on, programs that write to a pipe say that they do not know
+_UNKNOWN_BYTES = 0x7FFFF000  # sizes from here on mean unknown: the program wrote to a pipe
 _RESAMPLING_MARGIN = 512  # output samples read beyond either end, longer than soxr's filter
 
 
@@ -37,7 +37,7 @@ class AudioError(Exception):
 
 
 class AudioInfo(NamedTuple):
-    """What a file's header says."""
+    """The header of an audio file."""
 
     sample_rate: int
     num_channels: int
@@ -49,37 +49,13 @@ class AudioInfo(NamedTuple):
         return self.num_samples / self.sample_rate
 
 
-def find_recordings(folder: Path) -> dict[str, Path]:
-    """The audio files of a folder by recording id (the name without its ending), sorted.
-
-    Bytes of a name that are no UTF-8 are told by their numbers in the id, see `readable_name`.
-
-    Raises:
-        AudioError: two files have the same id.
-    """
-    found: dict[str, Path] = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() not in AUDIO_SUFFIXES:
-            continue
-        name = readable_name(path.stem)
-        if name in found:
-            raise AudioError(f"{found[name].name} and {path.name} in {folder} share one id")
-        found[name] = path
-    return found
-
-
-def readable_name(name: str) -> str:
-    """A file's name as any table can hold it: bytes that are no UTF-8 are told by their numbers."""
-    return os.fsencode(name).decode(errors="backslashreplace")
-
-
 def probe(path: Path) -> AudioInfo:
     """The header of an audio file.
 
     Raises:
         AudioError: it is missing, no file, not readable, no audio, holds no samples, ends before
-            its header says, or says that it lasts longer than `MAX_DURATION_S`. Of FLAC and MP3
-            files, only reading tells where they end.
+            the end that its header declares, or declares more than `MAX_DURATION_S`. FLAC and MP3
+            files that end too early are found only when they are read.
     """
     path = Path(path)
     _check_readable(path)
@@ -99,8 +75,8 @@ def _probed(path: Path, size: int, changed_ns: int) -> AudioInfo:  # noqa: ARG00
         raise AudioError("it holds no samples")
     if info.frames > MAX_DURATION_S * info.samplerate:
         raise AudioError(
-            f"its header promises {info.frames} samples, which is more than a week, or does not "
-            "tell their number; write the file anew"
+            f"its header declares {info.frames} samples, more than a week, or an unknown number; "
+            "write the file again"
         )
     return AudioInfo(info.samplerate, info.channels, info.frames)
 
@@ -144,8 +120,8 @@ class AudioReader:
             (samples,) float32, exactly `num_samples(duration_s)` long when a duration is given.
 
         Raises:
-            AudioError: the file is broken, shorter than its header says, holds samples that are no
-                finite numbers or beyond `MAX_PEAK`, lacks the channel, or more than `MAX_SAMPLES`
+            AudioError: the file is broken, shorter than its header declares, has no such channel,
+                has samples that are not finite or beyond `MAX_PEAK`, or more than `MAX_SAMPLES`
                 would have to be decoded or made by resampling.
         """
         info = probe(path)
@@ -182,13 +158,13 @@ class AudioReader:
         except soundfile.LibsndfileError as error:
             if "seek" in error.error_string:
                 raise AudioError(
-                    f"it is truncated: {info.num_samples} samples promised, the file ends before "
+                    f"it is truncated: {info.num_samples} samples declared, the file ends before "
                     f"number {start}"
                 ) from None
             raise AudioError(_reason(error)) from None
         if len(samples) < stop - start:
             raise AudioError(
-                f"it is truncated: {info.num_samples} samples promised, "
+                f"it is truncated: {info.num_samples} samples declared, "
                 f"the file ends at {start + len(samples)}"
             )
         if isinstance(self.channel, int):
@@ -229,14 +205,14 @@ def _check_whole(log: str, size: int) -> None:
         AudioError: it does.
     """
     cut = [
-        (int(promised), int(there))
-        for promised, there in _WAV_DATA.findall(log)
-        if int(there) + 1 < int(promised) < _UNTOLD_BYTES  # the 1 is a byte of padding
+        (int(declared), int(found))
+        for declared, found in _WAV_DATA.findall(log)
+        if int(found) + 1 < int(declared) < _UNKNOWN_BYTES  # the 1 is a byte of padding
     ]
-    cut += [(int(promised), size) for promised in _RF64_DATA.findall(log) if int(promised) > size]
+    cut += [(int(declared), size) for declared in _RF64_DATA.findall(log) if int(declared) > size]
     if cut:
         raise AudioError(
-            f"it is truncated: {cut[0][0]} bytes of samples promised, {cut[0][1]} are there"
+            f"it is truncated: {cut[0][0]} bytes of samples declared, {cut[0][1]} found"
         )
     if _OGG_CUT in log:
         raise AudioError("it is truncated: the end of the stream is missing")
@@ -256,6 +232,6 @@ def _refuse_too_many(samples: int) -> None:
 
 
 def _reason(error: soundfile.LibsndfileError) -> str:
-    told = error.error_string.strip().rstrip(".")
-    # What libsndfile says of a file that is there, and looks like MP3.
-    return "Format not recognised" if told.startswith("File does not exist") else told
+    reason = error.error_string.strip().rstrip(".")
+    # libsndfile's message for a file that exists, and looks like MP3.
+    return "Format not recognised" if reason.startswith("File does not exist") else reason

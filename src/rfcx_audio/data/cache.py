@@ -30,7 +30,7 @@ class CachedReader(AudioReader):
     from there. Files appear under their final name only when they are complete, so that
     several processes may fill one cache at once. A recording of 16 bits at the sample rate is kept
     exactly; others are rounded to 16 bits. What does not fit (samples beyond full scale, a full
-    cache, of which a warning tells) is decoded each time, no more of it than is asked for.
+    cache, which a warning reports) is decoded each time, no more of it than is asked for.
 
     Args:
         sample_rate: of what is returned, Hz.

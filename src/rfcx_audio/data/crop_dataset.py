@@ -30,8 +30,8 @@ from rfcx_audio.data.labels import (
     true_windows,
 )
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.resident import Stretch, place_of
 from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, Draw
+from rfcx_audio.data.stretches import Stretch, place_of
 
 
 class Crop(NamedTuple):
@@ -50,7 +50,7 @@ class CropDataset(Dataset[Crop | Failure]):
     """Crops of annotated recordings, one for each `Draw`.
 
     Args:
-        rows: with audio; every row of a recording labels the crops that it speaks of.
+        rows: with audio; every row of a recording labels the crops that it covers.
         recordings: their audio.
         reader: of the audio.
         recipe: how crops are cut and labelled.

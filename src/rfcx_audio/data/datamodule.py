@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from functools import partial
+from functools import cached_property, partial
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -24,7 +24,7 @@ from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.resident import ResidentAudio, ResidentReader, reachable
+from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
 from rfcx_audio.data.source import Corpus, RfcxFolder
 from rfcx_audio.data.spectrograms import (
@@ -35,6 +35,7 @@ from rfcx_audio.data.spectrograms import (
     recording_windows,
 )
 from rfcx_audio.data.split import Split
+from rfcx_audio.data.stretches import reachable
 
 _log = logging.getLogger(__name__)
 
@@ -74,23 +75,17 @@ class RecordingDataModule(pl.LightningDataModule):
         self.augment = augment
         self.loader = loader
         self.failures: dict[str, str] = {}
-        self._corpus: Corpus | None = None
-        self._split: Split | None = None
         self._resident: ResidentAudio | None = None
 
-    @property
+    @cached_property
     def corpus(self) -> Corpus:
         """Tables and recordings, read on first use."""
-        if self._corpus is None:
-            self._corpus = self.source.load()
-        return self._corpus
+        return self.source.load()
 
-    @property
+    @cached_property
     def split(self) -> Split:
         """The rows to train on and to validate on, made on first use."""
-        if self._split is None:
-            self._split = Split.of(self.corpus, self.folds)
-        return self._split
+        return Split.of(self.corpus, self.folds)
 
     @property
     def train_rows(self) -> pd.DataFrame:

@@ -29,17 +29,17 @@ def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
 
     Source: Sechidis et al. (2011), "On the stratification of multi-label data".
     """
-    said = pd.crosstab(rows["recording_id"], [rows["species_id"], rows["present"]]) > 0
-    if not 2 <= num_folds <= len(said):
-        raise ValueError(f"expected 2 to {len(said)} folds (the recordings), got {num_folds}")
-    columns = said.to_numpy()
+    labelled = pd.crosstab(rows["recording_id"], [rows["species_id"], rows["present"]]) > 0
+    if not 2 <= num_folds <= len(labelled):
+        raise ValueError(f"expected 2 to {len(labelled)} folds (the recordings), got {num_folds}")
+    columns = labelled.to_numpy()
     if columns.shape[1] == 1:  # which the splitter does not take for labels
         columns = np.hstack([columns, ~columns])
     splitter = MultilabelStratifiedKFold(num_folds, shuffle=True, random_state=seed)
-    fold = np.empty(len(said), dtype=int)
-    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(said)), columns)):
+    fold = np.empty(len(labelled), dtype=int)
+    for number, (_, held_out) in enumerate(splitter.split(np.zeros(len(labelled)), columns)):
         fold[held_out] = number
-    return pd.DataFrame({"recording_id": said.index, "fold": fold})
+    return pd.DataFrame({"recording_id": labelled.index, "fold": fold})
 
 
 class Folds:
@@ -71,7 +71,7 @@ class Folds:
         """`recording_id`, `fold` of every recording of the rows, from the file or newly assigned.
 
         Raises:
-            AnnotationError: the file was made with another number of folds or lacks a recording.
+            AnnotationError: the file has another number of folds, or no fold for a recording.
         """
         if not self.file.exists():
             folds = assign_folds(rows, self.num_folds, self.seed)
@@ -84,13 +84,13 @@ class Folds:
         found = folds["fold"].max() + 1
         if found != self.num_folds:
             raise AnnotationError(
-                f"{self.file} holds {found} folds, {self.num_folds} were asked for; set "
+                f"{self.file} holds {found} folds, {self.num_folds} are configured; set "
                 "data.folds.num_folds to match, or data.folds.file to a new file"
             )
-        lacking = sorted(set(rows["recording_id"]) - set(folds["recording_id"]))
-        if lacking:
+        missing = sorted(set(rows["recording_id"]) - set(folds["recording_id"]))
+        if missing:
             raise AnnotationError(
-                f"{self.file} lacks {len(lacking)} recording(s), the first {lacking[0]!r}; it was "
+                f"{self.file} lacks {len(missing)} recording(s), the first {missing[0]!r}; it was "
                 "made from other tables: set data.folds.file to a new file"
             )
         return folds

@@ -11,7 +11,7 @@ _ROUNDING_S = 1e-6
 
 
 class FrameScores(NamedTuple):
-    """What a detector says of the frames of one recording's windows.
+    """Scores of the frames of one recording's windows.
 
     Attributes:
         starts_s: (windows,) of the windows, s.

@@ -38,11 +38,11 @@ def rows_by_recording(rows: pd.DataFrame) -> dict[str, Rows]:
 def label_windows(
     rows: Rows, starts_s: Tensor, duration_s: float | Tensor, num_species: int, min_overlap: float
 ) -> Labels:
-    """What a recording's rows say of windows in it.
+    """The labels that a recording's rows give to windows in it.
 
-    A row speaks of a window when at least `min_overlap` of the row's duration, or of the window's
-    where that is shorter, lies in both. A species is present where a TP row speaks. It is absent
-    where an FP row speaks and no TP row touches the window at all. Everything else is unknown; so
+    A row covers a window when at least `min_overlap` of the row's duration, or of the window's
+    where that is shorter, lies in both. A species is present where a TP row covers. It is absent
+    where an FP row covers and no TP row touches the window at all. Everything else is unknown; so
     is a window that holds only a small part of a confirmed call.
 
     Args:
@@ -60,10 +60,10 @@ def label_windows(
     duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
     overlap = torch.minimum(rows.t_max, starts + duration) - torch.maximum(rows.t_min, starts)
     shorter = torch.clamp(rows.t_max - rows.t_min, max=duration)  # pyright: ignore[reportCallIssue, reportArgumentType]
-    speaks = overlap >= min_overlap * shorter - 1e-9  # (windows, rows)
+    covers = overlap >= min_overlap * shorter - 1e-9  # (windows, rows)
     touches = overlap > 0
 
-    which = torch.stack([speaks & rows.present, speaks & ~rows.present, touches & rows.present])
+    which = torch.stack([covers & rows.present, covers & ~rows.present, touches & rows.present])
     present, absent, touched = _strongest(which, rows, num_species)  # (windows, species) each
     target = (present > 0).float()
     known = torch.where(present > 0, present, torch.where(touched > 0, 0.0, absent))
@@ -136,10 +136,10 @@ def stack_boxes(boxes: list[Boxes]) -> Boxes:
 
 
 def label_recording(rows: Rows, num_species: int) -> Labels:
-    """What rows say of their recording as a whole.
+    """The labels that rows give to their recording as a whole.
 
     A TP row makes its species present. An FP row is the absence of a time window, not of the
-    recording, and says nothing here.
+    recording, and labels nothing here.
 
     Returns:
         Labels, each (species,) float32.

@@ -11,7 +11,8 @@ import pyarrow as pa
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError
 
 PSEUDO_COLUMNS = (*RFCX_COLUMNS, "present", "weight", "round", "teacher", "score")
-"""Of a table of pseudo rows: `round` and `teacher` say who wrote a row, `score` how surely."""
+"""Of a table of pseudo rows: `round` and `teacher` name the model that wrote a row, `score` is the
+probability that it gave."""
 
 _NUMBERS = [name for name in PSEUDO_COLUMNS if name not in ("recording_id", "present", "teacher")]
 _COUNTS = ["species_id", "songtype_id", "round"]
@@ -36,9 +37,9 @@ def add_pseudo_rows(rows: pd.DataFrame, pseudo: pd.DataFrame) -> tuple[pd.DataFr
 
     Returns:
         The real rows with `pseudo` False (and `round` 0, no `teacher`, no `score`), then the pseudo
-        rows with `pseudo` True and `source` "pseudo"; and the pseudo rows set aside, because a real
-        row of the same species overlaps them in time: `reason` is `contradicted` where one says
-        the opposite, else `redundant`.
+        rows with `pseudo` True and `source` "pseudo"; and the pseudo rows set aside, where a real
+        row of the same species overlaps them in time: `reason` is `contradicted` where one has
+        the opposite label, else `redundant`.
     """
     reason = _reasons(rows, pseudo)
     kept = pseudo.loc[reason == "", list(PSEUDO_COLUMNS)]
@@ -62,10 +63,10 @@ def read_pseudo(path: Path) -> pd.DataFrame:
     """
     table = _read(path)
     table = table.assign(**{name: _DEFAULTS[name] for name in _DEFAULTS if name not in table})
-    lacking = [name for name in PSEUDO_COLUMNS if name not in table]
-    if lacking:
+    missing = [name for name in PSEUDO_COLUMNS if name not in table]
+    if missing:
         raise AnnotationError(
-            f"{path} lacks the column(s) {', '.join(lacking)} of a table of pseudo-labels; it has "
+            f"{path} lacks the column(s) {', '.join(missing)} of a table of pseudo-labels; it has "
             f"{', '.join(table.columns)}"
         )
     table = table.loc[:, list(PSEUDO_COLUMNS)]

@@ -47,7 +47,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         self.reader = reader
         self.names = list(recordings.paths) if names is None else names
         self.rows = rows_by_recording(rows)
-        self.nothing_said = rows_of(rows.iloc[:0])
+        self.no_rows = rows_of(rows.iloc[:0])
         self.calls = (
             None
             if truth is None
@@ -61,7 +61,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
     def __getitem__(self, index: int) -> RecordingWaveform:
         """A recording; without samples, and with its failure, where it cannot be read."""
         name = self.names[index]
-        rows = self.rows.get(name, self.nothing_said)
+        rows = self.rows.get(name, self.no_rows)
         labels = self._labels(name, rows)
         try:
             samples = self.reader.read(self.paths[name])
@@ -80,7 +80,7 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
     """Reads recordings one by one, and hands out several together, as `RecordingBatch`.
 
     Workers read one recording at a time, so that few are in memory before they are put together.
-    How many batches there will be follows from the lengths, which only reading tells: `len` is not
+    How many batches there will be follows from the lengths, known once they are read: `len` is not
     defined.
 
     Args:

@@ -1,11 +1,12 @@
-"""Recordings: what can be read, and what cannot with the reason."""
+"""The recordings of a folder: which can be read, and why the others cannot."""
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from rfcx_audio.data.audio import AudioError, AudioInfo, find_recordings, probe
+from rfcx_audio.data.audio import AUDIO_SUFFIXES, AudioError, AudioInfo, probe
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,27 @@ class Recordings:
     def nyquist_hz(self) -> float:
         """The highest frequency that any of them holds; 24 000 without any."""
         return max((info.sample_rate / 2 for info in self.infos.values()), default=24_000.0)
+
+
+def find_recordings(folder: Path) -> dict[str, Path]:
+    """The audio files of a folder by recording id (the name without its ending), sorted.
+
+    Bytes of a name that are no UTF-8 are numbers in the id, see `readable_name`.
+
+    Raises:
+        AudioError: two files have the same id.
+    """
+    found: dict[str, Path] = {}
+    for path in sorted(Path(folder).iterdir()):
+        if path.suffix.lower() not in AUDIO_SUFFIXES:
+            continue
+        name = readable_name(path.stem)
+        if name in found:
+            raise AudioError(f"{found[name].name} and {path.name} in {folder} share one id")
+        found[name] = path
+    return found
+
+
+def readable_name(name: str) -> str:
+    """A file's name as any table can hold it: bytes that are no UTF-8 become numbers."""
+    return os.fsencode(name).decode(errors="backslashreplace")

@@ -151,6 +151,12 @@ def listing(messages: list[str]) -> str:
     return "\n".join(messages[:_ERRORS_SHOWN] + ([f"… and {more} more"] if more > 0 else []))
 
 
+def few(names: list[str]) -> str:
+    """The first names of a list, for a message."""
+    shown = ", ".join(repr(name) for name in names[:5])
+    return shown + (", …" if len(names) > 5 else "")
+
+
 def read_text(path: Path) -> pd.DataFrame:
     """A table of comma-separated values as text, with the `line` of each row; blank ones left out.
 

@@ -107,8 +107,8 @@ class CropSampler(Sampler[Draw]):
         tp_share = recipe.tp_share if len(self.kinds["fp"]) else 1.0
         tp_share = tp_share if len(self.kinds["tp"]) else 0.0
         pseudo_share = recipe.pseudo_share if len(self.kinds["pseudo"]) else 0.0
-        told_share = tp_share * (1 - recipe.background_share) * (1 - pseudo_share)
-        by_table = len(self.kinds["tp"]) / told_share if told_share else len(present)
+        table_share = tp_share * (1 - recipe.background_share) * (1 - pseudo_share)
+        by_table = len(self.kinds["tp"]) / table_share if table_share else len(present)
         total = recipe.crops_per_epoch or round(_PASSES * by_table)
         total = max(world_size, total - total % world_size)
         background = round(total * recipe.background_share)

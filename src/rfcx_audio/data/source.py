@@ -1,8 +1,7 @@
-"""Where a data set comes from: tables and folders of audio in the RFCX layout."""
+"""Where a data set comes from: tables and audio in the RFCX layout, real or synthetic."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -13,14 +12,7 @@ from rfcx_audio.data.pseudo import read_pseudo
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx
-from rfcx_audio.data.species_numbers import (
-    check_species,
-    number_species,
-    read_species,
-    write_species,
-)
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
-from rfcx_audio.data.tables import read_tables, table_rows
 from rfcx_audio.data.truth import read_truth
 
 MissingAudio = Literal["error", "leave_out"]
@@ -176,83 +168,3 @@ class SyntheticFolder(RfcxFolder):
             ValueError: the folder holds a rainforest of another recipe.
         """
         write_rainforest(self.root, self.recipe, self.boxes, self.workers)
-
-
-class TableFolder(RfcxFolder):
-    """A folder of a user's own tables (Raven, Audacity, CSV), and of audio.
-
-    Args:
-        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, see `read_tables`.
-        num_species: of the tables.
-        audio: the folder of the recordings.
-        species: a CSV of `species` (name) and `species_id` (from 0). Where it is missing, the names
-            in the tables are numbered in their order, and it is written.
-        columns: of the tables by field, see `read_tables`.
-        missing_audio: see `RfcxFolder`.
-        templates: see `RfcxFolder`.
-        pseudo_rows: see `RfcxFolder`.
-    """
-
-    def __init__(
-        self,
-        root: str,
-        num_species: int,
-        audio: str,
-        species: str,
-        columns: Mapping[str, str | None] | None = None,
-        missing_audio: MissingAudio = "error",
-        templates: pd.DataFrame | None = None,
-        pseudo_rows: str | None = None,
-    ) -> None:
-        super().__init__(root, num_species, missing_audio, templates, pseudo_rows)
-        self.audio = Path(audio)
-        self.species = Path(species)
-        self.columns = columns
-
-    def prepare(self) -> None:
-        """Writes the numbers of the species if they are not there yet."""
-        if not self.species.exists():
-            write_species(self.numbers(self.tables()), self.species)
-
-    def tables(self) -> pd.DataFrame:
-        """The rows of all tables as text."""
-        return read_tables(self.root, self.columns, (self.species,))
-
-    def numbers(self, tables: pd.DataFrame) -> dict[str, int]:
-        """Number of each species by name, from the file or newly given.
-
-        Raises:
-            AnnotationError: they are not those from 0 to `num_species - 1`.
-        """
-        if self.species.exists():
-            return read_species(self.species, self.num_species)
-        species = number_species(tables["species"])
-        check_species(species, self.num_species, str(self.root))
-        return species
-
-    def rows(self, f_max: float = 24_000.0) -> tuple[pd.DataFrame, dict[str, int]]:
-        """The rows of all tables, see `table_rows`, and the numbers of the species."""
-        tables = self.tables()
-        numbers = self.numbers(tables)
-        return table_rows(tables, numbers, self.num_species, f_max), numbers
-
-    def load(self) -> Corpus:
-        """Reads the tables and the headers of the audio files.
-
-        Rows without frequencies reach up to the highest that the recordings hold.
-
-        Raises:
-            AnnotationError: a table breaks a rule, or no row has audio.
-        """
-        if not self.audio.is_dir():
-            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        train = Recordings.scan(self.audio)
-        rows, _ = self.rows(train.nyquist_hz)
-        usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
-        if usable.empty:
-            raise AnnotationError(
-                f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
-                "data.source.audio to the folder of the recordings"
-            )
-        others = (train, None, None, None, self.templates, self.pseudo())
-        return Corpus(rows, usable, left_out, *others)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.rows import AnnotationError, listing
-from rfcx_audio.data.tables import few, frame_of, text_of
+from rfcx_audio.data.rows import AnnotationError, few, listing
+from rfcx_audio.data.table_text import frame_of, text_of
 
 _NUMBERED = re.compile(r"s?(\d+)")
 

@@ -76,8 +76,8 @@ class Split:
         if self.corpus.pseudo is not None:
             lines.append(
                 f"{int(self.train_rows['pseudo'].sum())} of the rows to train on are "
-                f"pseudo-labels; {len(self.set_aside)} more are set aside, because real rows of "
-                "their species overlap them"
+                f"pseudo-labels; {len(self.set_aside)} more are set aside: real rows of their "
+                "species overlap them"
             )
         return "\n".join(lines)
 

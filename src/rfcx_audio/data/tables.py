@@ -1,9 +1,7 @@
-"""A user's own labels: Raven, Audacity and CSV tables as annotation rows."""
+"""A user's own labels: Raven, Audacity and CSV tables, brought to the same columns."""
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Mapping
 from pathlib import Path, PureWindowsPath
@@ -12,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.data.audio import AUDIO_SUFFIXES
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, listing, row_faults
+from rfcx_audio.data.rows import AnnotationError, few, listing
+from rfcx_audio.data.table_text import frame_of, text_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 RAVEN_COLUMNS = (
@@ -57,63 +56,11 @@ ALIASES: dict[str, tuple[str, ...]] = {
 }
 """By field, the names that its column may have, in any case; the first that is there is read."""
 
-_PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
-_ABSENT = ("false", "0", "no", "n", "absent", "fp")
-_UNKNOWN = ("", "-1", "-1.0", "-1.000000")  # as Audacity writes a frequency that nobody chose
 _NUMBER = r"-?\d+(?:[.,]\d+)?(?:e-?\d+)?"
 _AUDACITY = re.compile(rf"{_NUMBER}\t{_NUMBER}(\t|$)", re.IGNORECASE)
 _ENDINGS = re.compile(
     r"(\.Table\.\d+|\.BirdNET)?(\.selections?)?(\.table|\.results|\.labels?)?$", re.IGNORECASE
 )
-
-
-def table_rows(
-    tables: pd.DataFrame, species: Mapping[str, int], num_species: int, f_max: float = 24_000.0
-) -> pd.DataFrame:
-    """Rows of tables with checked values, in the columns of `read_rfcx`.
-
-    Args:
-        tables: as `read_tables` returns them.
-        species: number by name.
-        num_species: species are numbered from 0 to `num_species - 1`.
-        f_max: Hz, the upper edge of rows without one; their lower edge is 0.
-
-    Raises:
-        AnnotationError: a row breaks a rule; all of them are named.
-    """
-    text = tables.copy()
-    faults: list[str] = []
-    names = text["species"]
-    ids = names.map(dict(species))
-    for row in text[ids.isna()].itertuples():
-        known = "it is empty" if not row.species else f"known are {few(list(species))}"
-        faults.append(
-            f"{row.path} line {row.line}: species {row.species!r} has no number: {known}; mend the "
-            "row, or add the name to species.csv"
-        )
-    present = text["present"].str.lower()
-    for row in text[~present.isin([*_PRESENT, *_ABSENT])].itertuples():
-        faults.append(
-            f"{row.path} line {row.line}: present = {row.present!r}; expected 1, true, yes, "
-            "present or 0, false, no, absent"
-        )
-    text["species_id"] = ids.fillna(0).astype(int).astype(str)
-    for column, default in (("songtype_id", "1"), ("f_min", "0"), ("f_max", str(f_max))):
-        text[column] = text[column].where(~text[column].isin(_UNKNOWN), default)
-    rows = text.loc[:, list(RFCX_COLUMNS)].copy()
-    for column in RFCX_COLUMNS[1:]:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
-    for path, part in text.groupby("path", sort=False):
-        lines = part["line"].to_numpy()
-        own = (rows.loc[part.index].reset_index(drop=True), part.reset_index(drop=True))
-        faults += row_faults(Path(str(path)), lines, *own, num_species)
-    if faults:
-        raise AnnotationError(listing(faults))
-    rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
-    source = [Path(path).name for path in text["path"]]
-    return rows.assign(
-        present=present.isin(_PRESENT), weight=1.0, source=source, line=text["line"].to_numpy()
-    )
 
 
 def read_tables(
@@ -285,57 +232,6 @@ def _column(path: Path, text: pd.DataFrame, field: str, chosen: str | None) -> s
     return next((by_name[name] for name in ALIASES[field] if name in by_name), None)
 
 
-def frame_of(path: Path, content: str, separator: str) -> pd.DataFrame:
-    """A table with column names as text, with the `line` of each row; blank lines left out."""
-    quoting = csv.QUOTE_NONE if separator == "\t" else csv.QUOTE_MINIMAL
-    reader = csv.reader(io.StringIO(content), delimiter=separator, quoting=quoting)
-    header: list[str] = []
-    rows, faults = [], []
-    for cells in reader:
-        values = [cell.strip() for cell in cells]
-        if not any(values):
-            continue
-        if not header:
-            header = values
-        elif len(values) > len(header):
-            faults.append(
-                f"{path} line {reader.line_num}: {len(values)} values for {len(header)} columns; "
-                "quote what holds a separator"
-            )
-        else:
-            rows.append([*values, *[""] * (len(header) - len(values)), reader.line_num])
-    if faults:
-        raise AnnotationError(listing(faults))
-    table = pd.DataFrame(rows, columns=pd.Index([*header, "line"]))
-    return table.loc[:, ~table.columns.duplicated(keep="last")]
-
-
-def first_line(path: Path) -> str:
-    """The first line of a file that is not empty.
-
-    Raises:
-        AnnotationError: see `text_of`.
-    """
-    return text_of(path).lstrip("\r\n").partition("\n")[0].rstrip("\r")
-
-
-def text_of(path: Path) -> str:
-    """What a file holds.
-
-    Raises:
-        AnnotationError: it is missing, or not in UTF-8.
-    """
-    try:
-        return path.read_text(encoding="utf-8-sig")
-    except FileNotFoundError:
-        raise AnnotationError(
-            f"{path} does not exist; a folder of labels holds Raven, Audacity or CSV tables (set "
-            "data.root)"
-        ) from None
-    except UnicodeDecodeError as error:
-        raise AnnotationError(f"{path} is no text in UTF-8 ({error}); save it as such") from None
-
-
 def _named_after(path: Path) -> str:
     """The recording that a table is about by its own name, as Raven and Audacity users name it."""
     return _ENDINGS.sub("", path.stem)
@@ -345,9 +241,3 @@ def _recording(name: str) -> str:
     """The id of a recording: the file's name without folders and without the ending of audio."""
     inner = PureWindowsPath(name)  # knows both kinds of slashes
     return inner.stem if inner.suffix.lower() in AUDIO_SUFFIXES else inner.name
-
-
-def few(names: list[str]) -> str:
-    """The first names of a list, for a message."""
-    shown = ", ".join(repr(name) for name in names[:5])
-    return shown + (", …" if len(names) > 5 else "")

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import Metric
 
 from rfcx_audio.batch import CellLoss, Labels, SpectrogramBatch
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised, num_processes
+from rfcx_audio.metric import Metrics
 from rfcx_audio.model import Peers
 from rfcx_audio.scoring import SlidingWindows
 
@@ -167,8 +167,7 @@ class CoTeaching(Supervised):
             cells a weight, or there is nothing to select.
         optimizer: `optimizer(parameters)`.
         scheduler: `scheduler(optimizer, total_steps)`, stepped once a batch.
-        window_metrics: by name, over windows with partial truth.
-        recording_metrics: by name, over recordings with complete truth; one is named `lwlrap`.
+        metrics: over windows and over recordings, by name.
         windows: pools the scores of a recording's windows.
         reduction: how the cells of a batch become one number, see `reduce_cells`.
         tau: in [0, 1), see `remember_rate`.
@@ -189,8 +188,7 @@ class CoTeaching(Supervised):
         loss: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
-        window_metrics: dict[str, Metric],
-        recording_metrics: dict[str, Metric],
+        metrics: Metrics,
         windows: SlidingWindows,
         reduction: Reduction = "known",
         tau: float = 0.2,
@@ -198,9 +196,7 @@ class CoTeaching(Supervised):
         exponent: float = 1.0,
         select: Select = "cell",
     ) -> None:
-        super().__init__(
-            model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
-        )
+        super().__init__(model, loss, optimizer, scheduler, metrics, windows, reduction)
         remember_rate(0, tau, ramp_epochs, exponent)  # refuses a bad setting before training
         if select not in get_args(Select):
             raise ValueError(

@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import Metric
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
+from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring import SlidingWindows
 
@@ -95,8 +95,7 @@ class FrequencyFiltering(Supervised):
         loss: see `Supervised`.
         optimizer: see `Supervised`.
         scheduler: see `Supervised`.
-        window_metrics: see `Supervised`.
-        recording_metrics: see `Supervised`.
+        metrics: see `Supervised`.
         windows: see `Supervised`.
         reduction: see `Supervised`.
         train_on: `row`, the drawn row's species, or `all`, the unlabelled species too. With 24
@@ -115,15 +114,12 @@ class FrequencyFiltering(Supervised):
         loss: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
-        window_metrics: dict[str, Metric],
-        recording_metrics: dict[str, Metric],
+        metrics: Metrics,
         windows: SlidingWindows,
         reduction: Reduction = "known",
         train_on: TrainOn = "row",
     ) -> None:
-        super().__init__(
-            model, loss, optimizer, scheduler, window_metrics, recording_metrics, windows, reduction
-        )
+        super().__init__(model, loss, optimizer, scheduler, metrics, windows, reduction)
         if train_on not in get_args(TrainOn):
             raise ValueError(f"method.train_on {train_on!r} does not exist; choose row or all")
         if train_on == "all" and not self.weighs_unknown():

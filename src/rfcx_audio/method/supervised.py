@@ -11,12 +11,12 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
-from torchmetrics import Metric, MetricCollection
+from torchmetrics import MetricCollection
 
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
-from rfcx_audio.metric import Lwlrap
+from rfcx_audio.metric import Lwlrap, Metrics
 from rfcx_audio.scores import pool_recordings
 from rfcx_audio.scoring import SlidingWindows
 
@@ -44,8 +44,7 @@ class Supervised(pl.LightningModule):
         reduction: how the cells of a batch become one number, see `reduce_cells`.
         optimizer: `optimizer(parameters)`.
         scheduler: `scheduler(optimizer, total_steps)`, stepped once a batch.
-        window_metrics: by name, over windows with partial truth.
-        recording_metrics: by name, over recordings with complete truth; one is named `lwlrap`.
+        metrics: over windows and over recordings, by name.
         windows: pools the scores of a recording's windows.
         ema_decay: in (0, 1), decay of a moving average of the model's weights, the teacher of
             losses that need one (`loss.teacher=ema`); None for no teacher.
@@ -60,8 +59,7 @@ class Supervised(pl.LightningModule):
         loss: nn.Module,
         optimizer: Callable[..., Optimizer],
         scheduler: Callable[..., LRScheduler],
-        window_metrics: dict[str, Metric],
-        recording_metrics: dict[str, Metric],
+        metrics: Metrics,
         windows: SlidingWindows,
         reduction: Reduction = "known",
         ema_decay: float | None = None,
@@ -85,9 +83,9 @@ class Supervised(pl.LightningModule):
         self.windows = windows
         self.teacher = None if ema_decay is None else MovingAverage(self.model, ema_decay)
         # MetricCollection wants a type of dict that torchmetrics declares invariantly.
-        self.val_metrics = MetricCollection(dict(window_metrics), prefix="val/")
-        self.val_lwlrap = recording_metrics["lwlrap"].clone()
-        self.test_metrics = MetricCollection(dict(recording_metrics), prefix="test/")
+        self.val_metrics = MetricCollection(dict(metrics.windows), prefix="val/")
+        self.val_lwlrap = metrics.recordings["lwlrap"].clone()
+        self.test_metrics = MetricCollection(dict(metrics.recordings), prefix="test/")
 
     def forward(self, spectrogram: Tensor) -> Logits:
         """(batch, channels, mels, frames) -> logits."""

@@ -18,6 +18,7 @@ from rfcx_audio.metric.masked import (
     masked_log_loss,
     pooled_auroc,
 )
+from rfcx_audio.metric.metrics import Metrics
 from rfcx_audio.metric.partial import known_by_recording, partial_summary
 from rfcx_audio.metric.summary import compare, per_species, recording_summary, window_summary
 from rfcx_audio.metric.unlabelled import UnlabelledAUROC, as_unlabelled
@@ -28,6 +29,7 @@ __all__ = [
     "MacroAveragePrecision",
     "MaskedAUROC",
     "MaskedLogLoss",
+    "Metrics",
     "PooledAUROC",
     "UnlabelledAUROC",
     "as_unlabelled",
