@@ -1,4 +1,4 @@
-"""`python -m benchmarks [group ...]`: measures a CPU, prints, and writes the page."""
+"""`python -m benchmarks [group ...]`: measures on the CPU, prints, and writes the page."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ _RUN = Path("runs/bench")
 
 
 def recordings() -> list[Path]:
-    """Test recordings of the synthetic rainforest, made if they are not there."""
+    """Test recordings of the synthetic rainforest, generated if missing."""
     data = load_data(load_config("train", [f"paths.data_dir={_DATA}", "paths.output_dir=."]))
     assert data.corpus.test is not None
     return list(data.corpus.test.paths.values())
 
 
 def checkpoint() -> Path:
-    """That of a training of one step."""
+    """The checkpoint of a training of one step."""
     path = _RUN / "checkpoints" / "last.ckpt"
     if not path.exists():
         words = [f"paths.data_dir={_DATA}", f"paths.output_dir={_RUN}", "trainer.max_epochs=1"]
@@ -61,7 +61,7 @@ GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
 
 
 def main() -> None:
-    """Measures the groups that are named, or all."""
+    """Measures the named groups, or all."""
     unknown = set(sys.argv[1:]) - set(GROUPS)
     if unknown:
         raise SystemExit(f"no such group: {', '.join(unknown)}; there are {', '.join(GROUPS)}")

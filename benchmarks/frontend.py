@@ -1,4 +1,4 @@
-"""The log-mel spectrogram, beside torchaudio's, librosa's, and the Fourier transform alone."""
+"""The log-mel spectrogram, compared with torchaudio, librosa, and the Fourier transform alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ CPU_SHAPES = {"16 x 6 s": (16, 6.0), "1 x 60 s": (1, 60.0)}
 GPU_SHAPES = {"64 x 6 s": (64, 6.0), "1 x 60 s": (1, 60.0)}
 CPU_GOALS = {"torchaudio": 0.5, "torch.stft": 1.3, "librosa": 0.5}
 GPU_GOALS = {"torchaudio": 0.7, "torch.stft": 1.3}
-_CLOSE = 1e-5  # of a mel power, relative to the loudest
+_CLOSE = 1e-5  # tolerance of a mel power, relative to the maximum
 
 
 def frontend_rows(
@@ -26,14 +26,14 @@ def frontend_rows(
     goals: Mapping[str, float],
     in_a_row: int = 1,
 ) -> Iterator[Row | NotMeasured]:
-    """Both presets, a batch of crops and one recording.
+    """Times both presets on a batch of crops and on one recording.
 
     Args:
         repeats: number of times.
         device: `cpu` or `cuda`.
         shapes: number of waveforms and their duration in s, by name.
-        goals: largest ratios by what it is compared with.
-        in_a_row: calls that are timed as one, for a GPU that takes less than a millisecond.
+        goals: largest ratios, by name of the reference.
+        in_a_row: calls that are timed as one, since a GPU takes less than a millisecond.
     """
     for preset in ("default", "deck"):
         ours: LogMel = build(load_config("train", [f"frontend={preset}"]).frontend).to(device)
@@ -126,7 +126,7 @@ def _stft(ours: LogMel, waveform: torch.Tensor) -> Callable[[], object]:
 
 
 def _check(ours: LogMel, *images: object) -> None:
-    """Refuses to time two things that compute something else."""
+    """Checks that both compute the same."""
     found, expected = (
         image.double().expm1() if ours.scaling == "log1p" else image.double().exp()
         for image in images

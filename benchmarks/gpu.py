@@ -1,4 +1,4 @@
-"""What the two commands for a GPU share: their arguments, and how they print."""
+"""Arguments and printing that both GPU commands share."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ REHEARSAL = Path("runs/rehearsal")
 
 
 def add_arguments(parser: argparse.ArgumentParser, limit_s: float) -> None:
-    """The arguments that both commands have."""
+    """Adds the arguments of both commands."""
     parser.add_argument(
         "--device",
         choices=("cuda", "cpu"),
@@ -41,7 +41,7 @@ def prepared(options: argparse.Namespace) -> Path:
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """Without the logs and warnings of what is run by the dozen."""
+    """Suppresses logs and warnings."""
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
@@ -52,6 +52,6 @@ def quiet() -> Generator[None]:
         logging.disable(before)
 
 
-def say(line: str) -> None:
-    """Prints a line at once."""
+def show_line(line: str) -> None:
+    """Prints a line without buffering."""
     print(line, flush=True)  # noqa: T201

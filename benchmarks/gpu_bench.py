@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu_bench`: what training and prediction cost beside the network alone."""
+"""`python -m benchmarks.gpu_bench`: training and prediction, compared with the network alone."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import torch
 
 from benchmarks.frontend import GPU_GOALS, GPU_SHAPES, frontend_rows
-from benchmarks.gpu import add_arguments, prepared, quiet, say
+from benchmarks.gpu import add_arguments, prepared, quiet, show_line
 from benchmarks.limit import Limit, OutOfTime
 from benchmarks.prediction import prediction_rows
 from benchmarks.recipe import memory_of_recipe, recipe_rows
@@ -32,19 +32,19 @@ Group = Callable[[], Iterable[Row | NotMeasured]]
 
 
 class Size(NamedTuple):
-    """How much is measured.
+    """The size of a benchmark.
 
     Attributes:
         forest: settings of the rainforest.
-        model: trained by each reader and used for prediction.
-        batch_size: crops in a batch of the trainings by each reader.
-        recipe_batch_size: of `experiment=best`.
-        steps: of each training that count.
-        repeats: of everything.
-        recordings: that are predicted.
-        shapes: of the waveforms that spectrograms are made of, see `frontend_rows`.
+        model: trained with each reader and used for prediction.
+        batch_size: crops in a batch of the trainings with each reader.
+        recipe_batch_size: crops in a batch of `experiment=best`.
+        steps: timed steps of each training.
+        repeats: number of repetitions of each measurement.
+        recordings: number of recordings to score.
+        shapes: of the waveforms for spectrograms, see `frontend_rows`.
         in_a_row: spectrograms that are timed as one.
-        memory: batch sizes whose memory is measured.
+        memory: batch sizes for which the memory is measured.
         more: further settings of all trainings.
     """
 
@@ -89,7 +89,7 @@ REHEARSAL = Size(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Measures everything; 1 where something failed or no time was left for it, else 0."""
+    """Measures everything; returns 1 if anything failed or was not reached in time, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, limit_s=330)
     options = parser.parse_args(arguments)
@@ -98,24 +98,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = FULL if options.device == "cuda" else REHEARSAL
     with TemporaryDirectory() as folder, quiet():
         found = measure(groups(Path(folder), size, options.device), limit, results)
-    say(f"{limit.used:.0f} s; {results}")
+    show_line(f"{limit.used:.0f} s; {results}")
     return 1 if any(isinstance(one, NotMeasured) and one.failed for one in found) else 0
 
 
 def measure(chosen: Mapping[str, Group], limit: Limit, results: Path) -> list[Row | NotMeasured]:
-    """Measures one group after the other, and names those for which no time is left.
+    """Measures one group after the other, and names those that are not reached in time.
 
     Args:
-        chosen: in their order.
-        limit: of all.
-        results: folder of the result file, which is written at each line.
+        chosen: groups by name, in order.
+        limit: of all groups together.
+        results: folder of the result file, which is written after each measurement.
     """
     found: list[Row | NotMeasured] = []
 
     def note(one: Row | NotMeasured) -> None:
         found.append(one)
         keep(found, results)
-        say(in_words(one) if isinstance(one, Row) else f"not measured: {one.what} ({one.reason})")
+        show_line(
+            in_words(one) if isinstance(one, Row) else f"not measured: {one.what} ({one.reason})"
+        )
 
     for name, group in chosen.items():
         begun = limit.used
@@ -125,19 +127,19 @@ def measure(chosen: Mapping[str, Group], limit: Limit, results: Path) -> list[Ro
                     note(one)
         except OutOfTime as end:
             note(NotMeasured(name, str(end), failed=True))
-        except Exception as error:  # noqa: BLE001 (the other groups are to be measured all the same)
+        except Exception as error:  # noqa: BLE001 (the other groups are still measured)
             note(NotMeasured(name, first_line(error), failed=True))
-        torch.use_deterministic_algorithms(False)  # which a training leaves behind
-        say(f"-- {name}: {limit.used - begun:.0f} s")
+        torch.use_deterministic_algorithms(False)  # a training leaves it switched on
+        show_line(f"-- {name}: {limit.used - begun:.0f} s")
     return found
 
 
 def groups(folder: Path, size: Size, device: str) -> dict[str, Group]:
-    """What is measured, by name; the first makes the data of the others.
+    """All measurements, by name; the first generates the data of the others.
 
     Args:
         folder: of the data.
-        size: of all.
+        size: of the benchmark.
         device: `cuda` or `cpu`.
     """
     forest = folder / "synthetic"
@@ -181,7 +183,7 @@ def groups(folder: Path, size: Size, device: str) -> dict[str, Group]:
 
 
 def _recordings(forest: Path, size: Size, words: Sequence[str]) -> list[Row | NotMeasured]:
-    """Makes the recordings, and fills the decoded cache that a second epoch would find."""
+    """Generates the recordings, and fills the decoded cache as a first epoch would."""
     begun = perf_counter()
     write_rainforest(forest, Rainforest(**size.forest), rfcx_templates(), progress=False)  # pyright: ignore[reportArgumentType]
     made = perf_counter()
@@ -190,7 +192,7 @@ def _recordings(forest: Path, size: Size, words: Sequence[str]) -> list[Row | No
     files = sorted((forest / "train").glob("*.flac"))
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as pool:
         list(pool.map(partial(reader.read, duration_s=0.1), files))
-    say(
+    show_line(
         f"{len(files)} recordings to train on and {size.forest['num_test']} to predict: made in "
         f"{made - begun:.0f} s, decoded in {perf_counter() - made:.0f} s"
     )

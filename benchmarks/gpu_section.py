@@ -1,4 +1,4 @@
-"""The page's section on GPUs: what `make test-gpu` found, and whether `make bench-gpu` has run."""
+"""The page's section on GPUs: results of `make test-gpu`, and whether `make bench-gpu` has run."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from benchmarks.trial_outcome import NOT_RUN, OK
 
 
 def gpu_section(measured: Sequence[str], tried: Sequence[dict[str, Any]]) -> list[str]:
-    """Lines of Markdown.
+    """The section, as lines of Markdown.
 
     Args:
-        measured: the hardware of all tables.
+        measured: the hardware of each table.
         tried: the result files of `make test-gpu`.
     """
     lines = ["## On a GPU", ""]
@@ -31,7 +31,7 @@ def gpu_section(measured: Sequence[str], tried: Sequence[dict[str, Any]]) -> lis
 
 
 def _not_yet(tried: bool, measured: bool) -> tuple[str, str]:
-    """Which commands have no results."""
+    """The commands that have no results, and the verb for their number."""
     names = [
         name
         for name, there in (("`make test-gpu`", tried), ("`make bench-gpu`", measured))
@@ -41,7 +41,7 @@ def _not_yet(tried: bool, measured: bool) -> tuple[str, str]:
 
 
 def _techniques(content: dict[str, Any]) -> list[str]:
-    """What became of every technique on one GPU."""
+    """The outcomes of all techniques on one GPU."""
     found = content["techniques"]
     good = [one for one in found if one["outcome"] == OK]
     left = [one["name"] for one in found if one["outcome"].startswith(NOT_RUN)]

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.gpu_test`: every technique on the GPU, and the tests marked `gpu`."""
+"""`python -m benchmarks.gpu_test`: runs every technique on the GPU, and the tests marked `gpu`."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from time import perf_counter
 
 import torch
 
-from benchmarks.gpu import add_arguments, prepared, quiet, say
+from benchmarks.gpu import add_arguments, prepared, quiet, show_line
 from benchmarks.limit import Limit, OutOfTime
 from benchmarks.report import TECHNIQUES, file_name, hardware, write_json
 from benchmarks.techniques import Technique, techniques
@@ -25,12 +25,12 @@ from benchmarks.trial_outcome import NOT_RUN, OK, Outcome
 from rfcx_audio.versions import versions
 
 _LONGEST_S = {"cuda": 40.0, "cpu": 200.0}
-"""Of one technique, so that one that hangs leaves the others their time."""
+"""Time limit of one technique, so that one that hangs does not block the others."""
 _MARKED = "tests marked gpu"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Tries everything; 1 where something failed or was not run, else 0."""
+    """Tries everything; returns 1 if anything failed or was not run, else 0."""
     parser = argparse.ArgumentParser(description=__doc__)
     add_arguments(parser, limit_s=230)
     parser.add_argument("--only", default="", help="techniques whose name has this text")
@@ -38,13 +38,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     results = prepared(options)
     chosen = [one for one in techniques() if options.only in one.name]
     limit = Limit(options.limit_s)
-    gc.freeze()  # the modules, which the collection after each technique then need not walk
+    gc.freeze()  # excludes the modules from the garbage collection after each technique
     keep = Keeper(results / TECHNIQUES / file_name(), options.device)
     if not options.only:
         keep(marked_tests(limit, options.device))
     with TemporaryDirectory() as folder, quiet():
         try_all(chosen, Ground(Path(folder), options.device), limit, keep)
-    say(keep.summary())
+    show_line(keep.summary())
     return 0 if keep.passed else 1
 
 
@@ -55,14 +55,14 @@ def try_all(
     keep: Callable[[Outcome], None],
     attempt: Callable[[Technique, Ground, Path], Outcome] = tried,
 ) -> None:
-    """Tries techniques one after the other, and names those for which no time is left.
+    """Tries techniques one after the other, and names those that are not reached in time.
 
     Args:
-        chosen: in their order.
-        ground: their data, which is made here.
-        limit: of all.
-        keep: is called with each outcome as soon as it is known.
-        attempt: tries one in an empty folder.
+        chosen: techniques, in order.
+        ground: their data, which is generated here.
+        limit: of all techniques together.
+        keep: called with each outcome.
+        attempt: tries one technique in an empty folder.
     """
     stopped = ""
     for number, technique in enumerate(chosen):
@@ -74,7 +74,7 @@ def try_all(
                 if not number:
                     begun = perf_counter()
                     ground.prepare()
-                    say(f"{'recordings':<44} {perf_counter() - begun:5.1f} s")
+                    show_line(f"{'recordings':<44} {perf_counter() - begun:5.1f} s")
                 outcome = attempt(technique, ground, folder)
         except OutOfTime as end:
             outcome = Outcome(technique.name, f"{NOT_RUN}: {end}")
@@ -84,7 +84,7 @@ def try_all(
 
 
 def _lost(device: str, technique: Technique) -> str:
-    """Why nothing more can be tried: some errors leave a process no GPU."""
+    """Why no further technique can be tried: after some errors a process has lost its GPU."""
     if device != "cuda":
         return ""
     try:
@@ -96,7 +96,7 @@ def _lost(device: str, technique: Technique) -> str:
 
 
 class Keeper:
-    """Prints each outcome, and writes all of them so far.
+    """Prints each outcome, and writes all outcomes so far.
 
     Args:
         path: of the result file.
@@ -110,8 +110,8 @@ class Keeper:
         self._limit = Limit(float("inf"))
 
     def __call__(self, outcome: Outcome) -> None:
-        """Keeps one more."""
-        say(outcome.line())
+        """Adds an outcome."""
+        show_line(outcome.line())
         self.outcomes.append(outcome)
         content = {
             "hardware": hardware(),
@@ -126,11 +126,11 @@ class Keeper:
 
     @property
     def passed(self) -> bool:
-        """Whether there are outcomes, and all are good."""
+        """Whether there are outcomes, and all succeeded."""
         return bool(self.outcomes) and all(one.outcome == OK for one in self.outcomes)
 
     def summary(self) -> str:
-        """How many ran, failed, were not run and waited."""
+        """The numbers of techniques that ran, failed, were not run and waited."""
         good = sum(one.outcome == OK for one in self.outcomes)
         left = sum(one.outcome.startswith(NOT_RUN) for one in self.outcomes)
         wait = sum(one.waits not in (None, "none") for one in self.outcomes)
@@ -142,14 +142,14 @@ class Keeper:
 
 
 def marked_tests(limit: Limit, device: str, folder: Path = Path("tests")) -> Outcome:
-    """What becomes of the tests marked `gpu`, in a process of their own.
+    """Runs the tests marked `gpu` in a process of their own.
 
-    Only files that have such tests are read: others may import what a borrowed machine lacks. Nor
-    are warnings errors there, for its packages are not the pinned ones.
+    Only files with such tests are collected: other files may import packages that a borrowed
+    machine does not have. Warnings are not errors, as its packages are not the pinned versions.
 
     Args:
-        limit: of which they may use half.
-        device: `cuda`, where none may be skipped; on a `cpu` all are.
+        limit: the tests may use half of it.
+        device: on `cuda` no test may be skipped; on `cpu` all are.
         folder: of the tests.
     """
     files = [str(path) for path in folder.rglob("test_*.py") if "mark.gpu" in path.read_text()]

@@ -1,4 +1,4 @@
-"""What an hour of audio costs, and how that grows with recordings, classes, windows and threads."""
+"""The cost of an hour of audio, by number of recordings, classes, windows and threads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from rfcx_audio.scoring.archive import LocalEngine, score_archive
 
 
 def growth_rows(files: Sequence[Path], repeats: int) -> list[Row]:
-    """Prediction with more and more of one thing, beside the same with the least of it.
+    """Prediction with growing values of one factor, compared with its smallest value.
 
     Args:
-        files: audio of one length; it stands for more recordings as often as is needed.
+        files: audio of one length, repeated to make up the number of recordings.
         repeats: number of times.
     """
     hours = soundfile.info(str(files[0])).duration / 3600

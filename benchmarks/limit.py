@@ -1,4 +1,4 @@
-"""A limit of time that a command keeps by itself, so that it ends with what it has."""
+"""A time limit within a command, which then ends with the results that it has."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from types import FrameType
 
 
 class OutOfTime(Exception):  # noqa: N818 (nothing is wrong)
-    """The time is used up; whatever was running is left unfinished."""
+    """The time is used up; what was running is not finished."""
 
 
 class Limit:
-    """Seconds from now on.
+    """A time limit, counted from its construction.
 
     Args:
-        seconds: in all.
+        seconds: total.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -26,7 +26,7 @@ class Limit:
 
     @property
     def used(self) -> float:
-        """Seconds since the beginning."""
+        """Seconds since the construction."""
         return monotonic() - self._begun
 
     @property
@@ -36,13 +36,13 @@ class Limit:
 
     @contextmanager
     def enforced(self, at_most: float = float("inf")) -> Generator[None]:
-        """Interrupts what runs inside when the time is used up; for the main thread only.
+        """Interrupts the code inside when the time is used up; for the main thread only.
 
         Args:
-            at_most: seconds for this part, where that is less than what is left.
+            at_most: limit of this part, s; the time left applies if it is shorter.
 
         Raises:
-            OutOfTime: it is used up.
+            OutOfTime: the time is used up.
         """
         allowed = min(self.left, at_most)
         if allowed <= 0:

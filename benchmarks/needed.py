@@ -1,4 +1,4 @@
-"""`python -m benchmarks.needed`: whether what the GPU commands import is there, all at once."""
+"""`python -m benchmarks.needed`: checks that all packages of the GPU commands can be imported."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _NEEDED = {
     "torchvision": "torchvision",
     "yaml": "pyyaml",
 }
-"""Packages by the modules that are imported."""
+"""Packages by module."""
 
 
 def missing() -> list[str]:
@@ -38,7 +38,7 @@ def missing() -> list[str]:
 
 
 def main() -> None:
-    """Prints what runs here.
+    """Prints the versions and the device.
 
     Raises:
         SystemExit: a package is missing.
@@ -46,7 +46,7 @@ def main() -> None:
     absent = missing()
     if absent:
         raise SystemExit(f"{sys.executable} cannot import {', '.join(absent)}")
-    import torch  # noqa: PLC0415 (it may be what is missing)
+    import torch  # noqa: PLC0415 (it may be missing)
 
     device = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
     print(f"Python {platform.python_version()}, torch {torch.__version__}, {device}", flush=True)  # noqa: T201

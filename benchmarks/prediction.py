@@ -1,4 +1,4 @@
-"""Prediction from FLAC, beside the network alone on ready windows, and beside OpenSoundscape."""
+"""Prediction from FLAC, compared with the network alone on ready windows, and OpenSoundscape."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ def prediction_rows(
     number: int | None = None,
     model: str = _MODEL,
 ) -> Iterator[Row | NotMeasured]:
-    """Windows of 6 s, half overlapping, over whole recordings.
+    """Times prediction over whole recordings, in windows of 6 s with an overlap of half.
 
     Args:
         files: audio of one length.
         repeats: number of times.
         goal: largest ratio to the network alone.
-        number: of recordings, for which the files stand in turn; None: each once.
+        number: of recordings, made up by repeating the files; None for each file once.
         model: option of `conf/model`.
     """
     engine = LocalEngine()
@@ -64,7 +64,7 @@ def prediction_rows(
 
 
 def make_recogniser(*overrides: str) -> Recogniser:
-    """One with random weights."""
+    """A recogniser with random weights."""
     words = [f"model={_MODEL}", "model.encoder.pretrained=false", "paths.output_dir=."]
     config = load_config("train", [*words, *overrides])
     return Recogniser(
@@ -79,10 +79,10 @@ def make_recogniser(*overrides: str) -> Recogniser:
 def _network_alone(
     recogniser: Recogniser, files: Sequence[Path], device: torch.device
 ) -> Callable[[], None]:
-    """The same windows as ready spectrograms.
+    """Scores the same windows, given as spectrograms.
 
-    On a CPU with the cores shared out as `predict` does; on a GPU in batches over all recordings,
-    of the size that it is fastest with.
+    On a CPU, recordings are distributed over the cores as in `predict`; on a GPU, batches span all
+    recordings and have the fastest size.
     """
     windows = recogniser.windows
     waveform = torch.from_numpy(recogniser.reader.read(files[0])).to(device)
@@ -110,7 +110,7 @@ def _network_alone(
 def _on_gpu(
     score: Callable[[torch.Tensor], torch.Tensor], ready: torch.Tensor, number: int
 ) -> Callable[[], None]:
-    """So many windows in batches of the fastest size; the scores are fetched when all are done."""
+    """Scores `number` windows in batches of the fastest size, and copies the scores once."""
 
     def run(size: int) -> None:
         batch = ready.repeat(-(-size // len(ready)), 1, 1, 1)[:size]
@@ -122,7 +122,7 @@ def _on_gpu(
 
 
 def _opensoundscape(files: Sequence[Path]) -> Callable[[], object]:
-    """Its classifier with the same encoder and windows, with its own default preprocessing."""
+    """OpenSoundscape's classifier, with the same encoder and windows and its own preprocessing."""
     from opensoundscape import CNN  # noqa: PLC0415 (an extra)
     from opensoundscape.ml import cnn_architectures  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""Crops from FLAC and from the decoded cache, beside the plainest reading of the same samples."""
+"""Crops from FLAC and from the decoded cache, compared with direct reads of the same samples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _CROPS = 200
 
 
 def reading_rows(files: Sequence[Path], repeats: int) -> list[Row]:
-    """The same random crops by each way of reading them.
+    """Times each reader on the same random crops.
 
     Args:
         files: audio of one sample rate, mono.

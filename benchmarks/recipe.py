@@ -1,4 +1,4 @@
-"""`experiment=best`: its step beside the encoder alone on as many pixels, and its memory."""
+"""`experiment=best`: its step compared with the encoder alone on equal inputs, and its memory."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ _GOAL = 1.3
 def recipe_rows(
     overrides: Sequence[str], repeats: int, steps: int, batch_size: int
 ) -> Iterator[Row | NotMeasured]:
-    """The whole training, and the step on ready tensors.
+    """Times the whole training, and the step on ready tensors.
 
     Args:
-        overrides: where the data is, and further settings.
-        repeats: short trainings, each with as many steps of the other kinds.
-        steps: of each.
+        overrides: location of the data, and further settings.
+        repeats: number of short trainings, each with as many steps of the other kinds.
+        steps: number of steps of each kind.
         batch_size: crops in a batch.
     """
     group = f"experiment=best step, batch {batch_size}"
@@ -44,7 +44,7 @@ def recipe_rows(
 def memory_of_recipe(
     overrides: Sequence[str], batch_sizes: Sequence[int]
 ) -> Iterator[Row | NotMeasured]:
-    """Peak GPU memory of the training by batch size; twice the batch may take twice of it."""
+    """Peak GPU memory of the training by batch size; the goal is linear growth."""
     if not torch.cuda.is_available():
         yield NotMeasured("experiment=best, peak memory", "no GPU")
         return
@@ -56,15 +56,15 @@ def memory_of_recipe(
 
 
 def peak_mb(overrides: Sequence[str], batch_size: int) -> float:
-    """Peak GPU memory that tensors take in a training of a few steps, in MB."""
-    gc.collect()  # what earlier trainings leave in circles
+    """Peak GPU memory of tensors in a training of a few steps, in MB."""
+    gc.collect()  # reference cycles of earlier trainings
     torch.cuda.reset_peak_memory_stats()
     trained(step_config(["experiment=best", *overrides], 2, batch_size))
     return torch.cuda.max_memory_allocated() / 1e6
 
 
 def encoder_step(run: Trained) -> Callable[[], None]:
-    """Forward, backward and optimizer step of the encoder, on noise of the shapes that it gets."""
+    """Forward, backward and optimizer step of the encoder, on noise of the shapes in training."""
     encoder = cast(nn.Module, cast(Any, run.method.model).encoder)
     shapes = _shapes(encoder, run)
     device = run.batch.spectrogram.device
@@ -82,7 +82,7 @@ def encoder_step(run: Trained) -> Callable[[], None]:
 
 
 def _shapes(encoder: nn.Module, run: Trained) -> list[torch.Size]:
-    """Of what the encoder is given in one training step."""
+    """The shapes of the encoder's inputs in one training step."""
     shapes: list[torch.Size] = []
 
     def note(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:  # noqa: ARG001

@@ -1,4 +1,4 @@
-"""Starting: the help text and the import, beside the import of torch alone; peak memory."""
+"""Start-up time of the help text and the import, compared with torch's import; peak memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from benchmarks.timing import Row, rows_of
 
 
 def startup_rows(repeats: int) -> list[Row]:
-    """Whole processes, in turn."""
+    """Times whole processes, in turn."""
     commands = {
         "train --help": ["-m", "rfcx_audio.train", "--help"],
         "import rfcx_audio": ["-c", "import rfcx_audio"],
@@ -32,12 +32,12 @@ def startup_rows(repeats: int) -> list[Row]:
 
 
 def memory_rows(checkpoint: Path, recording: Path, numbers: tuple[int, ...]) -> list[Row]:
-    """Peak memory of prediction over more and more recordings, beside the fewest.
+    """Peak memory of prediction by number of recordings, compared with the smallest number.
 
     Args:
         checkpoint: of any model.
-        recording: which stands for all of them.
-        numbers: of recordings, the fewest first.
+        recording: a file, used for all recordings.
+        numbers: of recordings, the smallest first.
     """
     peaks = {number: _peak_mb(checkpoint, recording, number) for number in numbers}
     fewest = numbers[0]

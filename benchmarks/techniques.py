@@ -1,4 +1,4 @@
-"""Every technique of the library, as the words that choose it on a command line."""
+"""Every technique of the library, as overrides on a command line."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ GROUPS = (
     "data/reader",
     "model",
 )
-"""The groups of `conf/` whose options change what a training step computes or is fed with."""
+"""The groups of `conf/` whose options change the computation or the input of a training step."""
 
 _SLIM = (
     "model.encoder.name=resnet10t",
     "model.encoder.options={channels:[16,32,64,128],stem_width:16}",
 )
-"""The encoder of `model=tiny`, in any composition."""
+"""The encoder of `model=tiny`, for any composition."""
 
 _WITH = {
     "method=co_teaching": ["loss=bce"],
@@ -35,7 +35,7 @@ _WITH = {
     "augment=background": ["augment.waveform.background.folder=${data.root}/test"],
     "frontend=three_channels": ["model.encoder.in_chans=3"],
 }
-"""What an option needs beside it."""
+"""Overrides that an option requires."""
 
 _FURTHER = (
     *(["method.reduction=" + how] for how in ("example", "class_balanced", "all", "sum")),
@@ -45,16 +45,16 @@ _FURTHER = (
     ["inference.pool=top3", "inference.smooth=3"],
     ["augment=strong", "augment.spectrogram.resized_crop.anchor=origin"],
 )
-"""Settings that are no options of their own and compute something else."""
+"""Settings that change the computation and have no file in `conf/`."""
 
 
 class Technique(NamedTuple):
-    """One thing to try.
+    """A technique to try.
 
     Attributes:
-        name: the words that choose it.
-        words: overrides that compose it; all encoders are slim but the one that is the technique.
-        rounds: whether `relabel` runs it, and not `train`.
+        name: its overrides, as text.
+        words: all overrides; the encoder is small unless the technique is an encoder.
+        rounds: whether it is run by `relabel` instead of `train`.
     """
 
     name: str
@@ -63,13 +63,13 @@ class Technique(NamedTuple):
 
 
 def techniques() -> list[Technique]:
-    """All of them, the defaults first; a new file in `conf/` is a new one."""
+    """All techniques, the defaults first; a new file in `conf/` adds one."""
     found = [Technique("all defaults", ())]
     for group in GROUPS:
         for path in sorted((CONF_DIR / group).glob("*.yaml")):
             choice = f"{group}={path.stem}"
             words = [*_WITH.get(choice, []), choice]
-            # The encoder itself is the technique where the option names one of timm's.
+            # If the option names a timm encoder, that encoder is the technique.
             whole = group == "model" and not path.stem.startswith("class_bands")
             rounds = group == "experiment" and path.stem.startswith("pseudo_labels")
             found.append(Technique(choice, (*words, *(() if whole else _SLIM)), rounds))

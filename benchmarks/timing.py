@@ -1,4 +1,4 @@
-"""Ratios: two or more things timed in turn, so that both meet the same state of the machine."""
+"""Ratios of times measured in turn, so that both are under the same load of the machine."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ import torch
 
 @dataclass(frozen=True)
 class Row:
-    """One line of the table.
+    """One row of the table.
 
     Attributes:
-        group: what was done.
-        ours: how this library did it.
-        other: what it is compared with.
+        group: the task.
+        ours: how this library does it.
+        other: the reference.
         unit: of the values.
-        values: ours and the other's, a pair for each repeat.
-        goal: the largest ratio, ours to the other's, that is good enough; None: for information.
+        values: (ours, reference), a pair for each repeat.
+        goal: the largest acceptable ratio of ours to the reference; None for no goal.
     """
 
     group: str
@@ -33,16 +33,16 @@ class Row:
 
     @property
     def ratios(self) -> list[float]:
-        """Ours to the other's, in each repeat."""
+        """The ratio of ours to the reference in each repeat."""
         return [ours / other for ours, other in self.values]
 
     @property
     def ratio(self) -> float:
-        """The median."""
+        """The median ratio."""
         return median(self.ratios)
 
     def line(self) -> dict[str, Any]:
-        """All that is kept of it."""
+        """The row as written to the result file."""
         ours, others = zip(*self.values, strict=True)
         return asdict(self) | {
             "median_ours": median(ours),
@@ -56,12 +56,12 @@ class Row:
 
 @dataclass(frozen=True)
 class NotMeasured:
-    """A line that the table should have, and why it has it not.
+    """A row that could not be measured.
 
     Attributes:
-        what: the group, and what would have been compared.
+        what: the group and the comparison.
         reason: in a few words.
-        failed: whether something is wrong; else a package or an option is not there.
+        failed: whether an error occurred; otherwise a package or an option is missing.
     """
 
     what: str
@@ -72,10 +72,10 @@ class NotMeasured:
 def timed_in_turn(
     calls: Mapping[str, Callable[[], object]], repeats: int
 ) -> dict[str, list[float]]:
-    """Seconds of each call in each repeat, after one that does not count.
+    """Seconds of each call in each repeat, after one warm-up.
 
     Args:
-        calls: by name; each repeat makes all of them, forwards and backwards by turns.
+        calls: by name; each repeat makes all calls, in alternating order.
         repeats: number of times.
     """
     found: dict[str, list[float]] = {name: [] for name in calls}
@@ -90,14 +90,14 @@ def timed_in_turn(
 
 
 def seconds_each(call: Callable[[], object], number: int, warm_up: int) -> float:
-    """Seconds of one of many calls in a row, after some that do not count.
+    """Mean seconds of a call in a row of calls, after a warm-up.
 
-    A GPU works behind the calls, and nothing waits for it before the last: how it is in a training.
+    As in training, GPU work is asynchronous: only the last call is waited for.
 
     Args:
         call: to time.
-        number: of calls that count.
-        warm_up: of calls before.
+        number: of timed calls.
+        warm_up: number of calls before.
     """
     for _ in range(warm_up):
         call()
@@ -110,7 +110,7 @@ def seconds_each(call: Callable[[], object], number: int, warm_up: int) -> float
 
 
 def synchronize() -> None:
-    """Waits until the GPU, if there is one, has done what was asked."""
+    """Waits for the GPU, if there is one."""
     if torch.cuda.is_available():
         torch.cuda.synchronize()
 
@@ -118,13 +118,13 @@ def synchronize() -> None:
 def rows_of(
     group: str, ours: str, times: Mapping[str, Sequence[float]], goals: Mapping[str, float]
 ) -> list[Row]:
-    """A row for each thing that has a goal, ours against it.
+    """A row for each reference that has a goal.
 
     Args:
-        group: what was done.
+        group: the task.
         ours: the name of ours among `times`.
-        times: s.
-        goals: largest ratio by name of the other.
+        times: s, by name.
+        goals: largest ratio, by name of the reference.
     """
     return [
         Row(group, ours, other, "s", list(zip(times[ours], times[other], strict=True)), goal)

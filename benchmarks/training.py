@@ -1,4 +1,4 @@
-"""A training step from files with augmentation, beside the step on ready tensors."""
+"""A training step from files with augmentation, compared with the step on ready tensors."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ from rfcx_audio.method import Supervised
 
 WARM_UP = 3
 FROM = {"direct": "from FLAC", "cached": "from the decoded cache", "resident": "from resident"}
-"""How the table calls the readers."""
+"""The names of the readers in the table."""
 
 
 class Trained(NamedTuple):
     """A short training.
 
     Attributes:
-        step_s: seconds of a step, after some that do not count.
+        step_s: mean seconds of a step after the warm-up.
         method: on its device.
         batch: the last one.
-        context: a function that gives the trainer's precision to what runs in it.
+        context: makes a context with the trainer's precision.
     """
 
     step_s: float
@@ -38,7 +38,7 @@ class Trained(NamedTuple):
 
 
 def has_reader(name: str) -> bool:
-    """Whether there is such a reader."""
+    """Whether a reader exists."""
     return (CONF_DIR / "data" / "reader" / f"{name}.yaml").exists()
 
 
@@ -51,15 +51,15 @@ def training_row(
     steps: int,
     batch_size: int,
 ) -> Iterator[Row | NotMeasured]:
-    """One encoder fed by one reader.
+    """Times the training step of one encoder with one reader.
 
     Args:
         model: option of `conf/model`.
         reader: option of `conf/data/reader`.
-        overrides: where the data is, and further settings.
+        overrides: location of the data, and further settings.
         goal: largest ratio.
-        repeats: pairs of a short training and as many steps on ready tensors.
-        steps: of each.
+        repeats: number of short trainings, each with as many steps on ready tensors.
+        steps: number of steps of each.
         batch_size: crops in a batch.
     """
     group = f"training step, {model}, {batch_size} x 6 s, augment=deck"
@@ -73,7 +73,7 @@ def training_row(
 
 
 def step_config(words: Sequence[str], steps: int, batch_size: int) -> DictConfig:
-    """The configuration of a training of so many steps after the warm-up."""
+    """The configuration of a training of `steps` steps after the warm-up."""
     return load_config(
         "train",
         [
@@ -87,10 +87,10 @@ def step_config(words: Sequence[str], steps: int, batch_size: int) -> DictConfig
 
 
 class StepTimes(pl.Callback):
-    """When the steps after the warm-up began and ended, and the batch of the last.
+    """Times of the start and end of the steps after the warm-up, and the last batch.
 
     Args:
-        number: of all steps.
+        number: of steps, with the warm-up.
     """
 
     def __init__(self, number: int) -> None:
@@ -99,7 +99,7 @@ class StepTimes(pl.Callback):
         self.batch: SpectrogramBatch | None = None
 
     def on_train_batch_end(self, *arguments: Any, **_: Any) -> None:
-        """Keeps the time of two; at the others the GPU goes on with what it has to do."""
+        """Records the time of two steps; the GPU is not synchronised at the others."""
         batch_idx = cast(int, arguments[4])
         if batch_idx + 1 in (WARM_UP, self.number):
             synchronize()
@@ -108,7 +108,7 @@ class StepTimes(pl.Callback):
 
 
 def trained(config: DictConfig) -> Trained:
-    """A training of one epoch, without validation, checkpoints and logs."""
+    """Trains for one epoch, without validation, checkpoints and logs."""
     pl.seed_everything(0, verbose=False)
     method = cast(Supervised, build(config.method))
     data = cast(RecordingDataModule, build(config.data.module))
@@ -154,6 +154,6 @@ def ready_step(run: Trained) -> Callable[[], None]:
 
 
 def _pair(config: DictConfig, steps: int) -> tuple[float, float]:
-    """Seconds of a step of a training, and of one on ready tensors."""
+    """Seconds of a step in a training, and of a step on ready tensors."""
     run = trained(config)
     return run.step_s, seconds_each(ready_step(run), steps, WARM_UP)

@@ -1,4 +1,4 @@
-"""One technique for two training steps, validation, test, prediction and export."""
+"""Trying one technique: two training steps, validation, test, prediction and export."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _BATCH, _STEPS = 8, 2
 
 @dataclass
 class Ground:
-    """The data of all trials, and the device that they run on.
+    """The data and the device of all trials.
 
     Args:
-        folder: in which everything is written.
+        folder: receives all files.
         device: `cuda` or `cpu`.
     """
 
@@ -50,11 +50,11 @@ class Ground:
         self.forest = self.folder / "synthetic"
 
     def prepare(self) -> None:
-        """Makes the recordings, which takes seconds."""
+        """Generates the recordings, which takes seconds."""
         write_rainforest(self.forest, Rainforest(**_FOREST), rfcx_templates(), progress=False)
 
     def words(self, output_dir: Path) -> list[str]:
-        """What all trials have in common: two small batches, one recording to validate and test."""
+        """The overrides of all trials: two small batches, one recording to validate and test."""
         return [
             f"data.root={self.forest}",
             *(f"data.source.recipe.{name}={value}" for name, value in _FOREST.items()),
@@ -76,12 +76,12 @@ class Ground:
 
 
 def tried(technique: Technique, ground: Ground, folder: Path) -> Outcome:
-    """What becomes of a technique; it raises nothing of its own.
+    """Tries a technique; its errors are returned in the outcome.
 
     Args:
         technique: to try.
-        ground: that has its data.
-        folder: of its files, empty.
+        ground: data and device.
+        folder: for its files, empty.
 
     Raises:
         OutOfTime: the limit around this call is reached.
@@ -97,7 +97,7 @@ def tried(technique: Technique, ground: Ground, folder: Path) -> Outcome:
             torch.cuda.synchronize()
     seconds = perf_counter() - begun
     peak = torch.cuda.max_memory_allocated() / 1e6 if on_gpu else None
-    gc.collect()  # what the trial leaves in circles would count as the next one's memory
+    gc.collect()  # reference cycles of this trial would count as memory of the next one
     waits = (", ".join(Waits.places) or "none") if on_gpu and Waits.watched else None
     return Outcome(technique.name, outcome, round(seconds, 2), peak, waits)
 
@@ -115,14 +115,14 @@ def _parts(technique: Technique, ground: Ground, folder: Path) -> str:
             part()
         except OutOfTime:
             raise
-        except Exception as error:  # noqa: BLE001 (whatever a technique raises is what is reported)
+        except Exception as error:  # noqa: BLE001 (every error of a technique is reported)
             return f"{name}: {first_line(error)}"
     return OK
 
 
 def _train(technique: Technique, ground: Ground, folder: Path) -> None:
     words = [*technique.words, *ground.words(folder)]
-    if technique.name != "all defaults":  # what writes pages and pictures is tried once
+    if technique.name != "all defaults":  # writing pages and pictures is tried once
         words += ["~callbacks.report", "~callbacks.test_table", "~logger.tensorboard"]
     if technique.rounds:
         more = ["data.folds.num_folds=2", "teacher_epochs=1", f"folder={folder}"]
@@ -132,13 +132,13 @@ def _train(technique: Technique, ground: Ground, folder: Path) -> None:
 
 
 def _predict(checkpoint: Path, ground: Ground, folder: Path) -> None:
-    """Through the command's own function, as it is and turned backwards."""
+    """Predicts through the command's own function, with test-time augmentation."""
     recordings = f"recordings={ground.forest / 'test'}"
     words = [f"checkpoint={checkpoint}", recordings, f"paths.output_dir={folder / 'scores'}"]
     score(load_config("predict", [*words, "tta=2", "flip=true"]))
 
 
 def _export(checkpoint: Path, folder: Path) -> None:
-    """To an artefact, which must load."""
+    """Exports an artefact and loads it."""
     save_artefact(read_trained(checkpoint), folder / "artefact")
     load_recogniser(folder / "artefact")

@@ -1,4 +1,4 @@
-"""What became of one technique."""
+"""The outcome of trying one technique."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ _LONGEST = 200
 
 @dataclass
 class Outcome:
-    """What became of a technique.
+    """The outcome of trying a technique.
 
     Attributes:
         name: of the technique.
         outcome: `OK`, `NOT_RUN` and why, or the part that failed and the first line of its error.
-        seconds: that it took.
-        peak_mb: of the GPU's memory that tensors took; None without a GPU.
-        waits: `none`, or where the second step waits for the GPU; None where that was not seen.
+        seconds: duration.
+        peak_mb: peak GPU memory of tensors, MB; None without a GPU.
+        waits: `none`, or where the second step waits for the GPU; None if not observed.
     """
 
     name: str
@@ -27,7 +27,7 @@ class Outcome:
     waits: str | None = None
 
     def line(self) -> str:
-        """For people."""
+        """The outcome as a line of text."""
         memory = "" if self.peak_mb is None else f"{self.peak_mb:6.0f} MB"
         waits = "" if self.waits is None else f"waits: {self.waits}"
         return (
@@ -36,7 +36,7 @@ class Outcome:
 
 
 def first_line(error: BaseException) -> str:
-    """The kind of an error and the first line of its message, those of its first cause if any."""
+    """The type and the first line of an error, or of the error that caused it first."""
     while error.__cause__ is not None:
         error = error.__cause__
     lines = str(error).strip().splitlines()

@@ -1,4 +1,4 @@
-"""Where a training step waits for the GPU: copies to the host, and what needs a value there."""
+"""Finding where a training step waits for the GPU, for example in copies to the host."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _OURS = f"{Path('src') / 'rfcx_audio'}/"
 
 
 class Waits(pl.Callback):
-    """Watches the second training step: crops, augmentation, front end, forward pass and loss.
+    """Observes the second training step: crops, augmentation, front end, forward pass and loss.
 
-    The first step is not watched: libraries that set themselves up may wait once. What is found is
-    kept by the class, for the configuration builds the instance and a run that fails returns none.
+    The first step is not observed, as libraries may wait once while they initialise. Results are
+    class attributes, because the configuration builds the instance and a failed run returns none.
 
     Attributes:
-        places: file and line of each wait, the innermost of this library.
-        watched: number of calls that were watched.
+        places: file and line of each wait, the innermost frame of this library.
+        watched: number of observed calls.
     """
 
     places: ClassVar[list[str]] = []
@@ -33,11 +33,11 @@ class Waits(pl.Callback):
 
     @classmethod
     def reset(cls) -> None:
-        """Forgets what was found."""
+        """Clears the results."""
         cls.places, cls.watched = [], 0
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
-        """Puts itself around the step."""
+        """Wraps the training step."""
         if stage == "fit":
             data: Any = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
             for owner, name in ((data, "on_after_batch_transfer"), (pl_module, "training_step")):
@@ -46,7 +46,7 @@ class Waits(pl.Callback):
 
 @contextmanager
 def watched() -> Generator[None]:
-    """Adds the waits of what runs inside to `Waits`; without a GPU nothing waits."""
+    """Adds the waits of the code inside to `Waits`; without a GPU nothing waits."""
     Waits.watched += 1
     if not torch.cuda.is_available():
         yield
@@ -67,7 +67,7 @@ def _from_the_second_on(call: Callable[..., Any], trainer: pl.Trainer) -> Callab
     @wraps(call)
     def around(*arguments: Any, **more: Any) -> Any:
         nonlocal calls
-        calls += trainer.training  # and not when it validates
+        calls += trainer.training  # validation does not count
         if calls < 2 or not trainer.training:
             return call(*arguments, **more)
         with watched():
@@ -77,7 +77,7 @@ def _from_the_second_on(call: Callable[..., Any], trainer: pl.Trainer) -> Callab
 
 
 def _note(message: Warning | str, *_: Any, **__: Any) -> None:
-    """In place of `warnings.showwarning`."""
+    """Replaces `warnings.showwarning`."""
     if _MESSAGE not in str(message):
         return
     stack = [one for one in traceback.extract_stack()[:-1] if one.filename != warnings.__file__]

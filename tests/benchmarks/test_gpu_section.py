@@ -23,14 +23,14 @@ def content(device: str) -> dict[str, Any]:
     }
 
 
-def test_the_page_tells_what_has_not_run_on_a_gpu() -> None:
+def test_the_page_names_the_commands_without_results_on_a_gpu() -> None:
     text = "\n".join(gpu_section(["x86_64 CPU, 2 cores, AVX512"], [content("cpu")]))
     assert "`make test-gpu` and `make bench-gpu` are ready" in text
     assert "have not run on a GPU" in text
     assert "loss=em" not in text
 
 
-def test_the_page_tells_what_ran_failed_and_waited() -> None:
+def test_the_page_lists_what_ran_failed_and_waited() -> None:
     text = "\n".join(gpu_section(["NVIDIA H100, 16 CPU cores"], [content("cuda")]))
     assert "have not run" not in text
     assert "has not run" not in text

@@ -18,7 +18,7 @@ THREE = [Technique(name, ()) for name in ("a", "b", "c")]
 
 
 class Unprepared(Ground):
-    """Without recordings."""
+    """Data without recordings."""
 
     def prepare(self) -> None: ...
 
@@ -98,7 +98,7 @@ def test_only_files_with_marked_tests_are_read_and_a_failing_one_is_named(tmp_pa
     assert marked_tests(Limit(0.2), "cpu", tmp_path).outcome.startswith("not run")
 
 
-def test_without_a_gpu_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_gpu_the_error_names_the_rehearsal(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     with pytest.raises(SystemExit, match="--device cpu"):
         gpu_test.main([])

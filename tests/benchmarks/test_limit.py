@@ -8,7 +8,7 @@ import pytest
 from benchmarks.limit import Limit, OutOfTime
 
 
-def test_what_takes_too_long_is_interrupted_and_the_alarm_is_off_afterwards() -> None:
+def test_a_call_beyond_the_limit_is_interrupted_and_the_alarm_is_off_afterwards() -> None:
     begun, handler = monotonic(), signal.getsignal(signal.SIGALRM)
     with pytest.raises(OutOfTime, match="interrupted after"), Limit(0.2).enforced():
         sleep(20)

@@ -28,7 +28,7 @@ def test_a_row_replaces_the_one_of_its_name_and_leaves_the_others(places: Path) 
     assert {line["group"]: line["ratio"] for line in kept["rows"]} == {"a": 0.5, "b": 1.5, "c": 0.5}
 
 
-def test_the_page_tells_every_row_and_which_goals_are_missed(places: Path) -> None:
+def test_the_page_has_every_row_and_marks_missed_goals(places: Path) -> None:
     report.keep([row("a", 1.0), row("b", 3.0), row("c", 3.0, None)])
     report.write_page()
     cells = [

@@ -12,7 +12,7 @@ from rfcx_audio import config
 
 
 class Method:
-    """A method whose steps wait as torch reports it, outside this library and inside."""
+    """A method whose steps emit the warning of a wait, outside this library and inside."""
 
     def __init__(self) -> None:
         self.modes: list[str] = []
@@ -28,7 +28,7 @@ class Method:
 
 @pytest.fixture
 def modes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """A GPU that is there as far as the watch asks for it."""
+    """A mock of the GPU calls that `watched` makes."""
     found: list[str] = []
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", found.append)
@@ -42,7 +42,7 @@ def step_of(method: Any) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:called a synchronizing|something else:UserWarning")
-def test_the_second_step_tells_where_it_waits_and_gives_what_the_first_gives(
+def test_the_second_step_reports_its_waits_and_computes_what_the_first_computes(
     modes: list[str],
 ) -> None:
     method: Any = Method()
@@ -57,7 +57,7 @@ def test_the_second_step_tells_where_it_waits_and_gives_what_the_first_gives(
     assert inside.startswith("config.py:")
 
 
-def test_a_step_that_does_not_wait_is_watched_all_the_same(modes: list[str]) -> None:
+def test_a_step_that_does_not_wait_is_observed_too(modes: list[str]) -> None:
     method: Any = SimpleNamespace(training_step=lambda batch: batch)
     step_of(method)
     method.training_step(1)
@@ -65,7 +65,7 @@ def test_a_step_that_does_not_wait_is_watched_all_the_same(modes: list[str]) -> 
     assert (Waits.places, Waits.watched) == ([], 1)
 
 
-def test_the_watch_is_over_where_a_step_fails(modes: list[str]) -> None:
+def test_the_observation_ends_if_a_step_fails(modes: list[str]) -> None:
     method: Any = SimpleNamespace(training_step=lambda batch: 1 // batch)
     step_of(method)
     method.training_step(1)
@@ -74,7 +74,7 @@ def test_the_watch_is_over_where_a_step_fails(modes: list[str]) -> None:
     assert modes == ["warn", "default"]
 
 
-def test_validation_is_not_watched(modes: list[str]) -> None:
+def test_validation_is_not_observed(modes: list[str]) -> None:
     data = SimpleNamespace(on_after_batch_transfer=lambda batch, loader: batch)
     trainer = SimpleNamespace(datamodule=data, training=False)
     Waits().setup(trainer, SimpleNamespace(training_step=None), "fit")

@@ -16,7 +16,7 @@ from rfcx_audio.scores import Scores
 
 
 def by_hand(scores: list[float], high: float, low: float) -> list[bool]:
-    """From each cell above `high`, on in both directions while above `low`."""
+    """Grows from each cell above `high` in both directions while above `low`."""
     active = [False] * len(scores)
     for start, score in enumerate(scores):
         if score <= high:
@@ -46,7 +46,7 @@ def test_each_species_may_have_its_own_thresholds() -> None:
         assert (together[:, [species]] == alone).all()
 
 
-def test_cells_hold_the_best_of_the_windows_over_them() -> None:
+def test_cells_hold_the_highest_score_of_the_windows_over_them() -> None:
     rng = np.random.default_rng(2)
     begin = np.array([0.0, 1.5, 3.0, 3.7, 9.0])  # a gap, and a last one flush with the end
     scores = rng.random((5, 3))
@@ -69,7 +69,7 @@ def test_windows_become_events_with_their_highest_score() -> None:
     assert len(find_events(scores, {}, merge_gap_s=0.0, min_duration_s=2.1)) == 0
 
 
-def test_frames_count_before_windows() -> None:
+def test_frames_take_precedence_over_windows() -> None:
     clip = np.array([[0.9]])
     scores = Scores.concatenate(
         [Scores.of_windows(name, np.zeros(1), 2.0, clip) for name in ("a", "b")]

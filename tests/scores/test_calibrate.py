@@ -78,7 +78,7 @@ def test_unknown_cells_have_no_influence(method: Method) -> None:
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_the_weight_of_a_cell_is_its_number(method: Method) -> None:
+def test_a_cell_with_weight_two_equals_two_cells(method: Method) -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
     again = torch.arange(300) % 3 == 0
     doubled = Labels(
@@ -111,7 +111,7 @@ def test_few_cells_take_the_fit_of_all_species() -> None:
     np.testing.assert_allclose(fits[0].curve, expected, rtol=1e-12)
 
 
-def test_the_prevalence_is_the_share_of_presences_drawn_to_that_of_all() -> None:
+def test_the_prevalence_is_the_share_of_presences_shrunk_to_that_of_all() -> None:
     known = torch.tensor([[1.0, 0.0], [1.0, 0.0], [0.5, 1.0]])
     labels = Labels(torch.tensor([[1.0, 1.0], [0.0, 1.0], [0.0, 0.0]]), known)
     found = fit_calibration(torch.rand(3, 2), labels, min_cells=2).prevalence
@@ -120,7 +120,7 @@ def test_the_prevalence_is_the_share_of_presences_drawn_to_that_of_all() -> None
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_json_brings_a_calibration_back(method: Method) -> None:
+def test_a_calibration_survives_json(method: Method) -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0], known=0.5)
     calibration = fit_calibration(scores, labels, method, min_cells=5)
     again = Calibration.from_dict(json.loads(json.dumps(calibration.to_dict(), allow_nan=False)))
@@ -128,7 +128,7 @@ def test_json_brings_a_calibration_back(method: Method) -> None:
     assert torch.equal(again(scores), calibration(scores))
 
 
-def test_what_is_no_calibration_is_refused() -> None:
+def test_an_invalid_calibration_is_refused() -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
     with pytest.raises(ValueError, match="no calibration"):
         Calibration.from_dict({"method": "beta"})
@@ -159,7 +159,7 @@ def test_data_that_define_no_calibration_are_refused() -> None:
         fit_calibration(scores, labels)(scores[:, :1])
 
 
-def test_no_recording_is_calibrated_by_itself() -> None:
+def test_no_recording_is_calibrated_with_its_own_labels() -> None:
     scores, labels = simulated(400, [0.5, 1.5], [0.0, -1.0])
     recordings = [f"r{n // 4}" for n in range(400)]
 
@@ -180,16 +180,16 @@ def test_no_recording_is_calibrated_by_itself() -> None:
         cross_fitted(windows, labels, torch.Generator(), num_folds=101)
 
 
-def test_cross_fitting_is_honest_where_there_is_nothing_to_learn() -> None:
+def test_cross_fitting_is_not_optimistic_on_random_labels() -> None:
     rng = np.random.default_rng(0)
     scores = torch.tensor(rng.random((300, 3)))
     labels = Labels(torch.tensor(rng.random((300, 3)) < 0.5).double(), torch.ones(300, 3))
     recordings = [str(n) for n in range(300)]
     generator = torch.Generator().manual_seed(0)
     windows = of_recordings(scores, recordings)
-    honest = cross_fitted(windows, labels, generator, "isotonic", min_cells=1)
+    fitted = cross_fitted(windows, labels, generator, "isotonic", min_cells=1)
     own = fit_calibration(scores, labels, "isotonic", min_cells=1)(scores)
-    assert known_log_loss(own, labels) < np.log(2) < known_log_loss(honest, labels)
+    assert known_log_loss(own, labels) < np.log(2) < known_log_loss(fitted, labels)
 
 
 def test_scores_keep_their_precision_and_certain_ones_their_order() -> None:

@@ -20,7 +20,7 @@ def one_species(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     return scores[:, 0].numpy(), labels.target[:, 0].numpy() > 0, weight
 
 
-def test_platt_is_the_logistic_regression_of_scikit_learn_where_data_are_many() -> None:
+def test_platt_is_the_logistic_regression_of_scikit_learn_on_much_data() -> None:
     scores, present, weight = one_species(40_000, 0)
     curve = platt_curve(scores, present, weight)
     oracle = LogisticRegression(C=np.inf, tol=1e-10)
@@ -29,7 +29,7 @@ def test_platt_is_the_logistic_regression_of_scikit_learn_where_data_are_many() 
     assert curve.intercept == pytest.approx(oracle.intercept_.item(), abs=1e-3)
 
 
-def test_platt_with_smoothed_targets_is_a_regression_on_both_answers() -> None:
+def test_platt_with_smoothed_targets_is_a_regression_with_both_outcomes() -> None:
     scores, present, weight = one_species(60, 1)
     target = smoothed_targets(present, weight)
     presences, absences = weight[present].sum(), weight[~present].sum()
@@ -44,7 +44,7 @@ def test_platt_with_smoothed_targets_is_a_regression_on_both_answers() -> None:
     np.testing.assert_allclose(platt_curve(scores, present, weight).at(scores), expected, atol=1e-5)
 
 
-def test_isotonic_is_that_of_scikit_learn() -> None:
+def test_isotonic_regression_is_that_of_scikit_learn() -> None:
     scores, present, weight = one_species(500, 2)
     scores = scores.round(2)  # many ties
     curve = isotonic_curve(scores, present, weight)

@@ -61,7 +61,7 @@ def test_weights_are_normalised_and_checked() -> None:
 
 @pytest.fixture
 def given() -> tuple[torch.Tensor, Labels]:
-    """A good, a fair and a useless member, and what is known of a tenth of the cells."""
+    """A good, a fair and a random member, with a tenth of the cells known."""
     generator = torch.Generator().manual_seed(0)
     target = (torch.rand(200, 12, generator=generator) < 0.3).float()
     known = (torch.rand(200, 12, generator=generator) < 0.1).float()

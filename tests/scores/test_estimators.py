@@ -25,7 +25,7 @@ def em_loop(scores: np.ndarray, made_under: float, weight: np.ndarray) -> float:
     return prior
 
 
-def test_em_ends_where_the_iteration_of_its_authors_ends() -> None:
+def test_em_is_the_fixed_point_of_the_published_iteration() -> None:
     rng = np.random.default_rng(0)
     scores = expit(rng.normal(0, 2, (2, 40, 3)))
     weight = rng.integers(0, 3, (2, 40)).astype(float)

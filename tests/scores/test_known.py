@@ -10,7 +10,7 @@ from rfcx_audio.scores.known import as_arrays, label_keys
 
 
 def windows() -> pd.DataFrame:
-    """Of four recordings: 0-6, 3-9 and 5.5-11.5 s."""
+    """Windows of four recordings: 0-6, 3-9 and 5.5-11.5 s."""
     return pd.DataFrame(
         [(f"r{n}", start, start + 6.0) for n in range(4) for start in (0.0, 3.0, 5.5)],
         columns=pd.Index(["recording_id", "t_min", "t_max"]),

@@ -59,7 +59,7 @@ def test_nine_of_ten_intervals_hold_the_prevalence(estimator: Estimator) -> None
     assert 0.8 <= torch.stack(inside).double().mean() <= 0.99
 
 
-def test_only_the_mixture_stands_deceptive_absences() -> None:
+def test_only_the_mixture_is_robust_to_hard_absences() -> None:
     scores, known = forest(800, 100, apart=4, trap=2)
 
     def worst_error(estimator: Estimator) -> float:
@@ -92,7 +92,7 @@ def test_presences_that_score_below_absences_give_no_estimate(estimator: Estimat
     assert (found.high == 1).all()
 
 
-def test_confidence_runs_from_all_at_no_width_to_none_without_ends() -> None:
+def test_confidence_falls_from_one_to_zero_as_the_interval_widens() -> None:
     middle = torch.full((4,), 0.3, dtype=torch.float64)
     half = torch.tensor([0.0, 1e-6, 1.4 * 1.6449, np.inf])  # nepers
     low, high = (middle.logit() - half).sigmoid(), (middle.logit() + half).sigmoid()
@@ -102,7 +102,7 @@ def test_confidence_runs_from_all_at_no_width_to_none_without_ends() -> None:
     )
 
 
-def test_the_mean_of_models_is_that_of_log_odds_and_passes_over_missing_ones() -> None:
+def test_the_mean_of_models_is_that_of_log_odds_without_missing_estimates() -> None:
     several = [[0.2, np.nan], [0.1, 0.0], [0.4, 1.0]], [[0.8, 0.3], [0.5, 0.2], [0.9, 0.6]]
     found = mean_prevalence([Prevalence(*map(torch.tensor, one)) for one in several])
     torch.testing.assert_close(found.estimate, torch.tensor([0.5, 0.3]))
@@ -121,7 +121,7 @@ def test_full_confidence_takes_the_estimate_and_none_leaves_the_scores_alone() -
     torch.testing.assert_close(same, scores)
 
 
-def test_a_species_that_nobody_confirmed_is_left_alone() -> None:
+def test_a_species_without_known_presences_has_no_estimate() -> None:
     scores, known = forest(100, 20, apart=3)
     known.present[:, 1] = torch.nan
     for estimator in get_args(Estimator):

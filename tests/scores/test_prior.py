@@ -39,7 +39,7 @@ def test_certain_scores_stay_certain() -> None:
 
 
 @pytest.mark.parametrize("wrong", [[0.5, 0.5], [0.5, 0.5, 1.0], [0.5, 0.5, float("nan")]])
-def test_a_prior_that_is_none_is_refused(wrong: list[float]) -> None:
+def test_a_prior_out_of_range_is_refused(wrong: list[float]) -> None:
     with pytest.raises(ValueError, match="expected 3 numbers between 0 and 1"):
         prior_correction(torch.rand(2, 3), torch.tensor(wrong), WAS)
 
@@ -55,7 +55,7 @@ def test_a_prior_is_read_by_species_and_not_by_row(tmp_path: Path) -> None:
         read_prior(tmp_path / "prior.csv", 3)
 
 
-def test_corrected_scores_say_that_they_are_test_informed() -> None:
+def test_the_metadata_of_corrected_scores_mark_them_as_test_informed() -> None:
     metadata = json.loads(json.dumps(prior_metadata(PRIOR.double(), WAS.double(), "p.csv")))
     assert metadata["test_informed"] is True
     assert metadata["source"] == "p.csv"

@@ -22,7 +22,7 @@ from rfcx_audio.whole_files import save_picture
 
 @pytest.fixture
 def cells() -> tuple[torch.Tensor, torch.Tensor, Labels]:
-    """Scores that are probabilities, a distortion of them, and what is known."""
+    """Scores that are probabilities, a distortion of them, and labels."""
     rng = np.random.default_rng(0)
     true = torch.tensor(rng.random((3000, 2)) ** 2)
     target = torch.tensor(rng.random((3000, 2))) < true
@@ -62,7 +62,7 @@ def test_log_loss_is_that_of_scikit_learn_on_known_cells() -> None:
     assert known_log_loss(spoilt, Labels(target, known)) == pytest.approx(expected)
 
 
-def test_the_table_tells_distorted_scores_from_true_ones_by_species_and_for_all(
+def test_the_table_compares_distorted_and_true_scores_by_species_and_for_all(
     cells: tuple[torch.Tensor, torch.Tensor, Labels],
 ) -> None:
     true, raw, labels = cells

@@ -106,7 +106,7 @@ def test_pooling_equals_a_loop_and_keeps_the_order_of_recordings() -> None:
     assert Scores.of_windows("x", [], 1.0, np.empty((0, 2))).pool("max").frame().empty
 
 
-def test_no_rows_change_no_types() -> None:
+def test_an_empty_table_changes_no_types() -> None:
     nothing = Scores.of_windows("", [], 0.0, np.empty((0, 2)))
     together = Scores.concatenate([nothing, two_recordings()])
     pd.testing.assert_frame_equal(together.frame(), two_recordings().frame())
@@ -122,7 +122,7 @@ def test_rows_are_chosen_by_recording() -> None:
     assert scores.metadata == {"pool": "max"}
 
 
-def test_scores_meet_labels_by_recording_and_time() -> None:
+def test_scores_are_labelled_by_recording_and_time() -> None:
     scores = two_recordings()
     partial = Annotations(rows(("NA", 1, True, 0.5, 1.5), ("a", 0, False, 7.0, 8.0)))
     windows, labels = scores.labelled_by(partial)

@@ -88,7 +88,7 @@ def test_limits_are_percentiles_over_bootstrapped_recordings() -> None:
     assert line["low"].item() <= line["threshold"].item() <= line["high"].item()
 
 
-def test_limits_hold_the_true_threshold_about_as_often_as_they_promise() -> None:
+def test_limits_contain_the_true_threshold_at_about_their_level() -> None:
     true, held = 0.75, 0  # scores are uniform and probabilities: precision above t is (1 + t) / 2
     for seed in range(40):
         rng = np.random.default_rng(seed)
@@ -102,7 +102,7 @@ def test_limits_hold_the_true_threshold_about_as_often_as_they_promise() -> None
     assert held >= 32
 
 
-def test_numbers_that_data_cannot_define_are_missing_with_a_reason() -> None:
+def test_undefined_numbers_are_missing_with_a_reason() -> None:
     scores = torch.tensor([[0.1, 0.2, 0.9, 0.3], [0.9, 0.1, 0.1, 0.2], [0.5, 0.3, 0.2, 0.1]])
     target = torch.tensor([[0.0, 1.0, 0.0, 1.0], [0.0, 1.0, 1.0, 0.0], [0.0, 1.0, 0.0, 0.0]])
     labels = Labels(target, torch.ones(3, 4))
@@ -124,7 +124,7 @@ def test_numbers_that_data_cannot_define_are_missing_with_a_reason() -> None:
 
 
 @pytest.mark.parametrize("goal", [Goal("precision", 1.5), Goal("f_beta", 0.0)])
-def test_a_goal_that_is_none_is_refused(goal: Goal) -> None:
+def test_a_goal_out_of_range_is_refused(goal: Goal) -> None:
     scores, labels = simulated(10, [1.0], [0.0])
-    with pytest.raises(ValueError, match="is no goal"):
+    with pytest.raises(ValueError, match="is out of range"):
         thresholds(of_recordings(scores, ["a"] * 10), labels, goal, torch.Generator())

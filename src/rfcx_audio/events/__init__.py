@@ -1,4 +1,4 @@
-"""Detections: events found in scores, described, and written as tables that people open."""
+"""Detections: finding events in scores, and writing them for Raven, Audacity and as tables."""
 
 from rfcx_audio.events.find import (
     EVENT_COLUMNS,

@@ -1,4 +1,4 @@
-"""From scores over time to events: where a species begins and ends."""
+"""Finding events, with start and end times, in scores over time."""
 
 from __future__ import annotations
 
@@ -21,26 +21,24 @@ EVENT_COLUMNS = (
     "f_max",
     "score",
 )
-"""Of a table of events: times in s, frequencies in Hz, `species` is the name."""
+"""The columns of a table of events: times in s, frequencies in Hz, `species` is the name."""
 
 _DECIMALS_S = 6
 _FOUND = ("recording_id", "species_id", "t_min", "t_max", "score")
 
 
 def hysteresis(scores: np.ndarray, high: float | np.ndarray, low: float | np.ndarray) -> np.ndarray:
-    """Which cells belong to an event: it begins above `high` and lasts while above `low`.
-
-    It lasts in both directions of time from the cell above `high`.
+    """Marks the cells of events: runs above `low` in which at least one cell is above `high`.
 
     Args:
         scores: (cells, species), in the order of time.
-        high: of all species, or (species,).
+        high: one threshold for all species, or (species,).
         low: the same, at most `high`.
 
     Returns:
         (cells, species) bool.
 
-    Source: Canny (1986), doi:10.1109/TPAMI.1986.4767851, along one axis.
+    Source: hysteresis thresholding, Canny (1986), doi:10.1109/TPAMI.1986.4767851, along one axis.
     """
     above = scores > low
     begins = above & ~np.pad(above, ((1, 0), (0, 0)))[:-1]
@@ -52,7 +50,7 @@ def hysteresis(scores: np.ndarray, high: float | np.ndarray, low: float | np.nda
 def window_cells(
     t_min: np.ndarray, t_max: np.ndarray, scores: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Overlapping windows as cells that follow each other, each with its highest window score.
+    """Splits overlapping windows into consecutive cells, each with its highest window score.
 
     Args:
         t_min: (windows,) s.
@@ -60,8 +58,8 @@ def window_cells(
         scores: (windows, species).
 
     Returns:
-        (cells + 1,) edges in s, wherever a window begins or ends, and (cells, species); 0 in cells
-        without a window.
+        (cells + 1,) edges in s, where windows begin or end, and (cells, species) scores; 0 in
+        cells without a window.
     """
     begin, end = np.round(t_min, _DECIMALS_S), np.round(t_max, _DECIMALS_S)
     edges_s = np.unique(np.concatenate([begin, end]))
@@ -81,22 +79,22 @@ def find_events(
     merge_gap_s: float = 0.5,
     min_duration_s: float = 0.2,
 ) -> pd.DataFrame:
-    """The events of all recordings, from frames where there are any, else from windows.
+    """The events of all recordings, from frame scores if there are any, else from window scores.
 
     Args:
         scores: of windows, in [0, 1].
-        frames: of the same windows, by recording; the mean of overlapping ones counts.
-        high: an event begins above it.
-        low: an event lasts while above it.
-        merge_gap_s: events of a species that are no farther apart become one.
-        min_duration_s: shorter ones are dropped, after that.
+        frames: frame scores of the same windows, by recording; overlapping ones are averaged.
+        high: at least one cell of an event is above it.
+        low: all cells of an event are above it.
+        merge_gap_s: events of a species with a shorter gap, or this one, are merged.
+        min_duration_s: events that are shorter after merging are dropped.
 
     Returns:
-        `recording_id`, `species_id`, `t_min`, `t_max`, `score` (the highest of the event); by
-        recording, time and species.
+        `recording_id`, `species_id`, `t_min`, `t_max`, `score` (the highest of the event), sorted
+        by recording, time and species.
 
     Raises:
-        ValueError: a setting is out of its range.
+        ValueError: a setting is out of range.
     """
     if not 0 <= low <= high < 1:
         raise ValueError(f"low = {low} and high = {high}; expected 0 <= low <= high < 1")
@@ -127,14 +125,14 @@ def find_events(
 def describe_events(
     found: pd.DataFrame, rows: pd.DataFrame, names: Mapping[int, str], f_max: float
 ) -> pd.DataFrame:
-    """Events with the names, bands and songs of their species.
+    """Events with the name, frequency band and song type of their species.
 
     Args:
         found: as `find_events` returns them.
-        rows: of annotations, or templates: a species' band is the union of its boxes, its song the
-            commonest one.
-        names: by species; others are called as in tables of scores, `s0`, `s1`, ….
-        f_max: Hz; species without rows have the band from 0 to it, and song 1.
+        rows: of annotations or templates; the band of a species is the union of its boxes, its
+            song type the most common one.
+        names: by species; without a name, a species is called `s0`, `s1`, … as in scores.
+        f_max: Hz; the band of a species without rows is 0 to `f_max`, its song type 1.
 
     Returns:
         The columns of `EVENT_COLUMNS`.

@@ -1,4 +1,4 @@
-"""Events as the tables that people open: Raven, Audacity, CSV, Parquet."""
+"""Writing events for Raven and Audacity, as CSV and as Parquet."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ def raven_table(
 ) -> pd.DataFrame:
     """A Raven selection table.
 
-    Opened beside sounds, Raven goes by `Begin Time (s)`, which counts from the start of the first
-    sound that is open; opened by itself, it goes by `Begin Path` and `File Offset (s)`, which
-    counts from the start of that file. Both are right here.
+    If sounds are open, Raven uses `Begin Time (s)`, relative to the start of the first sound. If
+    the table is opened alone, it uses `Begin Path` and `File Offset (s)`, relative to the start of
+    that file. The table has both.
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
-        paths: of the audio by recording.
-        begins_s: when each recording begins in the sequence of those that are open together, s.
+        paths: audio files by recording.
+        begins_s: start of each recording in the sequence of sounds opened together, s.
 
     Returns:
         The columns of `RAVEN_COLUMNS`, in the order of time.
@@ -56,9 +56,9 @@ def write_raven(
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
-        paths: of all recordings, in the order in which Raven opens them: that of their names.
+        paths: of all recordings, in the order in which Raven opens them (by name).
         durations_s: of the same recordings, s.
-        folder: for `raven/<recording>.selections.txt` and `raven.selections.txt`.
+        folder: receives `raven/<recording>.selections.txt` and `raven.selections.txt`.
     """
     at_start = dict.fromkeys(paths, 0.0)
     for name, part in events.groupby("recording_id"):
@@ -74,7 +74,7 @@ def write_audacity(events: pd.DataFrame, folder: Path) -> None:
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
-        folder: for `audacity/<recording>.txt`.
+        folder: receives `audacity/<recording>.txt`.
     """
     for name, part in events.groupby("recording_id"):
         lines = [
@@ -91,13 +91,13 @@ def write_events(
     durations_s: Mapping[str, float],
     folder: Path,
 ) -> None:
-    """All tables of events: `events.csv`, `events.parquet`, Audacity's and Raven's.
+    """Writes `events.csv`, `events.parquet`, and the tables for Audacity and Raven.
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
-        paths: see `write_raven`; without any, there are no tables for Raven, which names files.
+        paths: see `write_raven`; if empty, no Raven tables are written, as they name audio files.
         durations_s: see `write_raven`.
-        folder: for all of them.
+        folder: receives all files.
     """
     events.to_csv(folder / "events.csv", index=False, float_format="%.6f")
     events.to_parquet(folder / "events.parquet", index=False)
@@ -107,7 +107,7 @@ def write_events(
 
 
 def _write_tabs(table: pd.DataFrame, path: Path) -> None:
-    """Without quotes, which neither Raven nor Audacity knows."""
+    """Writes tab-separated text without quotes, which Raven and Audacity do not support."""
     lines = ["\t".join(table.columns)]
     for row in table.itertuples(index=False):
         cells = (f"{cell:.6f}" if isinstance(cell, float) else str(cell) for cell in row)

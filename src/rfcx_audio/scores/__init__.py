@@ -1,4 +1,4 @@
-"""From scores to answers, without a network: pooled, joined, labelled, calibrated, corrected."""
+"""Tables of scores: pooling, joining, labelling, calibration, prevalence. No network is needed."""
 
 from rfcx_audio.scores.calibrate import (
     Calibration,

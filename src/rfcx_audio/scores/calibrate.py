@@ -1,4 +1,4 @@
-"""Calibration of scores by species, from known labels only."""
+"""Calibration of scores per species, from known labels only."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ Method = Literal["platt", "isotonic"]
 
 
 class SpeciesFit(NamedTuple):
-    """How the scores of one species are calibrated.
+    """The calibration of one species.
 
     Attributes:
         present: sum of `known` over its known presences.
-        absent: over its known absences.
-        own_share: in [0, 1), how much its own fit counts beside that of all species.
-        prevalence: in (0, 1), the share of presences among the known cells, drawn towards that of
+        absent: sum of `known` over its known absences.
+        own_share: in [0, 1), weight of the species' own fit; the fit of all species has the rest.
+        prevalence: in (0, 1), the share of presences among the known cells, shrunk towards that of
             all species: the q of `prior_correction`.
-        curve: already mixed.
+        curve: the mixture of both fits.
     """
 
     present: float
@@ -38,15 +38,15 @@ class SpeciesFit(NamedTuple):
 
 
 class Calibration(NamedTuple):
-    """Non-decreasing curves, one a species, from scores to probabilities.
+    """Non-decreasing curves from scores to probabilities, one per species.
 
-    A probability is that of a labelled window; rows that were chosen by a detector make presences
-    more, or less, frequent among these than they are outdoors.
+    The probabilities hold for labelled windows. If a detector chose the labelled windows, species
+    can be more or less frequent among them than in the field.
 
     Attributes:
         method: of all curves.
         min_cells: see `fit_calibration`.
-        species: in the order of the columns.
+        species: one fit per column, in order.
     """
 
     method: Method
@@ -60,10 +60,10 @@ class Calibration(NamedTuple):
             scores: (rows, species) in [0, 1].
 
         Returns:
-            As `scores`.
+            A tensor of the same shape and type.
 
         Raises:
-            ValueError: they have another number of species.
+            ValueError: the number of species differs.
         """
         if scores.ndim != 2 or scores.shape[1] != len(self.species):
             raise ValueError(
@@ -76,10 +76,10 @@ class Calibration(NamedTuple):
         return torch.from_numpy(calibrated).to(scores)
 
     def apply(self, scores: Scores) -> Scores:
-        """Scores calibrated, with this calibration in their metadata.
+        """Calibrated scores, with this calibration in their metadata.
 
         Raises:
-            ValueError: see `check_raw`, or they have another number of species.
+            ValueError: see `check_raw`, or the number of species differs.
         """
         check_raw(scores, "the table")
         return scores.with_values(self(scores.tensor), calibration=self.to_dict())
@@ -90,7 +90,7 @@ class Calibration(NamedTuple):
         return torch.tensor([fit.prevalence for fit in self.species], dtype=torch.float64)
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain JSON."""
+        """The calibration as plain JSON."""
         species = [{**fit._asdict(), "curve": fit.curve._asdict()} for fit in self.species]
         return {"method": self.method, "min_cells": self.min_cells, "species": species}
 
@@ -99,7 +99,7 @@ class Calibration(NamedTuple):
         """The inverse of `to_dict`.
 
         Raises:
-            ValueError: it is no calibration, or one that does not increase.
+            ValueError: this is no calibration, or a curve decreases.
         """
         try:
             kind = {"platt": PlattCurve, "isotonic": IsotonicCurve}[described["method"]]
@@ -112,8 +112,8 @@ class Calibration(NamedTuple):
             raise ValueError(f"this describes no calibration: {error!r}") from None
         if faulty:
             raise ValueError(
-                f"the calibration of species {faulty} is not one: its curve must not decrease, its "
-                "knots must increase, its probabilities lie in [0, 1]; fit it anew"
+                f"the calibration of species {faulty} is invalid: a curve must not decrease, its "
+                "knots must increase, and its probabilities lie in [0, 1]; fit it again"
             )
         return made
 
@@ -121,20 +121,20 @@ class Calibration(NamedTuple):
 def fit_calibration(
     scores: Tensor, labels: Labels, method: Method = "platt", min_cells: int = 20
 ) -> Calibration:
-    """Curves from scores to probabilities by the known cells, each weighted by `known`.
+    """Fits curves from scores to probabilities to the known cells, each weighted by `known`.
 
-    A species with n of the rarer kind, presences or absences, takes its own fit with the share
-    max(0, 1 - min_cells / n), and that of the known cells of all species with the rest.
+    The curve of a species is its own fit with the weight max(0, 1 - min_cells / n), and the fit to
+    all species with the rest; n is the smaller of its known presences and known absences.
 
     Args:
         scores: (rows, species) in [0, 1], of recordings that their model was not trained on.
-        labels: (rows, species) twice; present from 0.5 on.
-        method: `platt`, two numbers a species; or `isotonic`, any function that does not decrease,
-            which needs some hundred cells of either kind.
-        min_cells: at least 1; up to so many, a species has no fit of its own.
+        labels: (rows, species) each; present means a target of at least 0.5.
+        method: `platt`, two parameters per species; or `isotonic`, any non-decreasing function,
+            which needs hundreds of known presences and absences.
+        min_cells: at least 1; with fewer presences or absences, a species has no fit of its own.
 
     Raises:
-        ValueError: no presence or no absence is known at all, or the arguments do not fit.
+        ValueError: no presence or no absence is known, or an argument is invalid.
     """
     if method not in ("platt", "isotonic"):
         raise ValueError(f"method = {method!r} is unknown; choose platt or isotonic")
@@ -165,14 +165,14 @@ def fit_calibration(
 
 
 def check_raw(scores: Scores, name: str) -> None:
-    """Refuses scores that a calibration or a prior has changed.
+    """Checks that scores are neither calibrated nor corrected to a prior.
 
     Args:
         scores: with metadata.
-        name: of them, for the message.
+        name: of the table, for the message.
 
     Raises:
-        ValueError: they are calibrated or corrected already.
+        ValueError: the scores are calibrated or corrected already.
     """
     for key, what in (("calibration", "calibrated"), ("prior_correction", "corrected to a prior")):
         if key in scores.metadata:
@@ -187,12 +187,12 @@ def cross_fitted(
     min_cells: int = 20,
     num_folds: int = 5,
 ) -> Tensor:
-    """Calibrated scores, those of every recording by a calibration fitted on the others.
+    """Calibrated scores, cross-fitted: each fold of recordings by a calibration of the others.
 
     Args:
         scores: of recordings that their model was not trained on.
-        labels: (rows, species) twice, see `fit_calibration`.
-        generator: deals the recordings to the folds.
+        labels: (rows, species) each, see `fit_calibration`.
+        generator: assigns the recordings to folds.
         method: see `fit_calibration`.
         min_cells: see `fit_calibration`.
         num_folds: at least 2.
@@ -201,7 +201,7 @@ def cross_fitted(
         (rows, species) in [0, 1].
 
     Raises:
-        ValueError: there are fewer recordings than folds, or `fit_calibration` refuses a fold.
+        ValueError: there are fewer recordings than folds, or `fit_calibration` fails on a fold.
     """
     values = scores.tensor
     place, names = pd.factorize(scores.keys["recording_id"], sort=True)

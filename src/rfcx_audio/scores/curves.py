@@ -1,4 +1,4 @@
-"""Curves from scores to probabilities that never decrease: a sigmoid, or straight lines."""
+"""Non-decreasing curves from scores to probabilities: a sigmoid, or piecewise linear."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class PlattCurve(NamedTuple):
 
     Attributes:
         slope: at least 0.
-        intercept: in nepers.
+        intercept: a logit.
     """
 
     slope: float
@@ -27,17 +27,17 @@ class PlattCurve(NamedTuple):
         return expit(self.slope * _logit(scores) + self.intercept)
 
     def mixed(self, pooled: PlattCurve, share: float) -> PlattCurve:
-        """This curve with a share, and another with the rest, in logits."""
+        """This curve with the weight `share` and another with the rest, in logits."""
         slope, intercept = share * np.array(self) + (1 - share) * np.array(pooled)
         return PlattCurve(float(slope), float(intercept))
 
 
 class IsotonicCurve(NamedTuple):
-    """Straight lines between knots, and constants beyond the first and the last.
+    """Piecewise linear between knots, constant beyond the first and the last.
 
     Attributes:
-        scores: of the knots, increasing.
-        probabilities: at the knots, not decreasing.
+        scores: of the knots, strictly increasing.
+        probabilities: at the knots, non-decreasing.
     """
 
     scores: list[float]
@@ -48,18 +48,18 @@ class IsotonicCurve(NamedTuple):
         return np.interp(scores, self.scores, self.probabilities)
 
     def mixed(self, pooled: IsotonicCurve, share: float) -> IsotonicCurve:
-        """This curve with a share, and another with the rest."""
+        """This curve with the weight `share` and another with the rest."""
         knots = np.union1d(self.scores, pooled.scores)
         values = share * self.at(knots) + (1 - share) * pooled.at(knots)
         return _isotonic_curve(knots, np.maximum.accumulate(values))
 
 
 def smoothed_targets(present: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """What a finite sample supports: (P + 1) / (P + 2) where present, 1 / (A + 2) where absent.
+    """Platt's targets: (P + 1) / (P + 2) for present cells, 1 / (A + 2) for absent ones.
 
     Args:
         present: (cells,) bool.
-        weight: (cells,); P and A are its sums over the present and over the absent cells.
+        weight: (cells,); P and A are its sums over present and absent cells.
 
     Source: Platt (1999), Probabilistic outputs for support vector machines, section 2.2.
     """
@@ -68,15 +68,15 @@ def smoothed_targets(present: np.ndarray, weight: np.ndarray) -> np.ndarray:
 
 
 def platt_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) -> PlattCurve:
-    """The logistic regression of smoothed targets on the scores' logits, with a slope from 0 on.
+    """Logistic regression of smoothed targets on the logits of scores, with a slope of at least 0.
 
     Args:
-        scores: (cells,) in [0, 1]; those within 1e-7 of 0 or 1 count as that.
+        scores: (cells,) in [0, 1], clamped to [1e-7, 1 - 1e-7].
         present: (cells,) bool.
         weight: (cells,), not all 0.
 
     Source: Platt (1999), see `smoothed_targets`; Lin et al. (2007), doi:10.1007/s10994-007-5018-6.
-        Theirs lets the slope become negative, which would reverse a ranking.
+        Theirs allows a negative slope, which would reverse a ranking.
     """
     logits, target = _logit(scores), smoothed_targets(present, weight)
     share = weight / weight.sum()
@@ -102,7 +102,7 @@ def platt_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) -> 
 def isotonic_curve(scores: np.ndarray, present: np.ndarray, weight: np.ndarray) -> IsotonicCurve:
     """The non-decreasing function of the score with the least squared error.
 
-    Its targets are smoothed, so that nothing becomes quite certain.
+    Its targets are smoothed, so no probability becomes 0 or 1.
 
     Args:
         scores: (cells,) in [0, 1].
@@ -125,7 +125,7 @@ def _logit(scores: np.ndarray) -> np.ndarray:
 
 
 def _isotonic_curve(knots: np.ndarray, values: np.ndarray) -> IsotonicCurve:
-    """The curve without the knots inside its level stretches."""
+    """The curve without the inner knots of its constant parts."""
     change = values[1:] != values[:-1]
     kept = np.append(True, change) | np.append(change, True)
     return IsotonicCurve(knots[kept].tolist(), values[kept].tolist())

@@ -1,4 +1,4 @@
-"""Ensembles: the scores of several members become one."""
+"""Ensembles: combining the scores of several members."""
 
 from __future__ import annotations
 
@@ -15,20 +15,19 @@ from rfcx_audio.scores.join import EnsembleError
 How = Literal["mean", "rank", "geometric"]
 WINDOW_SETTINGS = ("duration_s", "overlap", "pool", "smooth")
 
-_EPS = 1e-6  # below it a score of 0 would silence all other members of a geometric mean
+_EPS = 1e-6  # a score of 0 would make a geometric mean 0, whatever the other members score
 
 
 def combine(scores: Tensor, weights: Tensor, how: How = "mean") -> Tensor:
-    """The members' scores combined.
+    """Combines the scores of the members.
 
     Args:
         scores: (members, windows, species) in [0, 1].
-        weights: (members,), at least 0, with the sum 1.
-        how: `mean` of the scores; `geometric`, the exponential of the mean of their logarithms,
-            where scores below 1e-6 count as 1e-6; `rank`, the mean of the ranks that a member's
-            scores have among all windows of the same species, scaled from 0 (lowest) to 1, ties
-            sharing their mean. Ranks compare windows of a species and no longer species of a
-            window, on which LWLRAP depends.
+        weights: (members,), non-negative, with the sum 1.
+        how: `mean` of the scores; `geometric` mean of the scores, clamped below at 1e-6; `rank`,
+            the mean of each member's ranks among all windows of a species, scaled to [0, 1], with
+            tied scores at their mean rank. Ranks are comparable within a species only; LWLRAP
+            compares the species of a window.
 
     Returns:
         (windows, species) float64 in [0, 1].
@@ -47,19 +46,19 @@ def combine(scores: Tensor, weights: Tensor, how: How = "mean") -> Tensor:
 
 
 def fit_weights(scores: Tensor, labels: Labels, how: How = "mean") -> Tensor:
-    """The weights with which the members' combination has the least log loss on known cells.
+    """The weights that minimise the log loss of the combination on known cells.
 
-    The loss is half the mean over the known presences and half that over the known absences, so
-    that the share of either among the rows does not matter. It is convex in the weights; they are
-    the softmax of free parameters, found by L-BFGS from equal weights.
+    The loss is the average of its mean over known presences and its mean over known absences, so
+    the class balance of the rows does not matter. It is convex in the weights, which are the
+    softmax of free parameters, found by L-BFGS from equal weights.
 
     Args:
         scores: (members, windows, species) in [0, 1], of recordings that no member was trained on.
         labels: (windows, species) twice.
-        how: `mean` or `geometric`; the log loss of ranks means nothing.
+        how: `mean` or `geometric`; ranks are no probabilities and have no log loss.
 
     Returns:
-        (members,) float64, at least 0, with the sum 1.
+        (members,) float64, non-negative, with the sum 1.
 
     Raises:
         EnsembleError: `how` is `rank`, or there is no known presence or no known absence.
@@ -95,14 +94,14 @@ def fit_weights(scores: Tensor, labels: Labels, how: How = "mean") -> Tensor:
 
 
 def given_weights(weights: Sequence[float] | None, members: int) -> Tensor:
-    """Weights with the sum 1.
+    """Weights normalised to the sum 1.
 
     Args:
-        weights: one for each member, at least 0 and one of them above; None for equal ones.
-        members: their number.
+        weights: one per member, non-negative and not all 0; None for equal weights.
+        members: number of members.
 
     Raises:
-        EnsembleError: they are not that.
+        EnsembleError: the weights are not that.
     """
     found = torch.tensor(weights or [1.0] * members, dtype=torch.float64)
     if len(found) != members or not found.isfinite().all() or found.min() < 0 or found.sum() == 0:
@@ -115,20 +114,20 @@ def given_weights(weights: Sequence[float] | None, members: int) -> Tensor:
 def common_settings(
     metadata: Mapping[str, Mapping[str, Any]], mixed_frontends: bool = False
 ) -> dict[str, Any]:
-    """The settings of windows and front end that all tables share.
+    """The settings of windows and front end, which all tables must share.
 
     Args:
-        metadata: of the tables, by name; a setting that a table does not state fits any other.
-        mixed_frontends: whether members may differ in their front end, which is then left out.
+        metadata: by name of the table; a missing setting agrees with any value.
+        mixed_frontends: whether members may differ in their front end, which is then omitted.
 
     Raises:
-        EnsembleError: two tables state different settings.
+        EnsembleError: two tables have different settings.
     """
     advice_for: dict[str, str] = dict.fromkeys(
         WINDOW_SETTINGS, "predict both with the same windows"
     )
     if not mixed_frontends:
-        advice_for["frontend"] = "set mixed_frontends=true to join them all the same"
+        advice_for["frontend"] = "set mixed_frontends=true to join them anyway"
     settings: dict[str, Any] = {}
     for name, advice in advice_for.items():
         stated = {table: made[name] for table, made in metadata.items() if name in made}

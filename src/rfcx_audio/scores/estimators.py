@@ -1,4 +1,4 @@
-"""Estimators of a prevalence from scores: EM, the confusion matrix, a mixture."""
+"""Estimators of prevalence from scores: EM, the confusion matrix, a mixture."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
-HALF = 0.5  # of a presence and of an absence, which keep every estimate off 0 and 1
-PSEUDO_CELLS = 4.0  # known cells that the variance of all species is worth to one of them
+HALF = 0.5  # pseudo-count of presences and of absences, which keeps estimates off 0 and 1
+PSEUDO_CELLS = 4.0  # weight of the variance over all species in that of one, in known cells
 _BISECTIONS = 50
 
 
 class Moments(NamedTuple):
-    """Known logits by their number, mean and sum of squared deviations, each (..., species)."""
+    """Number, mean and sum of squared deviations of known logits, each (..., species)."""
 
     number: Tensor
     mean: Tensor
@@ -23,22 +23,22 @@ class Moments(NamedTuple):
 
 
 def em_prevalence(scores: Tensor, made_under: Tensor, weight: Tensor | None = None) -> Tensor:
-    """The prior under which recordings are likeliest, if only the prior differs from `made_under`.
+    """The maximum-likelihood prior of the recordings, if they differ in the prior only.
 
-    Where the EM iteration "correct the odds to the prior; the prior is their mean" ends. The
-    likelihood is concave in the prior, so bisection finds that end.
+    This is the fixed point of the EM iteration that corrects the scores to the current prior and
+    takes their mean as the next one. The log-likelihood is concave, so bisection finds it.
 
     Args:
         scores: (..., recordings, species) in [0, 1], calibrated.
-        made_under: (..., species) in (0, 1), the prior that the calibration implies: the share of
-            presences among the cells that it was fitted on.
-        weight: (..., recordings), how often each recording counts; None: once.
+        made_under: (..., species) in (0, 1), the prior of the calibration: the share of presences
+            among the cells that it was fitted on.
+        weight: (..., recordings), weight of each recording; None for 1.
 
     Returns:
-        (..., species), drawn a little to 1/2: as if one more recording had been half present.
+        (..., species), shrunk towards 1/2 by half a presence and half an absence.
 
-    Source: Saerens et al. (2002), doi:10.1162/089976602753284446, for two classes; the half
-        recording is ours.
+    Source: Saerens et al. (2002), doi:10.1162/089976602753284446, for two classes; the
+        pseudo-counts are ours.
     """
     odds = scores.double().logit(_EPS) - made_under.double().logit()[..., None, :]
     excess = odds.exp() - 1  # (..., recordings, species), of the likelihood ratio over 1
@@ -53,7 +53,7 @@ def em_prevalence(scores: Tensor, made_under: Tensor, weight: Tensor | None = No
 
 
 def confusion_prevalence(mean: Tensor, present: Tensor, absent: Tensor) -> Tensor:
-    """The share of presences that makes a mean score what it is.
+    """The share of presences that explains a mean score.
 
     Args:
         mean: (..., species) score over the recordings.
@@ -61,10 +61,10 @@ def confusion_prevalence(mean: Tensor, present: Tensor, absent: Tensor) -> Tenso
         absent: (..., species) mean score over known absences.
 
     Returns:
-        (..., species) in [0, 1]; 1/2 where known presences score no higher than absences.
+        (..., species) in [0, 1]; 1/2 where known presences score no higher than known absences.
 
     Source: black box shift estimation, Lipton et al. (2018), arXiv:1802.03916, with the soft
-        confusion matrix of two classes, a species at a time.
+        confusion matrix of two classes for each species.
     """
     found = ((mean - absent) / (present - absent)).clamp(0, 1)
     return torch.where(present > absent, found, 0.5)
@@ -73,25 +73,27 @@ def confusion_prevalence(mean: Tensor, present: Tensor, absent: Tensor) -> Tenso
 def mixture_prevalence(
     logits: Tensor, weight: Tensor, present: Moments, absent: Moments, steps: int = 150
 ) -> Tensor:
-    """EM for the share of a known density, that of presences, beside an unknown one.
+    """EM for the share of presences in a mixture of two normal densities of logits.
 
-    What a recording without the species scores is not known: an FP row labels one window, was
-    chosen because it deceives, and the rest of its recording may hold the species. So, unlike in
-    `em_prevalence`, the density of absences is found together with the prior: both are normal in
-    logits, presences as in recordings with a TP row, absences with a mean no higher. The ruled-out
-    windows are where the search begins, and count by their number. Where a species is not detected,
-    or absent from few recordings only, one broad density of absences can explain everything: an
-    estimate far too low, which `checked_prevalence` is there to doubt.
+    The density of presences is known from recordings with a TP row. The density of absences is
+    not: an FP row labels one window, which was chosen because it is a false alarm, and the species
+    may be present in the rest of the recording. Unlike in `em_prevalence`, it is therefore
+    estimated together with the prior, with a mean no higher than that of presences. Windows
+    labelled absent initialise it and count as observations.
+
+    If a species is not detected, or present in almost every recording, one broad density of
+    absences can explain all scores, and the estimate is far too low. `checked_prevalence` widens
+    the interval in such cases.
 
     Args:
         logits: (recordings, species) of whole recordings.
-        weight: (..., recordings), how often each of them counts.
-        present: of recordings that are known to have the species.
-        absent: of windows that are known to lack it; as many as the recordings that they amount to.
+        weight: (..., recordings), weight of each recording.
+        present: of recordings in which the species is known to be present.
+        absent: of windows in which it is known to be absent, counted in units of recordings.
         steps: of EM.
 
     Returns:
-        (..., species), drawn to 1/2 as in `em_prevalence`.
+        (..., species), shrunk towards 1/2 as in `em_prevalence`.
     """
     values = logits.double().T  # (species, recordings)
     count = weight.double()[..., None, :]  # (..., 1, recordings)
@@ -117,13 +119,13 @@ def mixture_prevalence(
 
 
 def common_variance(present: Moments, absent: Moments) -> Tensor:
-    """(..., 1): within presences and within absences, over all species."""
+    """(..., 1): the variance within presences and within absences, over all species."""
     spread = (present.deviation + absent.deviation).sum(-1, keepdim=True)
     return (spread / (present.number + absent.number).sum(-1, keepdim=True)).clamp(min=_EPS)
 
 
 def bisected(climbs: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> Tensor:
-    """Where a condition that holds below and not above changes."""
+    """The point between `low` and `high` up to which a condition holds, by bisection."""
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
         up = climbs(middle)
@@ -132,6 +134,6 @@ def bisected(climbs: Callable[[Tensor], Tensor], low: Tensor, high: Tensor) -> T
 
 
 def _log_normal(values: Tensor, mean: Tensor, variance: Tensor) -> Tensor:
-    """Up to a constant: (species, n), (..., species), (..., species) -> (..., species, n)."""
+    """Log density up to a constant, (species, n), (..., species) twice -> (..., species, n)."""
     mean, variance = mean[..., None], variance[..., None]
     return -0.5 * ((values - mean) ** 2 / variance + variance.log())

@@ -1,4 +1,4 @@
-"""Tables of scores side by side, joined by recording, window and species."""
+"""Joining tables of scores by recording, window and species."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _SHOWN = 3
 
 
 class EnsembleError(ValueError):
-    """Tables that do not fit together; the message names what differs."""
+    """Tables that cannot be combined; the message names the difference."""
 
 
 class JoinedScores(NamedTuple):
@@ -35,15 +35,15 @@ class JoinedScores(NamedTuple):
 
 
 def join(several: Mapping[str, Scores], tolerance_s: float = 1e-3) -> JoinedScores:
-    """The scores of several tables side by side, whatever the order of their rows and columns.
+    """Stacks the scores of several tables; their rows and columns may be in any order.
 
     Args:
-        several: by name, all of windows or all of recordings.
-        tolerance_s: by which the times of one window may differ from table to table.
+        several: tables by name, all of windows or all of recordings.
+        tolerance_s: by how much the times of one window may differ between tables.
 
     Raises:
-        EnsembleError: the tables have other keys or species, a key twice, or scores that are no
-            probabilities.
+        EnsembleError: the tables differ in keys or species, a key is repeated, or a score is
+            outside [0, 1].
     """
     species = _common_species(several)
     names, members = list(several), list(several.values())
@@ -66,10 +66,10 @@ def join(several: Mapping[str, Scores], tolerance_s: float = 1e-3) -> JoinedScor
 
 
 def check_probabilities(name: str, scores: Scores) -> None:
-    """Refuses scores outside [0, 1].
+    """Checks that all scores are in [0, 1].
 
     Raises:
-        EnsembleError: there are some; the first is named.
+        EnsembleError: a score is outside; the first one is named.
     """
     fine = ((scores.values >= 0) & (scores.values <= 1)).all(axis=1)
     if not fine.all():
@@ -102,7 +102,7 @@ def _common_species(several: Mapping[str, Scores]) -> tuple[str, ...]:
 
 
 def _snapped(recordings: pd.Series, times_s: pd.Series, tolerance_s: float) -> pd.Series:
-    """Times of which those of one recording that are closer than a tolerance have become equal."""
+    """Times in which those of one recording within the tolerance of each other are made equal."""
     ordered = pd.DataFrame({"name": recordings, "time": times_s}).sort_values(["name", "time"])
     another = ordered["name"] != ordered["name"].shift()
     apart = ordered["time"].diff() > tolerance_s
@@ -110,7 +110,7 @@ def _snapped(recordings: pd.Series, times_s: pd.Series, tolerance_s: float) -> p
 
 
 def _check_keys(names: list[str], keys: pd.DataFrame, count: np.ndarray) -> None:
-    """Refuses rows that a table lacks or has twice; `count` is (members, rows)."""
+    """Checks that every table has every row exactly once; `count` is (members, rows)."""
     faults = []
     for name, times in zip(names, count, strict=True):
         for what, which in (("lacks", times == 0), ("has twice", times > 1)):
@@ -131,7 +131,7 @@ def _what(keys: pd.DataFrame) -> str:
 
 
 def _shown(keys: pd.DataFrame) -> str:
-    """The first few rows by name and time."""
+    """The first few rows, as text."""
     names = [
         f"{name!r}" + (" {:.2f}-{:.2f} s".format(*times) if times else "")
         for name, *times in keys.head(_SHOWN).itertuples(index=False)

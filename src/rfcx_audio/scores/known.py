@@ -1,4 +1,4 @@
-"""What annotations label of scored windows and recordings; the names of the keys."""
+"""Labels of scored windows and recordings; the names of the key columns."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from rfcx_audio.data import Annotations, complete_labels, label_recording, label
 from rfcx_audio.data.labels import true_windows
 
 WINDOW = ("recording_id", "t_min", "t_max")
-"""The columns that name a window in tables of scores; no other module lists them."""
+"""The key columns of a table of window scores; no other module lists them."""
 
 RECORDING = WINDOW[:1]
-"""The column that names a recording."""
+"""The key column of a table of recording scores."""
 
 
 def label_keys(
@@ -26,14 +26,14 @@ def label_keys(
     Args:
         keys: the columns of `WINDOW` (times in s), or those of `RECORDING`.
         num_species: width of the labels.
-        annotations: where they are complete, a species without a row is absent.
-        min_overlap: of windows, see `label_windows`.
+        annotations: if they are complete, a species without a row is absent.
+        min_overlap: for windows, see `label_windows`.
 
     Returns:
-        Labels, each (rows, species); unknown where the annotations label nothing.
+        (rows, species) labels; unknown where no row of the annotations applies.
 
     Raises:
-        ValueError: a row of the annotations has no time, and windows are to be labelled.
+        ValueError: windows are to be labelled, and a row of the annotations has no times.
     """
     rows, complete = annotations.rows, annotations.complete
     windows = tuple(keys) == WINDOW
@@ -61,7 +61,7 @@ def label_keys(
 def _label_windows(
     rows: pd.DataFrame, windows: pd.DataFrame, num_species: int, min_overlap: float, complete: bool
 ) -> Labels:
-    """Of the windows of one recording."""
+    """The labels of one recording's windows."""
     label = true_windows if complete else label_windows
     starts_s = torch.tensor(windows["t_min"].to_numpy(dtype="float64", copy=True))
     duration_s = float((windows["t_max"] - windows["t_min"]).iloc[0])
@@ -69,7 +69,7 @@ def _label_windows(
 
 
 def as_arrays(scores: Tensor, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(rows, species): scores in float64, what is present, and the weight of the label."""
+    """(rows, species) each: scores (float64), presence (bool), and weight of the label."""
     if not scores.shape == labels.target.shape == labels.known.shape or scores.ndim != 2:
         shapes = [tuple(part.shape) for part in (scores, *labels)]
         raise ValueError(f"scores, target and known are {shapes}; expected (rows, species) thrice")

@@ -1,4 +1,4 @@
-"""One score a species from the scores of several windows, and smoothing over time."""
+"""Pooling the scores of several windows, and smoothing over time."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from torch import Tensor
 from torch.nn import functional
 
 Pool = str
-"""`max`, `mean`, or `top<k>`, as `top3`: the mean of the k highest."""
+"""`max`, `mean`, or `top<k>` (such as `top3`), the mean of the k highest scores."""
 
 
 def pool_windows(scores: Tensor, pool: Pool) -> Tensor:
-    """One score a species from the scores of all windows.
+    """One score per species from the scores of all windows.
 
     Args:
         scores: (..., windows, species).
-        pool: the maximum, the mean, or the mean of the k highest: `max`, `mean`, `top<k>`. Where
-            there are fewer windows than k, their mean.
+        pool: `max`, `mean`, or `top<k>`, the mean of the k highest scores, or of all scores if
+            there are fewer than k windows.
 
     Returns:
         (..., species)
 
     Raises:
-        ValueError: there is no such pool.
+        ValueError: the pool is unknown.
     """
     if pool == "mean":
         return scores.mean(-2)
@@ -34,16 +34,16 @@ def pool_windows(scores: Tensor, pool: Pool) -> Tensor:
 
 
 def by_recording(scores: Tensor, counts: Sequence[int]) -> list[Tensor]:
-    """The scores of several recordings' windows, those of as many windows side by side.
+    """Splits window scores into runs of recordings with the same number of windows.
 
-    The counts are numbers of the host, so nothing waits for a device.
+    The counts are Python numbers, so the device is not synchronised.
 
     Args:
         scores: (windows, species) of all recordings, one after the other.
         counts: windows of each recording, at least 1.
 
     Returns:
-        Views, each (recordings, windows, species): a run of recordings with one number of windows.
+        Views, each (recordings, windows, species).
     """
     runs = [(count, len(list(same))) for count, same in groupby(counts)]
     parts = scores.split([number * count for count, number in runs])
@@ -68,14 +68,14 @@ def pool_recordings(scores: Tensor, counts: Sequence[int], pool: Pool) -> Tensor
 
 
 def moving_average(scores: Tensor, width: int) -> Tensor:
-    """The mean of each score and its neighbours in time; at the ends, of those that there are.
+    """The mean of each score and its neighbours in time; fewer neighbours at the ends.
 
     Args:
         scores: (..., time, species).
-        width: an odd number of scores; 1 changes nothing.
+        width: number of scores, odd; 1 changes nothing.
 
     Returns:
-        Of the same shape.
+        A tensor of the same shape.
     """
     over_time = scores.transpose(-2, -1)  # (..., species, time)
     mean = functional.avg_pool1d(over_time, width, 1, width // 2, count_include_pad=False)
@@ -83,16 +83,20 @@ def moving_average(scores: Tensor, width: int) -> Tensor:
 
 
 def check_pool(pool: Pool) -> None:
-    """Raises ValueError where there is no such pool."""
+    """Checks that a pool exists.
+
+    Raises:
+        ValueError: the pool is unknown.
+    """
     if pool != "mean":
         _highest(pool)
 
 
 def _highest(pool: Pool) -> int:
-    """How many scores a pool other than the mean looks at.
+    """The number of highest scores that a pool other than `mean` averages.
 
     Raises:
-        ValueError: there is no such pool.
+        ValueError: the pool is unknown.
     """
     if pool == "max":
         return 1

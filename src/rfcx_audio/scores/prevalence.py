@@ -1,4 +1,4 @@
-"""How frequent species are in unlabelled recordings, estimated from their scores."""
+"""Prevalence of species in unlabelled recordings, estimated from their scores."""
 
 from __future__ import annotations
 
@@ -25,18 +25,18 @@ from rfcx_audio.scores.scores import Scores
 Estimator = Literal["mixture", "em", "confusion"]
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
-_LEAST_COUNT = 1e-3  # of each cell in each bootstrap sample, so that none lacks a species
+_LEAST_COUNT = 1e-3  # of each recording in a bootstrap sample, so that each has every species
 _BLOCK = 50  # bootstrap samples at once, which bounds the memory
-LEVEL, _NORMAL = 0.9, 1.6449  # of an interval, and half its width in standard deviations
+LEVEL, _NORMAL = 0.9, 1.6449  # coverage of an interval; half its width in standard deviations
 
 
 class KnownScores(NamedTuple):
-    """What scores are like where the species is known; NaN wherever it is not.
+    """Scores of known presences and absences; NaN where there is none.
 
     Attributes:
-        present: (recordings, species) score of the whole recording, where a TP row confirms it.
-        absent: (recordings, species) highest score of the windows that FP rows rule out.
-        share: (recordings, species) in [0, 1], how much of the recording's windows those are.
+        present: (recordings, species) pooled score of a recording where the species is present.
+        absent: (recordings, species) highest score of the windows labelled absent.
+        share: (recordings, species) in [0, 1], share of the recording's windows labelled absent.
     """
 
     present: Tensor
@@ -45,12 +45,12 @@ class KnownScores(NamedTuple):
 
 
 class Prevalence(NamedTuple):
-    """Shares of the recordings, each (species,) float64 in [0, 1].
+    """Shares of recordings with the species, each (species,) float64 in [0, 1].
 
     Attributes:
-        estimate: the best guess; NaN where there is none.
-        low: of the interval that holds nine of ten bootstrap estimates; 0 where there is none.
-        high: of the interval; 1 where there is none.
+        estimate: the point estimate; NaN where there is none.
+        low: lower end of the 90 % bootstrap interval; 0 without an estimate.
+        high: its upper end; 1 without an estimate.
     """
 
     estimate: Tensor
@@ -65,21 +65,21 @@ def estimate_prevalence(
     estimator: Estimator = "mixture",
     num_bootstrap: int = 200,
 ) -> Prevalence:
-    """How frequent each species is in recordings, with intervals.
+    """The prevalence of each species in recordings, with intervals.
 
-    For `em` and `confusion`, scores are calibrated by the logistic function between normal
-    densities of one variance: known presences, and known absences.
+    For `em` and `confusion`, scores are first calibrated by the logistic function that separates
+    known presences from known absences, as normal densities with one variance.
 
     Args:
         scores: (recordings, species) in [0, 1], of whole unlabelled recordings.
         known: of recordings that their model was not trained on.
-        generator: draws the bootstrap samples of both, whole recordings with replacement.
+        generator: draws the bootstrap samples of both: whole recordings, with replacement.
         estimator: `mixture_prevalence`, `em_prevalence` or `confusion_prevalence`.
-        num_bootstrap: number of them.
+        num_bootstrap: number of bootstrap samples.
 
     Returns:
-        A species without a known presence or without a known absence, or whose known presences do
-        not score higher than its known absences (`em`, `confusion`): NaN, 0 and 1.
+        NaN, 0 and 1 for a species without a known presence or absence, and (`em`, `confusion`) for
+        one whose known presences score no higher than its known absences.
 
     Raises:
         ValueError: the estimator is unknown, or the numbers of species differ.
@@ -110,20 +110,20 @@ def estimate_prevalence(
 
 
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
-    """The mean in log-odds of the estimates of several models, and of their intervals' ends."""
+    """The mean, in log-odds, of the estimates and interval ends of several models."""
     parts = (torch.stack(part).logit() for part in zip(*several, strict=True))
     return Prevalence(*(part.nanmean(0).sigmoid() for part in parts))
 
 
 def confidence(found: Prevalence, shift_std: float = 1.4) -> Tensor:
-    """How much of a correction to apply: all where the interval has no width, none where no end.
+    """The share of a correction to apply: 1 for an interval without width, 0 for [0, 1].
 
-    The posterior mean of a shift in log-odds as a share of its estimate, whose error is normal with
-    the standard deviation of the interval, under a normal prior around no shift.
+    The posterior mean of a shift in log-odds, as a share of the estimated shift. The estimate has
+    a normal error, with the standard deviation of the interval; the prior is normal around 0.
 
     Args:
         found: an estimate.
-        shift_std: nepers, standard deviation of that prior.
+        shift_std: standard deviation of the prior, in log-odds.
 
     Returns:
         (species,) in [0, 1].
@@ -133,7 +133,7 @@ def confidence(found: Prevalence, shift_std: float = 1.4) -> Tensor:
 
 
 def shrunk_prevalence(scores: Tensor, found: Prevalence, share: Tensor) -> Tensor:
-    """The prevalence between the mean of the scores and its estimate.
+    """The prevalence, shrunk from its estimate towards the mean of the scores.
 
     Args:
         scores: (recordings, species) in [0, 1].
@@ -153,8 +153,8 @@ def known_scores(
 
     Args:
         scores: of windows.
-        annotations: rows of recordings without scores are passed over.
-        pool: of a recording.
+        annotations: rows of recordings without scores are ignored.
+        pool: of the windows of a recording.
         min_overlap: see `label_windows`.
 
     Raises:
@@ -186,7 +186,7 @@ def known_scores(
 def _estimates(
     logits: Tensor, weights: Tensor, known: KnownScores, counts: Tensor, estimator: Estimator
 ) -> Tensor:
-    """(samples, species): one estimate for each weighting of recordings, known and unlabelled."""
+    """(samples, species): one estimate per bootstrap sample of known and unlabelled recordings."""
     present = _moments(known.present, (~known.present.isnan()).double(), counts)
     if estimator == "mixture":
         absent = _moments(known.absent, known.share, counts)
@@ -219,7 +219,7 @@ def _estimates(
 
 
 def _moments(scores: Tensor, weight: Tensor, counts: Tensor) -> Moments:
-    """Of (recordings, species) scores, for each of (samples, recordings) counts."""
+    """Moments of (recordings, species) scores for each row of (samples, recordings) counts."""
     logits = scores.logit(_EPS).nan_to_num()
     number = counts @ weight
     mean = counts @ (weight * logits) / number.clamp(min=_EPS)
@@ -228,7 +228,7 @@ def _moments(scores: Tensor, weight: Tensor, counts: Tensor) -> Moments:
 
 
 def _bootstrap(num: int, samples: int, generator: torch.Generator) -> Tensor:
-    """(1 + samples, num): how often each counts; once in the first row."""
+    """(1 + samples, num): count of each recording; 1 in the first row, the original sample."""
     drawn = torch.randint(num, (samples, num), generator=generator)
     ones = torch.ones(samples, num, dtype=torch.float64)
     counts = torch.full_like(ones, _LEAST_COUNT).scatter_add_(1, drawn, ones)

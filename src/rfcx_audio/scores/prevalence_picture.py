@@ -15,7 +15,7 @@ from rfcx_audio.scores.prevalence import LEVEL, Prevalence
 def draw_prevalence(
     found: Prevalence, against: Tensor, label: str, species: Sequence[str]
 ) -> Figure:
-    """Estimates with their intervals against something else, both as shares on a logit scale.
+    """Estimates with their intervals against another prevalence, on logit scales.
 
     >>> calls = rfcx_audio.read_annotations("truth.csv")
     >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0], 6.0, [[0.1, 0.9]])
@@ -26,13 +26,13 @@ def draw_prevalence(
     Args:
         found: an estimate.
         against: (species,) in [0, 1], the true prevalence, or the mean of the raw scores.
-        label: what that is, for the axis.
-        species: their names.
+        label: of the axis of `against`.
+        species: names.
     """
     figure = Figure(figsize=(7, 7), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    least = 2e-3  # an axis of log-odds has no end
+    least = 2e-3  # a logit axis cannot show 0 and 1
     known = ~found.estimate.isnan()
     x, *shares = (v[known].clamp(least, 1 - least) for v in (against.double(), *found))
     y, low, high = shares

@@ -1,4 +1,4 @@
-"""Prior correction: scores for a place where the species are as frequent as a given prior."""
+"""Prior correction: scores for recordings in which species have a given prevalence."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 def prior_correction(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tensor:
     """Scores whose odds are multiplied by f = (prior / (1 - prior)) / (q / (1 - q)).
 
-    TEST-INFORMED wherever the prior was learned from the recordings that are scored: a result that
-    used it must say so, and the library never does it unasked.
+    TEST-INFORMED if the prior was estimated from the recordings that are scored. A result that
+    uses it must state this; the library applies it only on request.
 
-    Right if only the frequency of the species differs between the recordings that the scores were
-    calibrated on and those that they are used on, and not how the species sound.
+    Exact if the recordings of the calibration and those that are scored differ only in how
+    frequent the species are.
 
     Args:
         scores: (..., species) in [0, 1].
-        prior: (species,) in (0, 1), how frequent each species is where the scores are used.
-        made_under: (species,) in (0, 1), q, how frequent it was where they were calibrated.
+        prior: (species,) in (0, 1), prevalence in the recordings that are scored.
+        made_under: (species,) in (0, 1), q, prevalence in the recordings of the calibration.
 
     Returns:
-        As `scores`; 0 and 1 stay what they are.
+        A tensor of the same shape; 0 and 1 do not change.
 
     Raises:
-        ValueError: if a frequency is not in (0, 1), or there is not one for each species.
+        ValueError: a prevalence is not in (0, 1), or there is not one for each species.
 
     Source: Saerens et al. (2002), doi:10.1162/089976602753284446, equation 2.4 for two classes.
     """
@@ -53,13 +53,13 @@ def read_prior(path: Path, num_species: int) -> Tensor:
 
     Args:
         path: of the file.
-        num_species: every one of them needs a row.
+        num_species: number of species; each needs a row.
 
     Returns:
         (species,) float64.
 
     Raises:
-        ValueError: a column is missing or doubtful, or the rows are not one for each species.
+        ValueError: a column is missing or ambiguous, or there is not one row for each species.
     """
     table = pd.read_csv(path)
     columns = [name for name in table if str(name).startswith("prior")]
@@ -77,7 +77,7 @@ def read_prior(path: Path, num_species: int) -> Tensor:
 
 
 def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, Any]:
-    """What must be written beside scores that were corrected, in plain JSON.
+    """The metadata of corrected scores, as plain JSON.
 
     Args:
         prior: see `prior_correction`.
@@ -93,7 +93,7 @@ def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, 
 
 
 def implied_prior(scores: Tensor, prior: Tensor) -> Tensor:
-    """The q under which odds times (prior / (1 - prior)) / (q / (1 - q)) have the prior as mean.
+    """The q for which `prior_correction` of the scores to a prior has that prior as its mean.
 
     Args:
         scores: (recordings, species) in [0, 1].

@@ -1,4 +1,4 @@
-"""How far scores are from probabilities: reliability, its error, and its picture."""
+"""Reliability diagrams, calibration error and log loss over known cells."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _EPS = 1e-7  # as in the library's other log losses
 
 
 class Reliability(NamedTuple):
-    """Known cells by their score, in bins of equal width over [0, 1].
+    """Known cells in bins of their score, of equal width over [0, 1].
 
     Attributes:
         score: (bins,) float64, mean in the bin; NaN in an empty one.
@@ -32,11 +32,12 @@ class Reliability(NamedTuple):
 
 
 def reliability_bins(scores: Tensor, labels: Labels, num_bins: int = 15) -> Reliability:
-    """How often species are present, by their score.
+    """The share of presences by score.
 
     Args:
         scores: (rows, species) in [0, 1].
-        labels: (rows, species) twice; present from 0.5 on; `known` weights the cells.
+        labels: (rows, species) each; present means a target of at least 0.5; `known` weights the
+            cells.
         num_bins: a score on an edge belongs to the bin above it.
     """
     known = labels.known > 0
@@ -52,25 +53,24 @@ def reliability_bins(scores: Tensor, labels: Labels, num_bins: int = 15) -> Reli
 
 
 def calibration_error(found: Reliability) -> float:
-    """The mean distance of score and share of presences, weighted by the bins; NaN without cells.
+    """Expected calibration error: mean |score - share of presences| over cells; NaN without any.
 
-    Source: expected calibration error, Naeini et al. (2015), doi:10.1609/aaai.v29i1.9602, of the
-        probability of presence and not of the likelier answer. With few cells it is too high even
-        for perfect scores.
+    Source: Naeini et al. (2015), doi:10.1609/aaai.v29i1.9602, for the probability of presence
+        instead of that of the predicted class. With few cells it is biased upwards.
     """
     distance = (found.score - found.present).abs().nan_to_num() * found.weight
     return float(distance.sum() / found.weight.sum())
 
 
 def known_log_loss(scores: Tensor, labels: Labels) -> float:
-    """The mean log loss in nepers over known cells, weighted by `known`; NaN without any.
+    """The mean log loss in nats over known cells, weighted by `known`; NaN without any.
 
-    Unlike `masked_log_loss`, presences and absences count as often as they are known: only then
-    are calibrated scores the best ones.
+    Unlike in `masked_log_loss`, presences and absences are not balanced: only then do calibrated
+    probabilities minimise the loss.
 
     Args:
         scores: (rows, species) in [0, 1].
-        labels: (rows, species) twice; present from 0.5 on.
+        labels: (rows, species) each; present means a target of at least 0.5.
     """
     p = scores.double().clamp(_EPS, 1 - _EPS)
     weight = labels.known.double()
@@ -83,8 +83,9 @@ def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.Dat
 
     Args:
         raw: (rows, species) in [0, 1].
-        calibrated: (rows, species) in [0, 1]; as `cross_fitted` returns them, or it flatters.
-        labels: (rows, species) twice.
+        calibrated: (rows, species) in [0, 1], from `cross_fitted`; otherwise the result is
+            optimistic.
+        labels: (rows, species) each.
     """
     lines = []
     every = [slice(n, n + 1) for n in range(raw.shape[1])] + [slice(None)]
@@ -99,12 +100,13 @@ def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.Dat
 
 
 def draw_reliability(raw: Tensor, calibrated: Tensor, labels: Labels, num_bins: int = 15) -> Figure:
-    """Scores against shares of presences, raw and calibrated, and how many cells have which score.
+    """A reliability diagram of raw and calibrated scores, above the histogram of scores.
 
     Args:
         raw: (rows, species) in [0, 1].
-        calibrated: (rows, species) in [0, 1]; as `cross_fitted` returns them, or it flatters.
-        labels: (rows, species) twice; only known cells are drawn.
+        calibrated: (rows, species) in [0, 1], from `cross_fitted`; otherwise the result is
+            optimistic.
+        labels: (rows, species) each; only known cells are drawn.
         num_bins: of equal width.
     """
     figure = Figure(figsize=(7, 8), layout="constrained")

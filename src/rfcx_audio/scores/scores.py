@@ -1,4 +1,4 @@
-"""Scores of windows or of whole recordings: keys, values, species, and how they were made."""
+"""A table of scores: keys of windows or recordings, values, species, and metadata."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def species_columns(num_species: int) -> list[str]:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores:
-    """One row a window (or a recording), one column a species.
+    """Scores with one row per window (or per recording) and one column per species.
 
     >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0, 3.0], 6.0, [[0.1, 0.8], [0.6, 0.2]])
     >>> scores
@@ -43,12 +43,12 @@ class Scores:
 
     Attributes:
         keys: `recording_id`, `t_min`, `t_max` (s) of windows; `recording_id` alone of recordings.
-        values: (rows, species) float32, probabilities unless the metadata say otherwise.
-        species: names of the columns, `s0`, `s1`, … where none are known.
-        metadata: how the scores were made, as plain JSON; `pool` is how windows become recordings.
+        values: (rows, species) float32, probabilities unless the metadata state otherwise.
+        species: names of the columns; `s0`, `s1`, … where the names are unknown.
+        metadata: how the scores were made, as plain JSON; `pool` is the default of `Scores.pool`.
 
     Raises:
-        ValueError: the parts do not fit together.
+        ValueError: the key columns are unknown, or the shapes do not match.
     """
 
     keys: pd.DataFrame
@@ -57,7 +57,7 @@ class Scores:
     metadata: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """Brings the parts to their types."""
+        """Checks keys and shapes, and converts the parts to their types."""
         values = np.asarray(self.values, dtype=np.float32)
         if tuple(self.keys) not in (WINDOW, RECORDING):
             raise ValueError(f"keys are {list(self.keys)}; expected {list(WINDOW)} or {RECORDING}")
@@ -96,12 +96,12 @@ class Scores:
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Scores:
-        """The inverse of `frame`: every column that is no key is a species.
+        """The inverse of `frame`: every column except the keys is a species.
 
-        The order of the columns does not matter where they are called `s0`, `s1`, ….
+        Columns called `s0`, `s1`, … are sorted by their number.
 
         Raises:
-            ValueError: a key is missing, or a column holds no numbers.
+            ValueError: a key column is missing, or a column is not numeric.
         """
         keys = WINDOW if set(WINDOW[1:]) & set(frame) else RECORDING
         missing = [name for name in keys if name not in frame]
@@ -121,10 +121,10 @@ class Scores:
 
     @classmethod
     def concatenate(cls, several: Sequence[Scores]) -> Scores:
-        """The rows of several, with the species and the metadata of the first.
+        """The rows of several tables, with the species and the metadata of the first.
 
         Raises:
-            ValueError: they are of different species.
+            ValueError: the tables have different species.
         """
         first = several[0]
         if any(one.species != first.species for one in several):
@@ -136,10 +136,10 @@ class Scores:
 
     @classmethod
     def read(cls, path: str | Path) -> Scores:
-        """What `write` wrote.
+        """Reads a file that `write` made.
 
         Raises:
-            ValueError: the file is no table of scores.
+            ValueError: the file is missing, or is no table of scores.
         """
         try:
             arrow = pq.read_table(path)
@@ -152,7 +152,7 @@ class Scores:
             raise ValueError(f"{path} is no table of scores: {error}") from None
 
     def write(self, path: str | Path) -> None:
-        """Writes Parquet, as a whole or not at all, with the metadata in the file's own.
+        """Writes a Parquet file atomically, with the metadata in its schema.
 
         Raises:
             OSError: see `write_atomically`.
@@ -163,7 +163,7 @@ class Scores:
         write_atomically(Path(path), lambda part: pq.write_table(described, part))
 
     def frame(self) -> pd.DataFrame:
-        """The keys, then one column a species."""
+        """The key columns, then one column per species."""
         return self.keys.join(pd.DataFrame(self.values, columns=pd.Index(self.species)))
 
     @property
@@ -173,12 +173,12 @@ class Scores:
 
     @property
     def recordings(self) -> list[str]:
-        """The recordings, each once, in the order in which they first appear."""
+        """The recording ids, without repetition, in order of first appearance."""
         return list(self.keys[RECORDING[0]].unique())
 
     @property
     def places(self) -> dict[str, np.ndarray]:
-        """The numbers of the rows of each recording, in the order of `recordings`."""
+        """The row indices of each recording, in the order of `recordings`."""
         found = self.keys.groupby(RECORDING[0], sort=False).indices
         return {name: np.asarray(found[name]) for name in self.recordings}
 
@@ -188,29 +188,29 @@ class Scores:
         return tuple(self.keys) == RECORDING
 
     def with_values(self, values: np.ndarray | Tensor, **metadata: Any) -> Scores:  # noqa: ANN401
-        """The same rows with other values, and with more metadata."""
+        """The same rows with other values; `metadata` is added to the existing metadata."""
         return Scores(self.keys, np.asarray(values), self.species, {**self.metadata, **metadata})
 
     def rows(self, which: np.ndarray) -> Scores:
         """Some of the rows.
 
         Args:
-            which: (rows,) bool, or numbers of rows.
+            which: a (rows,) bool mask, or row indices.
         """
         return Scores(self.keys.iloc[which], self.values[which], self.species, self.metadata)
 
     def rows_of(self, recordings: Collection[str]) -> Scores:
-        """The rows of some recordings; those without scores are passed over."""
+        """The rows of some recordings; recordings without scores are ignored."""
         return self.rows(self.keys[RECORDING[0]].isin(list(recordings)).to_numpy())
 
     def pool(self, how: Pool | None = None) -> Scores:
-        """One row a recording, in the order in which they first appear.
+        """One row per recording, in order of first appearance.
 
         Args:
-            how: see `pool_windows`; None: as the metadata say, else `max`.
+            how: see `pool_windows`; None takes `pool` of the metadata, or `max` without one.
 
         Raises:
-            ValueError: there is no such pool.
+            ValueError: the pool is unknown.
         """
         pool = str(self.metadata.get("pool", "max")) if how is None else how
         places = self.places
@@ -225,14 +225,14 @@ class Scores:
         """The rows that annotations label, and their labels.
 
         Args:
-            annotations: rows of recordings without scores are passed over.
+            annotations: rows of recordings without scores are ignored.
             min_overlap: see `label_keys`.
 
         Returns:
-            The rows of which a species is known at least, and (rows, species) labels.
+            The rows with at least one known species, and their (rows, species) labels.
 
         Raises:
-            ValueError: there is no such row.
+            ValueError: no row has a known species.
         """
         labels = label_keys(self.keys, len(self.species), annotations, min_overlap)
         known = labels.known.amax(1) > 0  # (rows,)
@@ -245,18 +245,17 @@ class Scores:
         return self.rows(known.numpy()), Labels(labels.target[known], labels.known[known])
 
     def submission(self, sample: Path | None) -> tuple[pd.DataFrame, list[str]]:
-        """Scores by recording in the order of a sample submission.
+        """Scores per recording in the order of a sample submission.
 
         Args:
-            sample: a file whose `recording_id` and columns give the order; None keeps that of the
-                scores.
+            sample: a file whose `recording_id` and columns give the order; None keeps the order of
+                the scores.
 
         Returns:
-            The table, with 0 for recordings that the sample has and the scores lack, and their
-            names.
+            The table, with 0 for recordings of the sample that have no scores, and their ids.
 
         Raises:
-            ValueError: the sample has other species than the scores.
+            ValueError: the columns of the sample and of the scores differ.
         """
         pooled = (self if self.is_pooled else self.pool()).frame()
         if sample is None:
@@ -275,7 +274,7 @@ class Scores:
         return len(self.keys)
 
     def __repr__(self) -> str:
-        """How many of what."""
+        """The numbers of rows, recordings and species."""
         count, names = len(self.recordings), ", ".join(self.species[:_SHOWN])
         recordings = f"{count} recording{'' if count == 1 else 's'}"
         rows = recordings if self.is_pooled else f"{len(self)} windows of {recordings}"

@@ -1,4 +1,4 @@
-"""Thresholds on scores: where to call a species present, with limits of confidence."""
+"""Score thresholds above which a species is called present, with confidence limits."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ _BLOCK = 50  # bootstrap samples at once, which bounds the memory
 
 
 class Goal(NamedTuple):
-    """What a threshold is chosen for.
+    """The criterion by which a threshold is chosen.
 
     Attributes:
-        kind: `precision`: the lowest threshold that has it, which finds most; `f_beta`: that with
-            the highest F score, the highest of several.
-        value: the precision, in (0, 1]; or beta, above 0: how much more recall counts.
+        kind: `precision`, the lowest threshold with this precision, and so the highest recall; or
+            `f_beta`, the threshold with the highest F score (the highest one in case of ties).
+        value: the precision, in (0, 1]; or beta, above 0, the weight of recall against precision.
     """
 
     kind: Literal["precision", "f_beta"]
@@ -29,13 +29,12 @@ class Goal(NamedTuple):
 
 
 class Threshold(NamedTuple):
-    """Where to call a species present, from this score on.
+    """The score from which a species is called present, with its precision and recall.
 
     Attributes:
-        score: of the threshold; infinite where none reaches the goal.
-        precision: in [0, 1], the share of presences from the threshold on; where none reaches the
-            goal, the best there is.
-        recall: in [0, 1], the share of the presences that are found.
+        score: infinite if no threshold reaches the goal.
+        precision: in [0, 1]; if no threshold reaches the goal, the highest precision.
+        recall: in [0, 1].
     """
 
     score: np.ndarray
@@ -46,16 +45,16 @@ class Threshold(NamedTuple):
 def best_threshold(
     scores: np.ndarray, present: np.ndarray, weight: np.ndarray, goal: Goal
 ) -> Threshold:
-    """The score that reaches a goal.
+    """The threshold that reaches a goal.
 
     Args:
         scores: (cells,) of one species.
         present: (cells,) bool.
-        weight: (..., cells), for one or several weightings; cells at 0 are not there.
+        weight: (..., cells), one or several weightings; cells with the weight 0 are ignored.
         goal: to reach.
 
     Returns:
-        (...,) three times.
+        Score, precision and recall, each (...,).
     """
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
@@ -92,28 +91,29 @@ def thresholds(
     generator: torch.Generator,
     num_bootstrap: int = 1000,
 ) -> pd.DataFrame:
-    """The score of each species that reaches a goal among its known cells, with 95 % limits.
+    """The threshold of each species that reaches a goal on its known cells, with 95 % limits.
 
-    Limits are percentiles over bootstrap samples of the recordings, whose windows are not
-    independent. A sample without a threshold that reaches the goal counts as one above all scores.
+    Limits are percentiles over bootstrap samples of whole recordings, since the windows of one
+    recording are not independent. In a sample that cannot reach the goal the threshold is infinite.
 
     Args:
         scores: of recordings that their model was not trained on.
-        labels: (rows, species) twice; present from 0.5 on; `known` weights the cells.
-        goal: to reach; a precision is that among known cells.
+        labels: (rows, species) each; present means a target of at least 0.5; `known` weights the
+            cells.
+        goal: to reach; precision is measured on known cells.
         generator: draws the bootstrap samples.
-        num_bootstrap: their number.
+        num_bootstrap: number of bootstrap samples.
 
     Returns:
-        A line for each species: `species`, `present`, `absent` (known cells), `threshold`, `low`,
+        A row per species: `species`, `present`, `absent` (known cells), `threshold`, `low`,
         `high`, `precision`, `recall`, and `reason`, why a number is missing (NaN).
 
     Raises:
-        ValueError: the goal cannot be one.
+        ValueError: the goal is out of range.
     """
     if not (0 < goal.value < np.inf) or (goal.kind == "precision" and goal.value > 1):
         raise ValueError(
-            f"{goal.kind} = {goal.value} is no goal; expected precision in (0, 1], "
+            f"{goal.kind} = {goal.value} is out of range; expected precision in (0, 1], "
             "or f_beta above 0"
         )
     values, present, weight = as_arrays(scores.tensor, labels)
@@ -148,7 +148,7 @@ def thresholds(
 
 
 def _limits(scores: np.ndarray) -> dict[str, Any]:
-    """The middle 95 % of thresholds, of which some may be infinite."""
+    """The central 95 % of thresholds, some of which may be infinite."""
     low, high = (
         np.quantile(scores, 0.025, method="lower"),
         np.quantile(scores, 0.975, method="higher"),
