@@ -11,7 +11,7 @@ import torch
 from earlier import earlier_checkpoint
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import load_recogniser
-from studies.checkpoints import best_of, data_of, epochs_of, score_runs
+from studies.checkpoints import best_of, data_of, epochs_of, score_runs, score_together
 
 
 @pytest.mark.slow
@@ -35,6 +35,18 @@ def test_an_unfinished_run_does_not_count(studied: Path, tmp_path: Path) -> None
     shutil.copytree(studied, tmp_path / "study")
     (tmp_path / "study" / "masked" / "seed_0" / "test_scores.csv").unlink()
     assert not [*best_of(tmp_path / "study"), *epochs_of(tmp_path / "study")]
+
+
+@pytest.mark.slow
+def test_scores_are_those_of_each_recogniser_by_itself(studied: Path, forest: Path) -> None:
+    paths = {path.stem: path for path in sorted((forest / "test").glob("*.flac"))[:2]}
+    epochs = [one.path for one in epochs_of(studied)]
+    recognisers = [load_recogniser(path) for path in (*epochs, *epochs[:1])]
+    recognisers[1].windows.overlap = 0.0  # so that it cannot share the others' cuts
+    for one, scores in zip(recognisers, score_together(recognisers, paths), strict=True):
+        expected = one.score(paths)
+        assert scores.metadata == expected.metadata
+        pd.testing.assert_frame_equal(scores.frame(), expected.frame(), check_exact=True)
 
 
 @pytest.mark.slow
