@@ -54,7 +54,7 @@ def overview() -> str:
 
 
 def unknown(verb: str) -> str:
-    """What is said to a verb that there is not."""
+    """The answer to an unknown verb."""
     near = get_close_matches(verb, VERBS, n=1, cutoff=0.5)
     meant = f"did you mean {near[0]}?" if near else "`rfcx-audio` lists the verbs"
     return f"rfcx-audio has no verb {verb!r}; {meant}"

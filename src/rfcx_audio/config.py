@@ -71,6 +71,7 @@ _RENAMED: dict[str, dict[str, str]] = {
         "resamples": "num_bootstrap",
         "usual_shift": "shift_std",
     },
+    "relabel": {"take_back": "rollback_to"},
 }
 """By command, the keys of earlier versions and what they are called now."""
 
@@ -253,7 +254,7 @@ def entry_point(
             except BrokenPipeError:
                 if "--help" not in sys.argv:
                     raise
-                # Nobody reads on, as behind `| head`; nor shall Python, at its end, write the rest.
+                # The pipe is closed, as by `| head`: Python must not flush the rest at its end.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except SystemExit as end:
                 # Hydra has printed what it did not find; not how to get it, nor what is near.

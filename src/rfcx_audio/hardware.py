@@ -94,7 +94,7 @@ def free_memory(device: torch.device) -> int:
     limit = _text(_CGROUP / "memory.max")
     if not limit.isdigit():
         return free
-    # Of a container, where files that were read count as used, until somebody needs the memory.
+    # In a container, cached files count as used although they are freed on demand.
     used = int(_text(_CGROUP / "memory.current") or 0)
     used -= _numbers(_CGROUP / "memory.stat").get("inactive_file", 0)
     return min(free, max(0, int(limit) - used))

@@ -25,7 +25,7 @@ def command(tmp_path: Path, forest: Path, *more: str) -> subprocess.CompletedPro
     )
 
 
-def test_one_command_trains_all_folds_and_says_how_much_they_differ(
+def test_one_command_trains_all_folds_and_prints_how_much_they_differ(
     forest: Path, tmp_path: Path
 ) -> None:
     done = command(tmp_path, forest, "data.folds.num_folds=2")

@@ -97,6 +97,6 @@ def test_names_and_a_calibration_go_along(tmp_path: Path, extras: tuple[str, str
     save_artefact(trained, tmp_path / "shared")
     kept = read_artefact(tmp_path / "shared")
     assert completed(kept, None, None)._replace(weights={}) == trained._replace(weights={})
-    told = metadata_of(kept, load_recogniser(tmp_path / "shared"))
-    assert (told["species"], told["calibration"]) == (trained.species, trained.calibration)
-    assert json.loads(json.dumps(told)) == told
+    metadata = metadata_of(kept, load_recogniser(tmp_path / "shared"))
+    assert (metadata["species"], metadata["calibration"]) == (trained.species, trained.calibration)
+    assert json.loads(json.dumps(metadata)) == metadata

@@ -183,7 +183,7 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def archive_words(folder: Path, out: Path, threads: int = 2) -> list[str]:
-    """What is said to score the archive into a folder."""
+    """The words that score the archive into a folder."""
     return [
         f"checkpoint={folder}/seed_0.ckpt",
         f"recordings={folder}/audio",
@@ -234,7 +234,7 @@ def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: P
     assert len(Scores.read(out / "scores.parquet").recordings) == 45
 
 
-def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
+def test_ctrl_c_keeps_what_is_done_and_prints_how_to_go_on(archive: Path) -> None:
     for attempt in range(5):  # again, should the command have been the faster
         out = archive / f"interrupted_{attempt}"
         process = beside(predict_with_ctrl_c, *archive_words(archive, out, threads=1))
@@ -249,8 +249,8 @@ def test_ctrl_c_keeps_what_is_done_and_says_how_to_go_on(archive: Path) -> None:
     assert process.exitcode == 130
     assert 5 <= outcomes(out) < 50
     assert not (out / "scores.parquet").exists()
-    told = (out / "hydra" / "predict.log").read_text()
-    assert f"the same command with out={out}" in told
+    log = (out / "hydra" / "predict.log").read_text()
+    assert f"the same command with out={out}" in log
 
 
 def test_memory_does_not_grow_with_the_length_of_a_recording(archive: Path) -> None:

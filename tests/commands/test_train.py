@@ -71,7 +71,7 @@ def test_the_same_seed_gives_the_same_run(run: Path, forest: Path, tmp_path: Pat
         assert torch.equal(first[name], again[name]), name
 
 
-# The new run keeps its own checkpoints; Lightning says that it leaves the old ones where they are.
+# The new run keeps its own checkpoints; Lightning warns that it leaves the old ones where they are.
 @pytest.mark.filterwarnings("ignore:The dirpath has changed")
 def test_a_resumed_run_equals_an_uninterrupted_one(run: Path, forest: Path, tmp_path: Path) -> None:
     # A limit on the steps shortens a cosine too; a constant rate makes the halves comparable.
@@ -89,7 +89,7 @@ def test_a_resumed_run_equals_an_uninterrupted_one(run: Path, forest: Path, tmp_
         assert torch.equal(expected[name], found[name]), name
 
 
-def test_impossible_combinations_are_told_before_data_is_touched(tmp_path: Path) -> None:
+def test_impossible_combinations_are_refused_before_data_is_touched(tmp_path: Path) -> None:
     nowhere = ["data=rfcx", f"data.root={tmp_path}/nowhere", f"paths.output_dir={tmp_path}"]
     with pytest.raises(Exception, match=r"f_max|Nyquist|sample_rate"):
         train_run(load_config("train", [*nowhere, "data.sample_rate=16000"]))

@@ -50,7 +50,7 @@ def test_a_crop_depends_on_its_draw_only(crops: CropDataset) -> None:
     assert not torch.equal(first[0], other[0])
 
 
-def test_crops_say_around_which_row_they_were_cut(crops: CropDataset) -> None:
+def test_crops_name_the_row_around_which_they_were_cut(crops: CropDataset) -> None:
     batch = collate_crops([crops[Draw(3, 0)], crops[Draw(BACKGROUND, 0)], crops[Draw(3, 1)]])
     assert batch.labels.rows is not None
     assert batch.labels.rows.tolist() == [[3], [BACKGROUND], [3]]

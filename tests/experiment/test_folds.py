@@ -48,7 +48,7 @@ def test_every_recording_is_held_out_once(forest: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-# A run that goes on writes where it was; Lightning says so.
+# A run that goes on writes where it was; Lightning warns of it.
 @pytest.mark.filterwarnings("ignore:Experiment logs directory", "ignore:Checkpoint directory")
 def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
     forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -61,8 +61,8 @@ def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
     stated = {"overlap": 0.5, "pool": "max", "duration_s": 3.0, "sample_rate": 48000}
     assert scores.metadata.items() >= stated.items()
     table = pd.read_csv(tmp_path / "folds.csv")
-    told = json.loads((tmp_path / "fold_1" / "metrics.json").read_text())
-    assert table["test/lwlrap"][1] == pytest.approx(told["test/lwlrap"])
+    metrics = json.loads((tmp_path / "fold_1" / "metrics.json").read_text())
+    assert table["test/lwlrap"][1] == pytest.approx(metrics["test/lwlrap"])
     means = json.loads((tmp_path / "metrics.json").read_text())
     assert means["val/auc"] == pytest.approx(table["val/auc"].mean())
 

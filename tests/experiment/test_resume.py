@@ -12,7 +12,7 @@ def config(folder: Path, *more: str) -> DictConfig:
     return load_config("relabel", [f"paths.output_dir={folder}", *more])
 
 
-def test_a_folder_is_finished_once_it_is_said_to_be(tmp_path: Path) -> None:
+def test_a_folder_is_finished_once_it_is_marked(tmp_path: Path) -> None:
     assert not is_finished(tmp_path)
     assert not is_finished(tmp_path / "nowhere")
     mark_finished(tmp_path)

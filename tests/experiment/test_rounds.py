@@ -11,7 +11,7 @@ import pytest
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.data import PSEUDO_COLUMNS, read_pseudo
-from rfcx_audio.experiment import relabel, take_back
+from rfcx_audio.experiment import relabel, rollback_to
 from rfcx_audio.experiment import rounds as rounds_module
 from rfcx_audio.experiment.folds import held_out_recordings, load_data
 from rfcx_audio.scores import Scores
@@ -80,7 +80,7 @@ def teachers(monkeypatch: pytest.MonkeyPatch) -> Teachers:
     return Teachers(monkeypatch)
 
 
-def test_teachers_that_know_the_truth_find_every_call_that_no_row_tells(
+def test_teachers_that_know_the_truth_find_every_call_without_a_row(
     forest: Path, tmp_path: Path, teachers: Teachers
 ) -> None:
     config = quick(forest, tmp_path)
@@ -89,9 +89,9 @@ def test_teachers_that_know_the_truth_find_every_call_that_no_row_tells(
     aside = pd.read_csv(tmp_path / "round_1" / "set_aside.csv")
     data = load_data(config)
     calls = data.corpus.train_truth
-    told = calls[calls["recording_id"].isin(data.corpus.rows["recording_id"])]
+    labelled = calls[calls["recording_id"].isin(data.corpus.rows["recording_id"])]
     windows = set()
-    for call in told.itertuples():
+    for call in labelled.itertuples():
         for start in np.arange(0.0, 10.0, 3.0):
             if call.t_min < start + 3.0 and call.t_max > start:
                 windows.add((call.recording_id, call.species_id, start))
@@ -101,8 +101,8 @@ def test_teachers_that_know_the_truth_find_every_call_that_no_row_tells(
     (line,) = pd.read_csv(tmp_path / "rounds.csv").to_dict("records")
     assert line["truth_precision"] == 1.0
     assert (line["rows"], line["set_aside"]) == (len(rows), len(aside))
-    assert line["truth_calls"] == len(told)
-    assert 0 < line["truth_calls_found"] <= len(told)
+    assert line["truth_calls"] == len(labelled)
+    assert 0 < line["truth_calls_found"] <= len(labelled)
 
 
 def test_every_row_names_its_round_and_a_teacher_that_had_not_seen_it(
@@ -163,7 +163,7 @@ def test_a_round_that_is_taken_back_is_kept_aside_and_can_be_done_otherwise(
     kept = (tmp_path / "round_1" / "rows.csv").read_text()
     gone = (tmp_path / "round_3" / "rows.csv").read_text()
     teachers.asked.clear()
-    relabel(quick(forest, tmp_path, "rounds=2", "take_back=2", "labelling.threshold=0.95"))
+    relabel(quick(forest, tmp_path, "rounds=2", "rollback_to=2", "labelling.threshold=0.95"))
     assert [name for name, _ in teachers.asked] == ["round_2/fold_0", "round_2/fold_1"]
     assert (tmp_path / "round_1" / "rows.csv").read_text() == kept
     assert len(pd.read_csv(tmp_path / "round_2" / "rows.csv")) == 0  # nothing exceeds 0.95
@@ -173,7 +173,7 @@ def test_a_round_that_is_taken_back_is_kept_aside_and_can_be_done_otherwise(
         assert (aside / name).exists(), name
     assert not (tmp_path / "round_3").exists()
     assert (tmp_path / "final_2").exists()
-    take_back(tmp_path, 1)
+    rollback_to(tmp_path, 1)
     assert {path.name for path in tmp_path.iterdir()} == {"taken_back", "folds_file.csv"}
     assert (tmp_path / "taken_back" / "1" / "round_1").exists()
 
@@ -181,8 +181,8 @@ def test_a_round_that_is_taken_back_is_kept_aside_and_can_be_done_otherwise(
 def test_impossible_requests_are_refused(forest: Path, tmp_path: Path, teachers: Teachers) -> None:
     with pytest.raises(ValueError, match="rounds = 0"):
         relabel(quick(forest, tmp_path, "rounds=0"))
-    with pytest.raises(ValueError, match="no round 1 to take back; its rounds are: none"):
-        relabel(quick(forest, tmp_path, "take_back=1"))
+    with pytest.raises(ValueError, match="no round 1 to go back to; its rounds are: none"):
+        relabel(quick(forest, tmp_path, "rollback_to=1"))
     relabel(quick(forest, tmp_path))
     with pytest.raises(ValueError, match=r"(?s)other settings.*\+   threshold: 0.7"):
         relabel(quick(forest, tmp_path, "labelling.threshold=0.7"))

@@ -86,7 +86,7 @@ def test_a_teacher_follows_the_network_and_travels_with_the_checkpoint(
 
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script_method:DeprecationWarning")  # torch's own
-def test_a_compiled_network_says_the_same(forest: Path, tmp_path: Path) -> None:
+def test_a_compiled_network_gives_the_same(forest: Path, tmp_path: Path) -> None:
     more = ["trainer.max_epochs=1", "compile=aot_eager", "trainer.limit_val_batches=1"]
     trainer = train_run(load_config("train", words(forest, tmp_path, *more)))
     model = cast("nn.Module", trainer.lightning_module.model).eval()

@@ -95,7 +95,7 @@ def test_a_single_changed_bit_of_the_weights_is_noticed(folder: Path) -> None:
 
 
 def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
-    """An artefact that somebody else has written, with hashes that fit."""
+    """An artefact written elsewhere, with hashes that fit."""
     description = json.loads((folder / "model.json").read_text(encoding="utf-8"))
     change(description)
     description["sha256"] = content_hash(description)
@@ -145,7 +145,7 @@ def test_broken_descriptions_are_refused(folder: Path, text: str) -> None:
 
 
 def test_weights_in_another_format_are_refused(folder: Path) -> None:
-    content = b"\x80\x02 a pickle, say"
+    content = b"\x80\x02 a pickle"
     (folder / "weights.safetensors").write_bytes(content)
     resealed(
         folder,

@@ -207,7 +207,7 @@ def test_an_artefact_has_the_weights_of_its_model_and_no_others(
         load_recogniser(tmp_path / "model")
 
 
-def test_settings_say_all_that_scores_depend_on(checkpoint: Path) -> None:
+def test_settings_hold_all_that_scores_depend_on(checkpoint: Path) -> None:
     settings = load_recogniser(checkpoint, smooth=3, pool="top5", tta=4).settings()
     assert json.loads(json.dumps(settings)) == settings
     expected = {"duration_s": 6.0, "overlap": 0.5, "pool": "top5", "smooth": 3, "tta": 4}

@@ -57,7 +57,7 @@ def test_an_unknown_pool_is_refused(pool: str) -> None:
 
 
 class FirstPixel(nn.Module):
-    """The first two pixels speak for the clip, the first two rows for its frames."""
+    """The clip's logits are the first two pixels, the frames' the first two rows."""
 
     def forward(self, spectrogram: Tensor) -> Logits:
         clip = spectrogram[:, 0, 0, :2]

@@ -39,11 +39,11 @@ def run(config: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"model{_SUFFIXES[config.format]}"
     audio = read_windows(recogniser, list(list_recordings(config.recordings).values()))
-    told = metadata_of(trained, recogniser)
+    metadata = metadata_of(trained, recogniser)
     for chatty in ("onnx_ir", "onnxscript"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     _log.info("tracing the network, which takes minutes where it has hundreds of layers")
-    table = export_graph(recogniser, path, told, audio, config.tolerance)
+    table = export_graph(recogniser, path, metadata, audio, config.tolerance)
     worst = table["difference"].max()
     table["difference"] = table["difference"].map("{:.1e}".format)
     Console().print(rich_table(table, "library and graph on real audio"))
@@ -73,8 +73,8 @@ def completed(trained: Artefact, species: str | None, calibration: str | None) -
     """What was trained, with names of the species and a calibration where files give them."""
     names = list(trained.species)
     if species is not None:
-        told = read_species(Path(species), len(names))
-        for name, number in reversed(told.items()):  # the first of several names counts
+        numbers = read_species(Path(species), len(names))
+        for name, number in reversed(numbers.items()):  # the first of several names counts
             names[number] = name
     if calibration is None:
         return trained._replace(species=names)

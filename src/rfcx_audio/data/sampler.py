@@ -37,7 +37,7 @@ class CropRecipe:
         crops_per_epoch: None: as many as make every TP row appear eight times.
         frame_s: of a label frame, see `CropLabels`.
         supervision: `rows` labels a crop by the tables. `truth` labels it by every call in it, as
-            nobody can in the field: the upper bound of a comparison, on data with complete truth.
+            is impossible in the field: the upper bound of a comparison, on complete truth.
     """
 
     duration_s: float

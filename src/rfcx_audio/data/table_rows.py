@@ -11,7 +11,7 @@ from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, listing, ro
 
 _PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
 _ABSENT = ("false", "0", "no", "n", "absent", "fp")
-_UNKNOWN = ("", "-1", "-1.0", "-1.000000")  # as Audacity writes a frequency that nobody chose
+_UNKNOWN = ("", "-1", "-1.0", "-1.000000")  # as Audacity writes an unset frequency
 
 
 def table_rows(

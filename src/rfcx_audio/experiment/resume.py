@@ -20,7 +20,7 @@ def is_finished(folder: Path) -> bool:
 
 
 def mark_finished(folder: Path) -> None:
-    """Says that all that belongs into a folder is there; the last thing that is written."""
+    """Marks a folder as complete; the last file that is written."""
     (folder / _FINISHED).touch()
 
 

@@ -58,14 +58,14 @@ def relabel(config: DictConfig) -> Path:
 
     Raises:
         ValueError: the number of rounds is below 1, the folder was begun with other settings, or
-            there is no such round to take back.
+            there is no such round to go back to.
     """
     if config.rounds < 1:
         raise ValueError(f"rounds = {config.rounds}; at least 1 is needed")
     folder = Path(config.folder)
-    if config.take_back is not None:
-        take_back(folder, config.take_back)
-    keep_settings(config, folder, ("rounds", "take_back"))
+    if config.rollback_to is not None:
+        rollback_to(folder, config.rollback_to)
+    keep_settings(config, folder, ("rounds", "rollback_to"))
     data = load_data(config)
     rows_file = config.data.pseudo_rows
     for number in range(1, config.rounds + 1):
@@ -87,12 +87,12 @@ def relabel(config: DictConfig) -> Path:
     return folder
 
 
-def take_back(folder: Path, first: int) -> None:
+def rollback_to(folder: Path, first: int) -> None:
     """Moves a round, those after it and the runs on their rows into `taken_back/<number>`.
 
     Args:
         folder: of the rounds.
-        first: number of the first round to take back. The folder's settings go with it, so that
+        first: number of the first round that is removed. The folder's settings go with it, so that
             the next rounds may have others.
 
     Raises:
@@ -100,8 +100,8 @@ def take_back(folder: Path, first: int) -> None:
     """
     rounds = _numbered(folder, "round_")
     if first not in rounds:
-        told = ", ".join(map(str, sorted(rounds))) or "none"
-        raise ValueError(f"{folder} has no round {first} to take back; its rounds are: {told}")
+        known = ", ".join(map(str, sorted(rounds))) or "none"
+        raise ValueError(f"{folder} has no round {first} to go back to; its rounds are: {known}")
     parts = [*rounds.items(), *_numbered(folder, "final_").items()]
     moved = [path for number, path in parts if number >= first]
     moved += [folder / name for name in (*_RESULTS, ROUNDS, SETTINGS) if (folder / name).exists()]
@@ -119,7 +119,7 @@ def _label_round(
     number: int,
     rows_file: str | None,
 ) -> None:
-    """Trains the teachers of a round and writes what they say."""
+    """Trains the teachers of a round and writes their pseudo-labels."""
     labelling = cast(Labelling, build(config.labelling))
     changes = {"data.pseudo_rows": rows_file, **_teacher_changes(config)}
     tables = []

@@ -35,7 +35,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ValueError: several processes would train what only one can.
     """
     if config.resume is not None:
-        read_checkpoint(config.resume)  # a bad one is told before anything is made
+        read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
     start_from = config.start_from
     if config.first_stage and config.resume is None:
         start_from = _first_stage(config)

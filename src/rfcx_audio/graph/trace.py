@@ -90,7 +90,7 @@ def trace(recogniser: Recogniser) -> ExportedProgram:
                 scorer,
                 (example,),
                 dynamic_shapes=shapes,
-                # What torch cannot prove of all lengths, it asks of each: that 1 % n is 1, say.
+                # What torch cannot prove for all lengths, such as 1 % n == 1, it checks for each.
                 prefer_deferred_runtime_asserts_over_guards=True,
             )
     except RuntimeError as error:

@@ -56,7 +56,7 @@ def evaluate_complete(scores: Scores, annotations: Annotations, seed: int) -> Ev
     """Recordings against complete truth: beside the baselines, and by species.
 
     Args:
-        scores: of windows, pooled as their metadata say.
+        scores: of windows, pooled as their metadata state.
         annotations: complete; recordings without a row hold no species.
         seed: of the random baseline.
     """

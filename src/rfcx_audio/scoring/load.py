@@ -1,4 +1,4 @@
-"""Recognisers from files: what a training run left, or what somebody shared."""
+"""Recognisers from files: checkpoints of training runs, and artefacts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.scoring.tta import views
 from rfcx_audio.scoring.windows import SlidingWindows
 
-# What torch meets in broken files, before it can say that they are broken.
+# What torch raises on broken files.
 _BROKEN = (
     RuntimeError,
     UnpicklingError,
@@ -51,7 +51,7 @@ def load_recogniser(
     flip: bool = False,
     pixels_at_once: int | None = None,
 ) -> Recogniser:
-    """The recogniser that a training run left, or that somebody shared, ready to use.
+    """The recogniser of a checkpoint or an artefact, ready to use.
 
     >>> model = rfcx_audio.load("best.ckpt", tta=2)
     >>> model.num_species
@@ -106,7 +106,7 @@ def load_recogniser(
 
 
 def read_trained(place: str | Path) -> Artefact:
-    """What a training run left or somebody shared, in descriptions and weights.
+    """The content of a checkpoint or an artefact: descriptions and weights.
 
     Args:
         place: a `.ckpt` file or the folder of an artefact.

@@ -55,7 +55,7 @@ class Recogniser(nn.Module):
         frontend: (batch, samples) -> (batch, channels, mels, frames).
         detector: (batch, channels, mels, frames) -> `Logits`.
         windows: how recordings are cut, and scores pooled.
-        num_species: that the detector tells apart.
+        num_species: of the detector.
         views: in which each window is scored, see `views`; the mean of the probabilities counts.
         checkpoint_hash: SHA-256 of the file that the weights come from; empty if from none.
         calibration: what the scores of windows (not of frames) go through in the end; None leaves

@@ -127,7 +127,7 @@ def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path)
     assert all(len(file_name(name).encode()) < 220 for name in names)
 
 
-def test_bytes_that_are_no_utf8_are_told_in_the_list_of_recordings(tmp_path: Path) -> None:
+def test_bytes_that_are_no_utf8_are_escaped_in_the_list_of_recordings(tmp_path: Path) -> None:
     Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
     assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == ["\\xff.wav"]
     Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)

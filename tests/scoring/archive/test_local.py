@@ -107,7 +107,7 @@ def test_processes_and_threads_change_no_bit(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_the_end_of_a_process_is_an_error_that_says_what_to_do() -> None:
+def test_the_end_of_a_process_is_an_error_that_names_what_to_do() -> None:
     scorer = ProcessScorer.start(Dies, 1)[0]
     with pytest.raises(RuntimeError, match=r"exit code 3.*lower engine\.num_processes"):
         scorer(Path("x.wav"))
@@ -122,7 +122,7 @@ def test_a_process_ends_with_the_one_that_began_it() -> None:
     assert _lives(number)
     parent.kill()
     parent.join()
-    while _lives(number):  # until it has imported all that it needs, and listens
+    while _lives(number):  # until it has imported all that it needs, and waits for paths
         time.sleep(0.2)
 
 

@@ -23,7 +23,7 @@ def whole(tmp_path: Path) -> Path:
     return write_recordings(tmp_path, 1)["a/00"]
 
 
-def test_a_file_scorer_says_what_becomes_of_a_file(
+def test_a_file_scorer_gives_the_outcome_of_a_file(
     recogniser: Recogniser, whole: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "broken.flac").write_bytes(b"nonsense")

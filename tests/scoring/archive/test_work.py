@@ -62,7 +62,7 @@ def test_an_engine_is_closed_when_nothing_can_be_written(tmp_path: Path) -> None
     assert engine.closed
 
 
-def test_progress_tells_rate_estimate_and_failures() -> None:
+def test_progress_shows_rate_estimate_and_failures() -> None:
     assert progress_line(0, 10, 0, 0, 0.0) == "0 of 10 recordings, 0 unreadable"
     line = progress_line(400, 100_000, 3, 100, 50.0)
     assert line == "400 of 100000 recordings, 3 unreadable, 120.0 a minute, 13:50:00 left"

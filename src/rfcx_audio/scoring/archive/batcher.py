@@ -129,7 +129,7 @@ class Batcher:
         if launched is not None:
             with self._changed:
                 if not self._stopped:
-                    self._go_on()  # or nobody would hand out the last batch
+                    self._go_on()  # or the last batch would never be handed out
         if before is not None:
             before.hand_out()
             with self._changed:

@@ -56,7 +56,7 @@ class Archive:
 
     `recordings/<id>.parquet` holds the scores of a recording, `unreadable/<id>.txt` the reason why
     it has none (in place of a long id, see `file_name`); who deletes one of them has it done again.
-    `settings.json` and `recordings.csv` say what the folder was begun with.
+    `settings.json` and `recordings.csv` keep what the folder was begun with.
 
     Args:
         folder: made if it is not there.

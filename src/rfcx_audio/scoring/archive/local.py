@@ -82,7 +82,7 @@ class LocalEngine:
 
 
 class Scorer(Protocol):
-    """Whoever can say what becomes of a file."""
+    """What scores one file at a time."""
 
     def __call__(self, path: Path) -> Outcome: ...  # noqa: D102
     def stop(self) -> None: ...  # noqa: D102
