@@ -12,11 +12,10 @@ from archives import RATE, beside, predict, write_checkpoint, write_recordings
 from rfcx_audio.batch import Labels
 from rfcx_audio.config import load_config
 from rfcx_audio.export import check_words, completed, metadata_of
+from rfcx_audio.graph import ExportError, open_graph
 from rfcx_audio.scores import Scores, fit_calibration
 from rfcx_audio.scoring import (
-    ExportError,
     load_recogniser,
-    open_graph,
     read_artefact,
     read_trained,
     save_artefact,
