@@ -5,4 +5,4 @@ from __future__ import annotations
 from pathlib import Path
 
 CONF_DIR = Path(__file__).parent / "conf"
-"""The studies' configuration; the groups that are not there are the library's."""
+"""The studies' configuration; other groups are the library's."""

@@ -1,4 +1,4 @@
-"""`python -m studies study=deck`: runs a comparison of compositions, and writes its page."""
+"""`python -m studies study=deck`: runs a study, and writes its page."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
     """The command.
 
     Raises:
-        ValueError: the stage is none, or there is nothing to write a page from.
+        ValueError: the stage is unknown, or there are no results for the page.
     """
     if config.stage not in STAGES:
         raise ValueError(f"stage = {config.stage!r}; choose {', '.join(STAGES)}")
@@ -34,7 +34,7 @@ def main(config: DictConfig) -> None:
     if config.stage != "page":
         collect(jobs, study.questions).write(docs, study.page)
     write = write_curves if study.levels else write_page
-    results = Results.read(docs, study.page)  # the page is what the tables make it
+    results = Results.read(docs, study.page)  # the page depends on the written tables only
     _log.info("the page is %s", write(study, results, docs, config.stage != "page"))
 
 

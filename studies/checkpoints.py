@@ -1,4 +1,4 @@
-"""The checkpoints of a study's runs, and their scores of recordings they were not trained on."""
+"""The checkpoints of a study's runs, and their scores of held-out and test recordings."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ class Trained(NamedTuple):
     Attributes:
         entry: the technique.
         seed: of the run.
-        name: of the file without its ending: `best`, or that of an epoch.
+        name: of the file without its suffix: `best`, or the name of an epoch.
         path: of the checkpoint.
     """
 
@@ -51,30 +51,30 @@ class Trained(NamedTuple):
         return self.path.parent.parent
 
     def scores(self, folder: Path, part: str) -> Path:
-        """Where its scores of a part of the recordings (`held_out`, `test`) are kept."""
+        """The file of its scores for a part of the recordings (`held_out`, `test`)."""
         return folder / self.entry / f"seed_{self.seed}" / f"{self.name}.{part}.parquet"
 
 
 def best_of(folder: Path) -> list[Trained]:
-    """The tested checkpoint of every finished run of a study, in the order of their names.
+    """The tested checkpoint of every finished run of a study, sorted by name.
 
     Args:
-        folder: of the study, with `<entry>/seed_<number>/`. Where a run has rounds, its final
-            training counts.
+        folder: of the study, with `<entry>/seed_<number>/`. If a run has rounds, its final
+            training is used.
     """
     found = []
     for run in _runs(folder):
         finals = sorted(run.glob("final_*"), key=lambda path: int(path.name.split("_")[1]))
         place = finals[-1] if finals else run
         path = place / "checkpoints" / "best.ckpt"
-        # The table of the test recordings is the last thing that a run writes.
+        # The table of the test recordings is the last file that a run writes.
         if path.exists() and (place / "test_scores.csv").exists():
             found.append(Trained(*_key(run), "best", path))
     return found
 
 
 def epochs_of(folder: Path) -> list[Trained]:
-    """Every checkpoint but `best` and `last` of every finished run of a study."""
+    """Every checkpoint except `best` and `last` of every finished run of a study."""
     return [
         Trained(*_key(run), path.stem, path)
         for run in _runs(folder)
@@ -106,18 +106,18 @@ def data_of(checkpoint: Path) -> RecordingDataModule:
 
 
 def score_runs(trained: Sequence[Trained], folder: Path, part: str = "held_out") -> int:
-    """Scores the recordings that runs were not trained on, and keeps what is scored.
+    """Scores recordings that the checkpoints were not trained on, and writes the tables.
 
     Args:
         trained: checkpoints, all trained with the same tables and the same held-out fold.
-        folder: where the tables go, see `Trained.scores`; those that are there are not made again.
+        folder: for the tables, see `Trained.scores`; existing tables are not computed again.
         part: `held_out`, the recordings of the held-out fold, or `test`.
 
     Returns:
-        How many checkpoints were scored.
+        The number of checkpoints that were scored.
 
     Raises:
-        ValueError: a run has held out another fold, or was trained with other tables.
+        ValueError: the runs differ in their held-out fold or their tables.
     """
     waiting = [one for one in trained if not one.scores(folder, part).exists()]
     if not waiting:
@@ -174,7 +174,7 @@ def score_together(recognisers: Sequence[Recogniser], paths: Mapping[str, Path])
         paths: audio files by recording id.
 
     Returns:
-        For each recogniser its scores.
+        The scores of each recogniser.
     """
     groups: dict[str, list[Recogniser]] = defaultdict(list)
     for one in recognisers:
@@ -195,7 +195,7 @@ def score_together(recognisers: Sequence[Recogniser], paths: Mapping[str, Path])
 
 
 def _split(checkpoint: Path) -> tuple[str, str, int]:
-    """Which recordings a run was not trained on."""
+    """The data set, fold file and held-out fold of a run."""
     data = parse_config(read_checkpoint(checkpoint)[CONFIG_KEY]).data
     return str(data.root), str(data.folds.file), int(data.folds.held_out)
 

@@ -1,4 +1,4 @@
-"""How compositions fare as one property of the data moves: the page and its picture."""
+"""Scores of compositions against one property of the data at a time: the page and its picture."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def by_level(runs: pd.DataFrame, levels: Sequence[Level]) -> pd.DataFrame:
 
     Returns:
         `factor`, `at`, `place`, `entry`, `seeds`, and each metric with its standard deviation
-        (`…_sd`); the base has a row in every factor that has it as a level.
+        (`…_sd`); the base has a row in every factor of which it is a level.
     """
     names = runs["entry"].str.split("@", n=1, expand=True)
     placed = runs.assign(entry=names[0], place=names[1])
@@ -76,7 +76,7 @@ def curves_text(study: Study, results: Results) -> str:
 
 
 def _line(at: str, found: pd.DataFrame, entries: Sequence[str]) -> str:
-    """One level's line of a table; an entry without a run there has empty cells."""
+    """A table row for one level; an entry without a run has empty cells."""
     cells = {
         (row["entry"], metric): mean_and_spread(row[metric], row[f"{metric}_sd"])
         for _, row in found.iterrows()
@@ -88,7 +88,7 @@ def _line(at: str, found: pd.DataFrame, entries: Sequence[str]) -> str:
 
 
 def draw_curves(table: pd.DataFrame) -> Figure:
-    """A column of axes for each factor: LWLRAP above, macro AUC below, a line for each entry.
+    """A column of axes for each factor, with LWLRAP above, macro AUC below, and a line per entry.
 
     Args:
         table: as `by_level` returns it.

@@ -1,4 +1,4 @@
-"""A comparison: many compositions, each with several seeds, as commands of their own."""
+"""The runs of a study: compositions with several seeds, each run as a separate command."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 _FINISHED = "test/lwlrap"
-# One core a run; and glibc keeps the large blocks of each step, which it would hand back to the
-# system and fetch anew (an eighth of the time of a run).
+# One core per run. glibc keeps the large blocks of each step; returning them to the system and
+# allocating them again takes an eighth of the time of a run.
 _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
@@ -29,8 +29,8 @@ class Entry:
     """One composition of a study.
 
     Attributes:
-        name: of its folder and its line in the table.
-        what: it is, in a few words.
+        name: of its folder and its row in the table.
+        what: a short description.
         overrides: on the command line.
         command: the entry point, `train` or `relabel`.
         num_seeds: how many of the study's seeds it has; None for all.
@@ -43,12 +43,12 @@ class Entry:
     num_seeds: int | None = None
 
     def elsewhere(self, place: str, overrides: Sequence[str]) -> Entry:
-        """The same composition with other data, whose overrides come last."""
+        """The same composition with other data; their overrides come last."""
         return replace(self, name=f"{self.name}@{place}", overrides=(*self.overrides, *overrides))
 
     @classmethod
     def read(cls, named: Mapping[str, Mapping[str, Any]], common: Sequence[str]) -> list[Entry]:
-        """The entries of a configuration, by name; the overrides of each follow those of all."""
+        """The entries of a configuration; the common overrides come before those of an entry."""
         return [
             cls(name, **{**entry, "overrides": (*common, *entry["overrides"])})
             for name, entry in named.items()
@@ -95,7 +95,7 @@ class Job:
 
 
 def jobs_of(entries: Sequence[Entry], seeds: Sequence[int], folder: Path) -> list[Job]:
-    """The runs of a study, seed by seed, so that an unfinished one has every entry."""
+    """The runs of a study, seed by seed, so that an unfinished study has every entry."""
     return [
         Job(one, seed, folder / one.name / f"seed_{seed}")
         for number, seed in enumerate(seeds)
@@ -105,14 +105,14 @@ def jobs_of(entries: Sequence[Entry], seeds: Sequence[int], folder: Path) -> lis
 
 
 def run_jobs(jobs: Sequence[Job], at_once: int) -> list[Job]:
-    """Runs what is not finished, several at once.
+    """Runs the jobs that are not finished, several at a time.
 
     Args:
         jobs: of a study.
         at_once: number of processes, one core each.
 
     Returns:
-        The jobs that failed; each has the reason in `output.log` in its folder.
+        The jobs that failed; `output.log` in their folder has the reason.
     """
     waiting = [job for job in jobs if not job.finished]
     _log.info("%d runs, %d of them to go", len(jobs), len(waiting))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from studies.jobs import Entry
 
 BASE = "base"
-"""The place of the data that every factor starts from."""
+"""The name of the data that all factors share as a level."""
 
 
 class Level(NamedTuple):
@@ -16,9 +16,9 @@ class Level(NamedTuple):
 
     Attributes:
         factor: the property, in a few words.
-        at: its value, as it is shown.
-        place: the name of the data, after the `@` in that of a run.
-        overrides: that make the data so; none for the data that all factors start from.
+        at: its value, as shown on the page.
+        place: the name of the data, after the `@` in the name of a run.
+        overrides: of the data; empty for the base.
     """
 
     factor: str
@@ -28,9 +28,11 @@ class Level(NamedTuple):
 
 
 def read_levels(factors: Mapping[str, Mapping[str, Any]]) -> list[Level]:
-    """The levels of a configuration: by name, `what` a factor is and its `levels`, in order.
+    """The levels of a configuration, in order.
 
-    A level without overrides is that of the base.
+    Args:
+        factors: by name, `what` the factor is and its `levels`; a level without overrides is the
+            base.
     """
     return [
         Level(
@@ -45,7 +47,7 @@ def read_levels(factors: Mapping[str, Mapping[str, Any]]) -> list[Level]:
 
 
 def entries_by_level(entries: Sequence[Entry], levels: Sequence[Level]) -> list[Entry]:
-    """Every entry with the data of every level, the base once, which comes first."""
+    """Every entry with the data of every level; the base comes first, and only once."""
     places = {level.place: level.overrides for level in levels}
     ordered = sorted(places, key=lambda place: place != BASE)
     return [one.elsewhere(place, places[place]) for place in ordered for one in entries]

@@ -1,4 +1,4 @@
-"""Everything that a user can know of a trained model, beside the truth that nobody has."""
+"""Measures of a trained model that need no complete truth, and the true metrics beside them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from studies.checkpoints import Trained, data_of
 from studies.ranking import agreement
 
 TRUTHS = {"test_lwlrap": "LWLRAP", "test_auc": "macro AUC"}
-"""What is true of the test recordings, by column."""
+"""The true metrics of the test recordings, by column."""
 
 KNOWN, UNLABELLED, ALONE, OTHERS, LOGGED, COMPLETE = NEEDS = (
     "known cells",
@@ -70,7 +70,7 @@ MEASURES: dict[str, tuple[str, str, int]] = {
     "true_lwlrap": ("true LWLRAP of the held-out recordings", COMPLETE, 1),
     "true_auc": ("true macro AUC of the held-out recordings", COMPLETE, 1),
 }
-"""By column: what it is, what it needs, and the sign that makes higher better."""
+"""By column: a description, what the measure needs, and the sign that makes higher better."""
 
 _LOGGED = {
     "train_loss": "train/loss",
@@ -81,7 +81,7 @@ _LOGGED = {
 
 
 def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFrame:
-    """Every measure and the truth of every checkpoint.
+    """All measures and the true metrics of each checkpoint.
 
     Args:
         trained: checkpoints whose held-out recordings are scored.
@@ -89,10 +89,10 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
         teacher: the entry that the others are compared with.
 
     Returns:
-        One row a checkpoint: `entry`, `seed`, `epoch` (the name of the checkpoint), `bound`
-        (whether complete truth supervised it), the columns of `TRUTHS`, and those of `MEASURES`
-        as they are, not yet turned so that higher is better; those of other runs and of the run's
-        log only of the checkpoints `best`.
+        One row per checkpoint: `entry`, `seed`, `epoch` (the name of the checkpoint), `bound`
+        (whether it was trained with complete truth), the columns of `TRUTHS`, and those of
+        `MEASURES` with their original sign; measures that need other runs or the run's log are
+        computed for the checkpoints `best` only.
     """
     data = data_of(trained[0].path)
     rows, truth = data.val_rows, data.corpus.train_truth
@@ -135,7 +135,7 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
 
 
 def _tested(one: Trained, folder: Path, pool: str, truth: pd.DataFrame | None) -> dict[str, float]:
-    """What is true of the test recordings."""
+    """The true metrics of the test recordings."""
     if one.name == "best":
         metrics = json.loads((one.run / "metrics.json").read_text())
         return {name: metrics[name.replace("_", "/")] for name in TRUTHS}
@@ -151,7 +151,7 @@ def _tested(one: Trained, folder: Path, pool: str, truth: pd.DataFrame | None) -
 
 
 def _logged(one: Trained) -> dict[str, float]:
-    """What the run itself logged of its last epoch."""
+    """The metrics that the run logged in its last epoch."""
     metrics = json.loads((one.run / "metrics.json").read_text())
     return {name: metrics[key] for name, key in _LOGGED.items()}
 
@@ -159,7 +159,7 @@ def _logged(one: Trained) -> dict[str, float]:
 def _agreements(
     runs: pd.DataFrame, scored: list[np.ndarray], teacher: str
 ) -> dict[str, list[float]]:
-    """Of each run with others; NaN where there is none."""
+    """The agreement of each run with other runs; NaN if there are none."""
     ranks = [rankdata(scores, axis=0) / len(scores) for scores in scored]
     found: dict[str, list[float]] = {f"agreement_{of}": [] for of in ("seeds", "others", "teacher")}
     for number, run in runs.iterrows():
@@ -177,7 +177,7 @@ def _agreements(
 
 
 def turned(runs: pd.DataFrame) -> pd.DataFrame:
-    """The same with every measure turned so that higher is better."""
+    """The runs with the signs of all measures set so that higher is better."""
     return runs.assign(
         **{name: runs[name] * sign for name, (_, _, sign) in MEASURES.items() if name in runs}
     )

@@ -1,4 +1,4 @@
-"""How well each measure orders techniques, the seeds of one, and the epochs of a run."""
+"""How well each measure orders techniques, the seeds of a technique, and the epochs of a run."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from studies.measures import MEASURES, TRUTHS, turned
 from studies.ranking import epoch_regrets, expected_regret, pairs_in_order, rank_correlations
 
 AMONG = 5
-"""Models to choose from, for the regret."""
-_RESAMPLES, _DRAWS = 2000, 20_000
+"""Number of models to choose from, for the regret."""
+_NUM_BOOTSTRAP, _DRAWS = 2000, 20_000
 _LWLRAP = next(iter(TRUTHS))
 
 
 def between(runs: pd.DataFrame) -> pd.DataFrame:
-    """How well each measure tells techniques, and the seeds of one technique, apart.
+    """How well each measure orders techniques, and the seeds of one technique.
 
     Args:
         runs: as `measure` returns them.
 
     Returns:
-        By measure, best first: by truth (`test_lwlrap_…`, `test_auc_…`) what `rank_correlations`
-        returns of the techniques' means over their seeds, beside `auc` as the first measure;
-        `…_better`, the correlation among the better half of the techniques; `…_seeds`, the share
-        of pairs of seeds in order; `…_regret`, see `expected_regret`, NaN where the measure is not
-        known of every technique.
+        By measure, best first, with a prefix for each truth (`test_lwlrap_…`, `test_auc_…`): what
+        `rank_correlations` returns for the techniques' means over their seeds, with `auc` as the
+        first measure; `…_better`, the correlation among the better half of the techniques;
+        `…_seeds`, the share of pairs of seeds in order; `…_regret`, see `expected_regret`, NaN if
+        the measure is missing for a technique.
     """
     runs = turned(runs)
     names = [name for name in MEASURES if name in runs and runs[name].notna().any()]
     table = runs.groupby("entry")[[*names, *TRUTHS]].mean()
     parts = []
     for truth in TRUTHS:
-        found = rank_correlations(table, names, truth, _RESAMPLES, seed=0)
+        found = rank_correlations(table, names, truth, _NUM_BOOTSTRAP, seed=0)
         better = table[table[truth] >= table[truth].median()]
         found["better"] = rank_correlations(better, names, truth, 1, seed=0)["rho"]
         found["seeds"] = [pairs_in_order(runs, "entry", name, truth)[0] for name in names]
@@ -42,15 +42,15 @@ def between(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def within(epochs: pd.DataFrame) -> pd.DataFrame:
-    """How well each measure tells the epochs of one run apart.
+    """How well each measure orders the epochs of one run.
 
     Args:
         epochs: as `measure` returns them, of checkpoints of epochs, in the order of time.
 
     Returns:
-        By measure and for `last` (the last epoch is kept) and `random`: by truth, `…_order`, the
-        share of pairs of epochs in order, and `…_regret`, the mean over the runs of what keeping
-        the best epoch by the measure costs.
+        By measure, and for `last` (keeps the last epoch) and `random`, with a prefix for each
+        truth: `…_order`, the share of pairs of epochs in order, and `…_regret`, the mean over the
+        runs of the loss from keeping the best epoch by the measure.
     """
     runs = turned(epochs)
     names = [name for name in MEASURES if name in runs and runs[name].notna().any()]
@@ -70,7 +70,7 @@ def within(epochs: pd.DataFrame) -> pd.DataFrame:
 
 
 def regret_at_random(runs: pd.DataFrame, truth: str) -> float:
-    """The regret of whoever chooses blindly."""
+    """The regret of a random choice."""
     table = runs.groupby("entry")[[truth]].mean()
     return _regret(table.assign(nothing=0.0), "nothing", truth)
 

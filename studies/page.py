@@ -1,4 +1,4 @@
-"""The page and the picture of a study: functions of its tables, and of nothing else."""
+"""The page and the picture of a study, which depend on its tables only."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from studies.rules import (
 )
 from studies.study import Study
 
-FINDINGS = "What people have concluded from it, and when: [findings.md](findings.md)."
+FINDINGS = "Conclusions, with their dates: [findings.md](findings.md)."
 
 
 def summarise(runs: pd.DataFrame, entries: dict[str, str]) -> pd.DataFrame:
@@ -30,11 +30,11 @@ def summarise(runs: pd.DataFrame, entries: dict[str, str]) -> pd.DataFrame:
 
     Args:
         runs: see `Results`.
-        entries: by name, what they are.
+        entries: descriptions by name.
 
     Returns:
         By entry: `what`, `seeds`, each metric's mean and standard deviation (`…_sd`), `crops`, and
-        `gap`, the share of the LWLRAP between naive and complete labels that it closes.
+        `gap`, the closed share of the LWLRAP difference between naive and complete labels.
     """
     grouped = runs.groupby("entry")
     table = pd.DataFrame(index=[name for name in entries if name in grouped.groups])
@@ -66,7 +66,7 @@ def page_text(study: Study, results: Results) -> str:
     lines = [
         *beginning(study, results.runs),
         "",
-        f"![LWLRAP of every entry, one dot a seed]({study.page}.png)",
+        f"![LWLRAP of every entry, one dot per seed]({study.page}.png)",
         "",
         *leaders(table),
         "",
@@ -80,7 +80,7 @@ def page_text(study: Study, results: Results) -> str:
 
 
 def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
-    """The first lines of a page: its title, what the numbers are of, and what is missing."""
+    """The first lines of a page: title, unfinished runs, and introduction."""
     expected = {(job.entry.name, job.seed) for job in study.jobs(Path())}
     unfinished = len(expected - set(zip(runs["entry"], runs["seed"], strict=True)))
     missing = ["", f"**{unfinished} of {len(expected)} runs are not finished yet.**"]
@@ -96,7 +96,7 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
 
 
 def ending(study: Study) -> list[str]:
-    """The last lines of a page: what to type for each of its entries."""
+    """The last lines of a page: the overrides of each entry."""
     commands = [f"* `{one.name}`: `{' '.join(one.overrides)}`" for one in study.entries]
     return ["## Commands", "", *commands]
 
@@ -138,7 +138,8 @@ def _answers(study: Study, results: Results) -> list[str]:
 def _choices(chosen: pd.DataFrame) -> list[str]:
     if chosen.empty:
         return []
-    lines = ["## Were the chosen labels right?", "", "| entry | of | right | unchosen |"]
+    lines = ["## Are the selected labels correct?", ""]
+    lines += ["| entry | labels | correct | without selection |"]
     lines.append("|---|---|---|---|")
     for _, row in chosen.iterrows():
         before = "" if np.isnan(row["before"]) else f"{row['before']:.3f}"

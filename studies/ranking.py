@@ -1,4 +1,4 @@
-"""How well a measure that needs no truth chooses among models whose truth is known."""
+"""How well a measure of partial truth orders models and chooses among them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
         other: (..., n).
 
     Returns:
-        (...) in [-1, 1]; NaN where either is constant or of fewer than two values.
+        (...) in [-1, 1]; NaN if either is constant or there are fewer than two values.
     """
     if one.shape[-1] < 2:
         return np.full(one.shape[:-1], np.nan)
@@ -30,24 +30,24 @@ def rank_correlation(one: np.ndarray, other: np.ndarray) -> np.ndarray:
 
 
 def rank_correlations(
-    table: pd.DataFrame, measures: Sequence[str], truth: str, resamples: int, seed: int
+    table: pd.DataFrame, measures: Sequence[str], truth: str, num_bootstrap: int, seed: int
 ) -> pd.DataFrame:
-    """How alike measures and truth order techniques.
+    """Rank correlation of measures with the truth over techniques.
 
     Args:
-        table: one row a technique: the runs of one technique are no independent witnesses. A
-            technique for which a measure is NaN does not count for it.
+        table: one row per technique, as the runs of one technique are not independent. A
+            technique with NaN in a measure is excluded from that measure.
         measures: columns, in which higher is better.
         truth: a column.
-        resamples: of the techniques, with replacement, for the intervals.
-        seed: of the resamples, which are the same for all measures.
+        num_bootstrap: number of bootstrap samples of the techniques, for the intervals.
+        seed: of the samples, which are the same for all measures.
 
     Returns:
         By measure: `rho`, Spearman's correlation; `low` and `high`, the ends of its 95 % bootstrap
         interval; `number` of techniques; `lead_low` and `lead_high`, the interval of its `rho`
-        minus that of the first measure, over the techniques that both know.
+        minus that of the first measure, over the techniques that have both.
     """
-    drawn = np.random.default_rng(seed).integers(len(table), size=(resamples, len(table)))
+    drawn = np.random.default_rng(seed).integers(len(table), size=(num_bootstrap, len(table)))
     values = table[truth].to_numpy(dtype=float)
     first = table[measures[0]].to_numpy(dtype=float)
     lines = []
@@ -68,7 +68,7 @@ def rank_correlations(
 
 
 def _interval(values: np.ndarray) -> tuple[float, float]:
-    """The ends of the middle 95 % of what is defined; NaN where nothing is."""
+    """The central 95 % of the values without NaN; NaN if there are none."""
     defined = values[~np.isnan(values)]
     if not len(defined):
         return np.nan, np.nan
@@ -79,7 +79,7 @@ def _interval(values: np.ndarray) -> tuple[float, float]:
 def _resampled(
     one: np.ndarray, other: np.ndarray, here: np.ndarray, drawn: np.ndarray
 ) -> np.ndarray:
-    """(resamples,) correlations of what counts among the drawn."""
+    """(samples,) correlations over the drawn techniques that are in `here`."""
     if here.all():
         return rank_correlation(one[drawn], other[drawn])
     found = [rank_correlation(one[row], other[row]) for row in (r[here[r]] for r in drawn)]
@@ -90,14 +90,14 @@ def pairs_in_order(runs: pd.DataFrame, group: str, measure: str, truth: str) -> 
     """The share of the pairs of a group that a measure orders as the truth does.
 
     Args:
-        runs: one row a model.
-        group: a column; pairs are of models of one group, as seeds of one technique, or epochs of
-            one run.
+        runs: one row per model.
+        group: a column; pairs are formed within a group, such as the seeds of one technique or the
+            epochs of one run.
         measure: a column, in which higher is better; a tie counts one half.
-        truth: a column; pairs that tie in it do not count.
+        truth: a column; pairs that tie in it are excluded.
 
     Returns:
-        The share in [0, 1], 1/2 by chance, NaN without a pair; and the number of pairs.
+        The share in [0, 1], 1/2 by chance, NaN without pairs; and the number of pairs.
     """
     right, number = 0.0, 0
     for _, models in runs.dropna(subset=[measure]).groupby(group):
@@ -114,17 +114,17 @@ def pairs_in_order(runs: pd.DataFrame, group: str, measure: str, truth: str) -> 
 def expected_regret(
     measure: np.ndarray, truth: np.ndarray, among: int, draws: int, seed: int
 ) -> float:
-    """What it costs to choose the model with the highest measure, where few are to choose from.
+    """The expected loss from choosing the model with the highest measure among a few random ones.
 
     Args:
-        measure: (models,), higher is better; the first of equals is chosen.
+        measure: (models,), higher is better; the first of ties is chosen.
         truth: (models,).
-        among: how many different models are to choose from.
-        draws: how often they are drawn at random.
+        among: number of different models to choose from.
+        draws: number of random draws.
         seed: of the draws.
 
     Returns:
-        The mean over the draws of the highest truth minus that of the chosen one.
+        The mean over the draws of the highest truth minus the truth of the chosen model.
     """
     generator = np.random.default_rng(seed)
     drawn = generator.random((draws, len(truth))).argsort(-1)[:, :among]
@@ -133,17 +133,17 @@ def expected_regret(
 
 
 def epoch_regrets(runs: pd.DataFrame, group: str, measure: str, truth: str) -> pd.Series:
-    """What it costs each run to keep the epoch with the highest measure.
+    """The loss of each run from keeping the epoch with the highest measure.
 
     Args:
-        runs: one row an epoch of a run, in the order of time.
-        group: the column that tells the run.
-        measure: a column, in which higher is better; the first of equals is kept, as a checkpoint
-            callback does.
+        runs: one row per epoch of a run, in the order of time.
+        group: the column that identifies the run.
+        measure: a column, in which higher is better; the first of ties is kept, as in a
+            checkpoint callback.
         truth: a column.
 
     Returns:
-        By run, the truth of its best epoch minus that of the kept one.
+        By run, the truth of its best epoch minus the truth of the kept one.
     """
     cost = {
         name: epochs[truth].max() - epochs[truth].iloc[int(epochs[measure].to_numpy().argmax())]
@@ -153,14 +153,14 @@ def epoch_regrets(runs: pd.DataFrame, group: str, measure: str, truth: str) -> p
 
 
 def agreement(one: np.ndarray, other: np.ndarray) -> float:
-    """How alike two models order recordings, species by species.
+    """How similarly two models order the recordings of each species.
 
     Args:
         one: (recordings, species) scores.
         other: (recordings, species) scores.
 
     Returns:
-        The mean over the species of Spearman's correlation; a species whose scores do not differ
-        counts 0.
+        The mean over the species of Spearman's correlation; a species with constant scores counts
+        as 0.
     """
     return float(np.nan_to_num(rank_correlation(one.T, other.T)).mean())

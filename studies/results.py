@@ -1,4 +1,4 @@
-"""What the runs of a study found, as tables: all that its page is made from."""
+"""The results of a study as tables, from which its page is written."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ class Results(NamedTuple):
     """The tables of a study.
 
     Attributes:
-        runs: one row a run: `entry`, `seed`, the metrics of the test recordings, `crops` (training
-            crops that were drawn, those of teachers and first stages included).
+        runs: one row per run: `entry`, `seed`, the metrics of the test recordings, `crops` (number
+            of training crops, with those of teachers and first stages).
         baselines: `scores` (a ranking that needs no training) and its metrics.
         gains: by question (`of`, `against`) and `species`, the `gain` in average precision.
-        chosen: by `entry` that chooses labels by itself, `what` it chose, the `share` of it that is
-            right by the truth, and `before`, that share where nothing is chosen (NaN for
+        chosen: for each `entry` that selects labels, `what` it selects, the `share` of the
+            selected labels that is correct, and `before`, that share without selection (NaN for
             pseudo-labels).
     """
 
@@ -45,7 +45,7 @@ class Results(NamedTuple):
 
     @classmethod
     def read(cls, folder: Path, stem: str) -> Results:
-        """The tables that `write` left; a table without a file is empty.
+        """Reads the tables that `write` made; a table without a file is empty.
 
         Raises:
             ValueError: there is no table of runs.
@@ -62,7 +62,7 @@ class Results(NamedTuple):
         )
 
     def write(self, folder: Path, stem: str) -> None:
-        """Writes `<stem>.csv` and, of the other tables, those that have rows."""
+        """Writes `<stem>.csv` and those other tables that have rows."""
         folder.mkdir(parents=True, exist_ok=True)
         for name, table in self._asdict().items():
             file = _file(folder, stem, name)
@@ -73,11 +73,11 @@ class Results(NamedTuple):
 
 
 def collect(jobs: Sequence[Job], questions: Sequence[Question] = ()) -> Results:
-    """The results of the finished runs, from their own files.
+    """Collects the results of the finished runs from their files.
 
     Args:
         jobs: of a study.
-        questions: for which species are compared.
+        questions: comparisons for which the gain of each species is computed.
 
     Raises:
         ValueError: no run is finished.
@@ -102,11 +102,11 @@ def collect(jobs: Sequence[Job], questions: Sequence[Question] = ()) -> Results:
 
 
 def species_gains(species: pd.DataFrame, questions: Sequence[Question]) -> pd.DataFrame:
-    """What each species gains in average precision, in the mean over the seeds.
+    """The gain of each species in average precision, as the mean over the seeds.
 
     Args:
         species: `entry`, `seed`, `species`, `average_precision`.
-        questions: those with an entry that has no run are left out.
+        questions: a question with an entry without runs is omitted.
     """
     means = species.pivot_table("average_precision", index="species", columns="entry")
     parts = []
@@ -119,7 +119,7 @@ def species_gains(species: pd.DataFrame, questions: Sequence[Question]) -> pd.Da
 
 
 def drawn_crops(folder: Path) -> int:
-    """Training crops of all runs in a folder, from their configurations."""
+    """The number of training crops of all runs in a folder, from their configurations."""
     total = 0
     for file in folder.rglob("config.yaml"):
         if file.parent.name == ".hydra":
@@ -130,7 +130,7 @@ def drawn_crops(folder: Path) -> int:
 
 
 def chosen(jobs: Sequence[Job]) -> pd.DataFrame:
-    """How right the labels were that a method chose by itself, in the mean over the seeds."""
+    """The share of correct labels among those that a method selects, averaged over the seeds."""
     found = []
     for job in jobs:
         metrics, rounds = _metrics(job), job.folder / "rounds.csv"
@@ -146,7 +146,7 @@ def chosen(jobs: Sequence[Job]) -> pd.DataFrame:
 
 
 def _baselines(job: Job) -> pd.DataFrame:
-    """The rows that need no training (`random`, `prior only …`)."""
+    """The baselines, which need no training (`random`, `prior only …`)."""
     file = job.folder / "test_metrics.csv"
     table = pd.read_csv(file) if file.exists() else pd.DataFrame(columns=pd.Index(["scores"]))
     return table.loc[table["scores"] != "this model"].reindex(columns=_COLUMNS["baselines"])

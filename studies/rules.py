@@ -1,4 +1,4 @@
-"""The rules by which a page puts its numbers into words; no other words follow from them."""
+"""The rules by which the sentences of a page follow from its tables."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def verdict(difference: pd.Series) -> str:
     """`higher`, `lower`, `tie`, or `undecided` with fewer than two seeds.
 
     Args:
-        difference: one value a seed.
+        difference: one value per seed.
     """
     if len(difference) < 2:
         return "undecided"
@@ -29,12 +29,12 @@ def verdict(difference: pd.Series) -> str:
 
 
 def mean_and_spread(mean: float, spread: float) -> str:
-    """A mean with its spread, which one run alone has not."""
+    """A mean with its spread; without the spread if it is NaN (a single run)."""
     return f"{mean:.3f}" if np.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
 
 
 def compared(runs: pd.DataFrame, one: str, other: str) -> str:
-    """One entry against another: the verdicts by `RULE`, and the differences by seed.
+    """A sentence on two entries: the verdicts by `RULE`, and the differences over the seeds.
 
     Args:
         runs: see `Results`.
@@ -55,22 +55,21 @@ def compared(runs: pd.DataFrame, one: str, other: str) -> str:
 
 
 def _together(verdicts: Mapping[str, str]) -> str:
-    """The verdicts of several metrics in a few words."""
+    """The verdicts of several metrics as a phrase."""
     if len(set(verdicts.values())) == 1:
         return f"{next(iter(verdicts.values())).capitalize()} in all of {', '.join(verdicts)}"
     return ", ".join(f"{name} {one}" for name, one in verdicts.items())
 
 
 def leaders(table: pd.DataFrame) -> list[str]:
-    """Which entries of a study are first, one sentence a metric.
+    """The best entries of a study, one sentence per metric.
 
-    An entry ties with the first if its mean is lower by no more than the larger of the standard
-    deviations of the two over their seeds. `complete`, which complete truth supervised, is left
-    out.
+    An entry ties with the best if its mean is lower by at most the larger of the two standard
+    deviations over the seeds. `complete`, which is trained with complete truth, is excluded.
 
     Args:
         table: by entry each metric's mean and standard deviation (`…_sd`, NaN with one seed), and
-            `gap`, the closed share of the LWLRAP between naive and complete labels.
+            `gap`, see `studies.page.summarise`.
     """
     entries = table.drop(index=COMPLETE, errors="ignore")
     lines = []
@@ -91,7 +90,7 @@ def species_named(gain: pd.Series, number: int = 4) -> str:
 
     Args:
         gain: in average precision, by species.
-        number: of species that are named at either end.
+        number: of species named at each end.
     """
     if gain.empty:
         return ""
@@ -102,11 +101,11 @@ def species_named(gain: pd.Series, number: int = 4) -> str:
 
 
 def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:
-    """Who is first at the levels of a study, and by how much, one sentence a metric.
+    """The best entry at the levels of a study and its lead, one sentence per metric.
 
     Args:
         table: see `studies.curves.by_level`.
-        metrics: their columns, and how they are named.
+        metrics: names by column.
     """
     lines = []
     for metric, name in metrics.items():
@@ -124,11 +123,11 @@ def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:
 
 
 def costs(table: pd.DataFrame, metrics: Mapping[str, str], base: str) -> list[str]:
-    """What each level costs the entry that is first with the base, the dearest first.
+    """The change of the best entry at the base with each level, the largest loss first.
 
     Args:
         table: see `studies.curves.by_level`.
-        metrics: their columns, and how they are named; the first decides the order.
+        metrics: names by column; the first decides the order.
         base: the place of the base.
     """
     metric = next(iter(metrics))

@@ -1,4 +1,4 @@
-"""`python -m studies.selection`: which measure of partial truth chooses the best model."""
+"""`python -m studies.selection`: compares measures of partial truth for choosing a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def main(config: DictConfig) -> None:
     """The command.
 
     Raises:
-        ValueError: the stage is none, or no run is finished, scored or measured.
+        ValueError: the stage is unknown, or no run is finished, scored or measured.
     """
     if config.stage not in STAGES:
         raise ValueError(f"stage = {config.stage!r}; choose {', '.join(STAGES)}")
@@ -34,13 +34,13 @@ def main(config: DictConfig) -> None:
         measured.to_csv(table, index=False, float_format="%.5f")
     elif not table.exists():
         raise ValueError(f"{table} does not exist; measure the runs first (stage=measure)")
-    # Read again, so that the page is what the table makes it.
+    # Read again, so that the page depends on the written table only.
     runs = pd.read_csv(table)
     _log.info("the page is %s", write_selection(runs, config.teacher, docs, config.stage != "page"))
 
 
 def measured_runs(config: DictConfig) -> pd.DataFrame:
-    """Every measure of every scored run, and of its checkpoints of epochs.
+    """All measures of the scored runs, and of the checkpoints of epochs.
 
     Raises:
         ValueError: no run is finished and scored.
@@ -52,7 +52,7 @@ def measured_runs(config: DictConfig) -> pd.DataFrame:
         score_runs(epochs, scores, "test")
         score_runs(finished, scores)
     runs = [one for one in finished if one.scores(scores, "held_out").exists()]
-    epochs = [one for one in epochs if one.scores(scores, "test").exists()]  # and so the others
+    epochs = [one for one in epochs if one.scores(scores, "test").exists()]  # scored last
     if not runs:
         raise ValueError(
             f"no run in {config.folder} is finished, or none is scored; give the folder= of "

@@ -1,4 +1,4 @@
-"""What a study asks: its entries, its seeds, its questions and the data that it varies."""
+"""A study: its entries, seeds, questions, and levels of the data."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Question(NamedTuple):
     """A comparison of two entries.
 
     Attributes:
-        ask: the question, as the page shows it.
+        ask: the question, as shown on the page.
         of: name of an entry.
         against: name of the entry that it is compared with.
     """
@@ -32,11 +32,11 @@ class Study:
     Attributes:
         page: the name of its page, picture and tables.
         title: of the page.
-        introduction: what the numbers are of, in Markdown; never what follows from them.
-        entries: the compositions, at every level where there are levels.
+        introduction: what the numbers describe, in Markdown, without conclusions.
+        entries: the compositions; with levels, at every level.
         seeds: of the runs.
         questions: answered from the tables, see `studies.rules`.
-        levels: of the data; without any, all runs have the same.
+        levels: of the data; if empty, all runs have the same data.
     """
 
     page: str
@@ -63,5 +63,5 @@ class Study:
         )
 
     def jobs(self, folder: Path) -> list[Job]:
-        """All its runs, in a folder."""
+        """All runs of the study, in a folder."""
         return jobs_of(self.entries, self.seeds, folder)

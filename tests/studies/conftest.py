@@ -1,4 +1,4 @@
-"""What tests of the studies share: a study of one run, and measured runs."""
+"""Fixtures for tests of the studies: a study of one run, and measured runs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def studied(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def runs() -> pd.DataFrame:
-    """Three seeds of eight techniques: `auc` is right, `log_loss` is wrong, `brier` is noise."""
+    """Three seeds of eight techniques, with a good, a reversed and a random measure."""
     generator = np.random.default_rng(0)
     lines = []
     for number, entry in enumerate("abcdefgh"):

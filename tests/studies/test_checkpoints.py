@@ -50,7 +50,7 @@ def test_scores_are_those_of_each_recogniser_by_itself(studied: Path, forest: Pa
 
 
 @pytest.mark.slow
-def test_what_is_scored_is_kept_and_not_scored_again(studied: Path, tmp_path: Path) -> None:
+def test_existing_scores_are_not_computed_again(studied: Path, tmp_path: Path) -> None:
     trained = best_of(studied)
     assert score_runs(trained, tmp_path) == 1
     assert score_runs(trained, tmp_path) == 0

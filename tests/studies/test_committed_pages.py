@@ -1,4 +1,4 @@
-"""The pages in docs/ are what their tables make them."""
+"""The committed pages in docs/ follow from their tables."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ LOGGED_TOO = (
 
 
 @pytest.mark.slow
-def test_measures_are_those_that_the_run_logged_itself(studied: Path, tmp_path: Path) -> None:
+def test_measures_are_those_that_the_run_logged(studied: Path, tmp_path: Path) -> None:
     """The last epoch is measured twice: by the training's own validation, and here."""
     epochs = epochs_of(studied)
     score_runs(epochs, tmp_path)

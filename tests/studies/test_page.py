@@ -55,7 +55,7 @@ def test_the_page_has_every_entry_and_names_what_is_missing(results: Results) ->
     assert "chosen" not in page
 
 
-def test_the_page_shows_how_right_the_chosen_labels_were(results: Results) -> None:
+def test_the_page_shows_the_share_of_correct_labels(results: Results) -> None:
     chosen = results.chosen.assign(
         entry=["a", "b"], what="x", share=[0.85, 0.4], before=[0.7, None]
     )

@@ -50,14 +50,14 @@ def test_the_ends_of_the_scale_have_no_width_and_noise_reaches_over_zero() -> No
     assert 0 < found.loc["near", "low"] < found.loc["near", "rho"] < found.loc["near", "high"] < 1
 
 
-def test_leads_are_over_the_first_measure() -> None:
+def test_leads_are_relative_to_the_first_measure() -> None:
     found = rank_correlations(table(), ["near", "same", "noise"], "truth", 200, 0)
     assert found.loc["near", ["lead_low", "lead_high"]].to_list() == [0, 0]
     assert found.loc["same", "lead_low"] > 0
     assert found.loc["noise", "lead_high"] < 0
 
 
-def test_what_a_measure_does_not_know_does_not_count_for_it() -> None:
+def test_missing_values_are_excluded_from_a_measure() -> None:
     partial = table()
     partial.loc[5:, "near"] = np.nan
     found = rank_correlations(partial, ["same", "near"], "truth", 50, 0)
@@ -103,7 +103,7 @@ def test_the_regret_of_epochs_is_of_the_kept_one() -> None:
     assert found.to_dict() == pytest.approx({"a": 0.1, "b": 0.0})
 
 
-def test_agreement_is_blind_to_scale_and_to_the_species_level() -> None:
+def test_agreement_does_not_depend_on_scale_or_species_level() -> None:
     scores = np.random.default_rng(3).random((20, 4))
     assert agreement(scores, scores**3 * np.array([1, 2, 3, 4])) == pytest.approx(1)
     assert agreement(scores, -scores) == pytest.approx(-1)

@@ -16,7 +16,7 @@ QUESTION = Question("Better?", "good", "bad")
 
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[Job]:
-    """Two seeds of two entries, of which the second of the last is not finished."""
+    """Two seeds of two entries; the last run is not finished."""
     made = [
         Job(Entry(name, "", ()), seed, tmp_path / name / str(seed))
         for name in ("bad", "good")
@@ -70,7 +70,7 @@ def test_crops_of_teachers_and_stages_count(jobs: list[Job]) -> None:
     assert drawn_crops(jobs[0].folder) == 600
 
 
-def test_the_right_share_of_chosen_labels_is_the_mean_over_seeds(jobs: list[Job]) -> None:
+def test_the_share_of_correct_labels_is_the_mean_over_seeds(jobs: list[Job]) -> None:
     for job, share in zip(jobs[:2], (0.9, 0.8), strict=True):
         file = job.folder / "metrics.json"
         more = {"train/purity": share, "train/purity_all": 0.7}

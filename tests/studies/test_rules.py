@@ -78,7 +78,7 @@ def levels(seeds: int) -> pd.DataFrame:
     )
 
 
-def test_whoever_is_first_is_named_with_the_data_sets_and_the_lead() -> None:
+def test_the_best_entry_is_named_with_its_data_sets_and_lead() -> None:
     lines = leads(levels(1), NAMES)
     assert (
         lines[0] == "* Highest LWLRAP: `a` with 1 of 2 data sets, by 0.30 to 0.30 before the next."

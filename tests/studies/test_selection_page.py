@@ -7,7 +7,7 @@ import pandas as pd
 from studies.selection_page import write_selection
 
 
-def test_the_page_is_of_what_truth_did_not_supervise(
+def test_the_page_is_of_runs_without_complete_truth(
     runs: pd.DataFrame, epochs: pd.DataFrame, tmp_path: Path
 ) -> None:
     page = write_selection(pd.concat([runs, epochs]), "a", tmp_path).read_text()
