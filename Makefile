@@ -9,7 +9,7 @@ LEDGER := $(CURDIR)/.trust.jsonl
 .DEFAULT_GOAL := help
 .PHONY: help install lock format lint test trust mutation audit demo study selection pages walkthrough bench test-gpu bench-gpu build clean
 
-help:  ## say what can be made
+help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 install: $(ENV)  ## make .venv with the pinned versions

@@ -10,7 +10,7 @@ import torch
 
 from archives import RATE, beside, predict, write_checkpoint, write_recordings
 from rfcx_audio.batch import Labels
-from rfcx_audio.commands.export import check_words, completed, metadata_of
+from rfcx_audio.commands.export import check_options, metadata_of, with_names_and_calibration
 from rfcx_audio.config import load_config
 from rfcx_audio.graph import ExportError, open_graph
 from rfcx_audio.scores import Scores, fit_calibration
@@ -60,7 +60,7 @@ def test_an_artefact_predicts_as_its_checkpoint(tmp_path: Path) -> None:
 def test_the_command_leaves_a_graph_that_equals_the_library(
     tmp_path: Path, extras: tuple[str, str]
 ) -> None:
-    trained = completed(read_trained(write_checkpoint(tmp_path)), *extras)
+    trained = with_names_and_calibration(read_trained(write_checkpoint(tmp_path)), *extras)
     longer = {**trained.windows, "duration_s": 1.5}
     save_artefact(trained._replace(windows=longer), tmp_path / "shared")
     write_recordings(tmp_path / "audio", 3, broken=(1,))
@@ -84,19 +84,21 @@ def test_the_command_leaves_a_graph_that_equals_the_library(
 def test_what_is_asked_for_is_checked_first() -> None:
     needs = "format=torch needs recordings=…, a folder, pattern, list or file of audio"
     with pytest.raises(ExportError, match=needs):
-        check_words(load_config("export", ["checkpoint=x", "format=torch"]))
+        check_options(load_config("export", ["checkpoint=x", "format=torch"]))
     with pytest.raises(ExportError, match="format=pickle: expected artefact, onnx or torch"):
-        check_words(load_config("export", ["checkpoint=x", "format=pickle"]))
-    check_words(load_config("export", ["checkpoint=x"]))
+        check_options(load_config("export", ["checkpoint=x", "format=pickle"]))
+    check_options(load_config("export", ["checkpoint=x"]))
 
 
 def test_names_and_a_calibration_go_along(tmp_path: Path, extras: tuple[str, str]) -> None:
     checkpoint = write_checkpoint(tmp_path)
-    trained = completed(read_trained(checkpoint), *extras)
+    trained = with_names_and_calibration(read_trained(checkpoint), *extras)
     assert trained.species == ["Häher", *(f"bird {number}" for number in range(1, 24))]
     save_artefact(trained, tmp_path / "shared")
     kept = read_artefact(tmp_path / "shared")
-    assert completed(kept, None, None)._replace(weights={}) == trained._replace(weights={})
+    assert with_names_and_calibration(kept, None, None)._replace(weights={}) == trained._replace(
+        weights={}
+    )
     metadata = metadata_of(kept, load_recogniser(tmp_path / "shared"))
     assert (metadata["species"], metadata["calibration"]) == (trained.species, trained.calibration)
     assert json.loads(json.dumps(metadata)) == metadata

@@ -209,7 +209,7 @@ def free(monkeypatch: pytest.MonkeyPatch, gpu: int, host: int) -> None:
     monkeypatch.setattr(resident, "free_memory", lambda device: sizes[device.type])
 
 
-def test_the_gpu_takes_its_share_then_the_host_then_no step(
+def test_the_gpu_takes_its_share_then_the_host_then_neither(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     reader = ResidentReader(RATE, max_share=0.5)

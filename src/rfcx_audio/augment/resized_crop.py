@@ -21,8 +21,8 @@ def zoom(signal: Tensor, start: Tensor, scale: Tensor) -> Tensor:
         scale: (2, batch), its size, as shares of mels and of frames.
     """
     mels, frames = signal.shape[-2:]
-    # grid_sample counts from -1 to 1. The grid is made without a matrix product (affine_grid's),
-    # which a GPU may round to ten bits.
+    # grid_sample's coordinates run from -1 to 1. The grid is made without a matrix product, which
+    # affine_grid takes and a GPU may round to ten bits.
     f, t = (
         2 * (begin[:, None] + size[:, None] * _middles(number, signal)) - 1
         for begin, size, number in zip(start, scale, (mels, frames), strict=True)
@@ -32,8 +32,11 @@ def zoom(signal: Tensor, start: Tensor, scale: Tensor) -> Tensor:
     return functional.grid_sample(signal, grid, padding_mode="border", align_corners=False)
 
 
-def relabel(labels: CropLabels, start: Tensor, scale: Tensor) -> CropLabels:
-    """The labels after `zoom`, see `RandomResizedCrop`; a label frame comes from its middle."""
+def zoomed_labels(labels: CropLabels, start: Tensor, scale: Tensor) -> CropLabels:
+    """The labels after `zoom`; a label frame takes the label at its middle.
+
+    See `RandomResizedCrop`; `start` and `scale` are those of `zoom`, boxes in shares of the axes.
+    """
     boxes, frames = labels.boxes, labels.frame.known.shape[1]
     (f_start, t_start), (f_scale, t_scale) = start[:, :, None], scale[:, :, None]  # (batch, 1)
     whole = _area(boxes, *(torch.full_like(t_start, end) for end in (0, 1, 0, 1)))
@@ -68,10 +71,10 @@ class RandomResizedCrop:
     Cells without a box stay as they are.
 
     Args:
-        min_scale: smallest share of an axis that is kept, in (0, 1].
-        max_scale: largest share, at most 1.
-        anchor: `random` cuts anywhere; `origin` keeps the first frame and the lowest band, which
-            are the deck's, and never its last ones.
+        min_scale: lower bound of the uniform draw of the kept share of each axis, in (0, 1].
+        max_scale: upper bound of that draw, at most 1.
+        anchor: `random` draws the start of the part; `origin` always starts it at the first frame
+            and the lowest mel, as the deck does.
         probability: that an example is changed.
 
     Raises:
@@ -109,7 +112,7 @@ class RandomResizedCrop:
         start = unit * (1 - scale)
         # Interpolation rounds even where it moves nothing.
         zoomed = torch.where(per_example(which, signal), zoom(signal, start, scale), signal)
-        return zoomed, relabel(labels, start, scale)
+        return zoomed, zoomed_labels(labels, start, scale)
 
 
 def _middles(number: int, like: Tensor) -> Tensor:

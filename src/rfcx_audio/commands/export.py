@@ -1,4 +1,4 @@
-"""A checkpoint to an artefact to share, or a graph to run."""
+"""Exports a checkpoint as an artefact (weights and JSON) or as a graph (ONNX, torch.export)."""
 
 from __future__ import annotations
 
@@ -27,10 +27,12 @@ _log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> None:
-    """The command."""
-    check_words(config)
+    """Writes the artefact or the graph into `paths.output_dir`."""
+    check_options(config)
     recogniser = load_recogniser(config.checkpoint)
-    trained = completed(read_trained(config.checkpoint), config.species, config.calibration)
+    trained = with_names_and_calibration(
+        read_trained(config.checkpoint), config.species, config.calibration
+    )
     folder = Path(config.paths.output_dir)
     if config.format == "artefact":
         save_artefact(trained, folder)
@@ -40,9 +42,9 @@ def run(config: DictConfig) -> None:
     path = folder / f"model{_SUFFIXES[config.format]}"
     audio = read_windows(recogniser, list(list_recordings(config.recordings).values()))
     metadata = metadata_of(trained, recogniser)
-    for chatty in ("onnx_ir", "onnxscript"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    _log.info("tracing the network, which takes minutes where it has hundreds of layers")
+    for name in ("onnx_ir", "onnxscript"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    _log.info("tracing the network, this can take minutes for networks with hundreds of layers")
     table = export_graph(recogniser, path, metadata, audio, config.tolerance)
     worst = table["difference"].max()
     table["difference"] = table["difference"].map("{:.1e}".format)
@@ -52,11 +54,11 @@ def run(config: DictConfig) -> None:
     )
 
 
-def check_words(config: DictConfig) -> None:
-    """Refuses a format that there is not, and a graph without audio to compare it on.
+def check_options(config: DictConfig) -> None:
+    """Checks that the format exists, and that a graph has recordings to be compared on.
 
     Raises:
-        ExportError: it is so.
+        ExportError: the format is unknown, or `recordings` is missing for onnx or torch.
     """
     if config.format == "artefact":
         return
@@ -65,16 +67,18 @@ def check_words(config: DictConfig) -> None:
     if config.recordings is None:
         raise ExportError(
             f"format={config.format} needs recordings=…, a folder, pattern, list or file of audio: "
-            "the graph is left there only if it gives the library's probabilities on it"
+            "the graph is kept only if its uncalibrated probabilities match the library's on it"
         )
 
 
-def completed(trained: Artefact, species: str | None, calibration: str | None) -> Artefact:
-    """What was trained, with names of the species and a calibration where files give them."""
+def with_names_and_calibration(
+    trained: Artefact, species: str | None, calibration: str | None
+) -> Artefact:
+    """The artefact with species names (CSV) and a calibration (JSON) where files are given."""
     names = list(trained.species)
     if species is not None:
         numbers = read_species(Path(species), len(names))
-        for name, number in reversed(numbers.items()):  # the first of several names counts
+        for name, number in reversed(numbers.items()):  # of several names, the first is kept
             names[number] = name
     if calibration is None:
         return trained._replace(species=names)
@@ -84,6 +88,6 @@ def completed(trained: Artefact, species: str | None, calibration: str | None) -
 
 
 def metadata_of(trained: Artefact, recogniser: Recogniser) -> dict[str, Any]:
-    """What one must know to use a graph: the classes, and how the library would use it."""
+    """Metadata of a graph: species names, `Recogniser.settings`, and the calibration if any."""
     settings = {**recogniser.settings(), "calibration": trained.calibration}
     return {**settings, "species": list(trained.species)}

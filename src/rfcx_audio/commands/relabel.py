@@ -15,7 +15,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> None:
-    """The command."""
+    """Runs all rounds and the final training, and prints `rounds.csv`."""
     folder = relabel(config)
     table = pd.read_csv(folder / "rounds.csv").astype(object)
     title = "pseudo-labels by round; truth_… is measured with the true calls"

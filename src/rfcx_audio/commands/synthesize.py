@@ -11,7 +11,7 @@ _log = logging.getLogger(__name__)
 
 
 def run(config: DictConfig) -> None:
-    """The command."""
+    """Generates the data set in `data.root` unless it exists."""
     source: SyntheticFolder = build(config.data.source)
     source.prepare()
     _log.info("the data set is in %s", source.root)

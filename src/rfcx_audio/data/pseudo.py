@@ -18,7 +18,7 @@ _NUMBERS = [name for name in PSEUDO_COLUMNS if name not in ("recording_id", "pre
 _COUNTS = ["species_id", "songtype_id", "round"]
 _LARGEST = 2**31 - 1
 _DEFAULTS = {"present": True, "weight": 0.5}
-# What pandas meets in files that are no tables.
+# Errors that pandas raises on files that are not tables.
 _BROKEN = (
     pd.errors.EmptyDataError,
     pd.errors.ParserError,
@@ -71,22 +71,22 @@ def read_pseudo(path: Path) -> pd.DataFrame:
         )
     table = table.loc[:, list(PSEUDO_COLUMNS)]
     numbers = table[_NUMBERS].apply(pd.to_numeric, errors="coerce").astype(float)
-    unlike_numbers = ~np.isfinite(numbers).all(axis=1)
+    not_finite = ~np.isfinite(numbers).all(axis=1)
     rules = {
-        f"one of {', '.join(_NUMBERS)} is no finite number": unlike_numbers,
+        f"one of {', '.join(_NUMBERS)} is not a finite number": not_finite,
         "t_max is not above t_min": numbers["t_max"] <= numbers["t_min"],
         "f_max is not above f_min": numbers["f_max"] <= numbers["f_min"],
-        f"one of {', '.join(_COUNTS)} is no whole number from 0": (
+        f"one of {', '.join(_COUNTS)} is not a whole number in [0, {_LARGEST}]": (
             (numbers[_COUNTS] < 0) | (numbers[_COUNTS] > _LARGEST) | (numbers[_COUNTS] % 1 != 0)
         ).any(axis=1),
-        "weight lies outside ]0, 1]": (numbers["weight"] <= 0) | (numbers["weight"] > 1),
+        "weight lies outside (0, 1]": (numbers["weight"] <= 0) | (numbers["weight"] > 1),
         "present is neither True nor False": ~table["present"].isin([True, False]),
     }
     for rule, broken in rules.items():
         if broken.any():
             raise AnnotationError(
                 f"{path}: {rule} in {int(broken.sum())} row(s), the first is row "
-                f"{int(np.argmax(broken)) + 1}; write the table with rfcx_audio.relabel"
+                f"{int(np.argmax(broken)) + 1}; create the table with `rfcx-audio relabel`"
             )
     kinds = {**dict.fromkeys(_COUNTS, "int64"), "present": bool}
     return table.assign(**{name: numbers[name] for name in _NUMBERS}).astype(kinds)
@@ -117,4 +117,4 @@ def _read(path: Path) -> pd.DataFrame:
             "wrote, or to null"
         ) from None
     except (*_BROKEN, KeyError) as error:
-        raise AnnotationError(f"{path} is no table of pseudo-labels: {error}") from None
+        raise AnnotationError(f"{path} is not a table of pseudo-labels: {error}") from None

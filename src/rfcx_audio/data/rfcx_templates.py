@@ -10,7 +10,7 @@ import pandas as pd
 def rfcx_templates() -> pd.DataFrame:
     """The 37 templates of the RFCX tables.
 
-    They are of RFCX's 24 species, and mean nothing for other species that have the same numbers.
+    Only valid for RFCX's 24 species; do not use them for other species numbered 0 to 23.
 
     Returns:
         Columns species_id, songtype_id, f_min and f_max (Hz), duration_s, and the number of

@@ -1,4 +1,4 @@
-"""The classes of frequency filtering: one band and one duration a song."""
+"""The classes of frequency filtering: one frequency band and one duration per song type."""
 
 from __future__ import annotations
 
@@ -54,7 +54,9 @@ def species_classes(
     table = rfcx_templates() if templates is None else pd.DataFrame(templates)
     missing = [name for name in SpeciesClass._fields if name not in table]
     if missing:
-        raise ValueError(f"the templates have no {', '.join(missing)}; each row needs them")
+        raise ValueError(
+            f"templates lack the column(s) {', '.join(missing)}; set model.bands.classes.templates"
+        )
     widest = table.groupby(["species_id", "songtype_id"], as_index=False).agg(
         f_min=("f_min", "min"), f_max=("f_max", "max"), duration_s=("duration_s", "max")
     )

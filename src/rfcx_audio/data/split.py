@@ -32,7 +32,7 @@ class Split:
     @classmethod
     def of(cls, corpus: Corpus, folds: Folds) -> Split:
         """Splits the usable rows of a corpus, and adds its pseudo rows to those to train on."""
-        # Folds are assigned over all rows, so that they stay the same when more audio arrives.
+        # Writes the fold file over all rows, with or without audio: later audio keeps its fold.
         folds.table(corpus.rows)
         train_rows, val_rows = folds.split(corpus.usable)
         if corpus.pseudo is None:
@@ -43,7 +43,7 @@ class Split:
         return cls(corpus, folds, train_rows, val_rows, set_aside)
 
     def check(self) -> None:
-        """Refuses what cannot be trained.
+        """Checks that both parts have rows.
 
         Raises:
             ValueError: one side of the split has no row.

@@ -86,7 +86,8 @@ class ClassBandDetector(nn.Module):
         if set(bands.species.tolist()) != set(range(num_species)):
             raise ValueError(
                 f"the classes are of species {sorted(set(bands.species.tolist()))}; each of the "
-                f"{num_species} species needs a band"
+                f"{num_species} species needs a band; set model.bands.classes.templates to the "
+                "bands of your species, and model.head.num_species to the number of their songs"
             )
         self.norm = norm
         self.encoder = encoder

@@ -24,7 +24,7 @@ class SpeciesFit(NamedTuple):
     Attributes:
         present: sum of `known` over its known presences.
         absent: sum of `known` over its known absences.
-        own_share: in [0, 1), weight of the species' own fit; the fit of all species has the rest.
+        own_share: in [0, 1), weight of the species' own curve; the pooled curve has 1 - own_share.
         prevalence: in (0, 1), the share of presences among the known cells, shrunk towards that of
             all species: the q of `prior_correction`.
         curve: the mixture of both fits.
@@ -109,7 +109,9 @@ class Calibration(NamedTuple):
             made = cls(described["method"], int(described["min_cells"]), tuple(fits))
             faulty = [n for n, fit in enumerate(fits) if not _is_sound(fit)]
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(f"this describes no calibration: {error!r}") from None
+            raise ValueError(
+                f"not a calibration as `Calibration.to_dict` writes it: {error!r}"
+            ) from None
         if faulty:
             raise ValueError(
                 f"the calibration of species {faulty} is invalid: a curve must not decrease, its "
@@ -124,14 +126,14 @@ def fit_calibration(
     """Fits curves from scores to probabilities to the known cells, each weighted by `known`.
 
     The curve of a species is its own fit with the weight max(0, 1 - min_cells / n), and the fit to
-    all species with the rest; n is the smaller of its known presences and known absences.
+    all species with the rest; n = min(`present`, `absent`) of `SpeciesFit`, sums of `known`.
 
     Args:
         scores: (rows, species) in [0, 1], of recordings that their model was not trained on.
         labels: (rows, species) each; present means a target of at least 0.5.
         method: `platt`, two parameters per species; or `isotonic`, any non-decreasing function,
             which needs hundreds of known presences and absences.
-        min_cells: at least 1; with fewer presences or absences, a species has no fit of its own.
+        min_cells: at least 1; a species with n <= min_cells takes the fit of all species.
 
     Raises:
         ValueError: no presence or no absence is known, or an argument is invalid.
@@ -201,12 +203,15 @@ def cross_fitted(
         (rows, species) in [0, 1].
 
     Raises:
-        ValueError: there are fewer recordings than folds, or `fit_calibration` fails on a fold.
+        ValueError: `num_folds` is below 2 or above the number of recordings, or `fit_calibration`
+            fails on a fold.
     """
     values = scores.tensor
     place, names = pd.factorize(scores.keys["recording_id"], sort=True)
     if not 2 <= num_folds <= len(names):
-        raise ValueError(f"{len(names)} recordings do not make num_folds = {num_folds} folds")
+        raise ValueError(
+            f"num_folds = {num_folds}; expected 2 to {len(names)}, the number of recordings"
+        )
     fold = (torch.randperm(len(names), generator=generator) % num_folds)[torch.from_numpy(place)]
     calibrated = torch.empty_like(values)
     for held_out in range(num_folds):

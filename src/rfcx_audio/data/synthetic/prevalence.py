@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 NUM_SPECIES = 24
 
-# Half of them are in the lower half of the spectrum, in each half of this order.
+# Common and rare species alike: six of each half have an f_max below the median f_max.
 COMMONEST_FIRST = (
     *(3, 18, 12, 7, 15, 1, 11, 14, 0, 23, 4, 16),
     *(2, 8, 5, 10, 22, 9, 21, 20, 13, 17, 19, 6),
@@ -54,7 +54,7 @@ def draw_presences(
     """Which species is in which recording, drawn for each species on its own.
 
     The *number* of a species' recordings is its share of them, rounded up or down at random; which
-    ones is a draw without replacement. So even a small test has the prevalence that was asked.
+    ones is a draw without replacement. So even a small test set has the requested prevalence.
 
     Returns:
         (recordings, species).
