@@ -6,7 +6,7 @@ import torch
 
 from augment.conftest import MakeLabels
 from rfcx_audio.augment import RandomResizedCrop
-from rfcx_audio.augment.resized_crop import relabel, zoom
+from rfcx_audio.augment.resized_crop import zoom, zoomed_labels
 
 
 def seed() -> torch.Generator:
@@ -90,7 +90,7 @@ def test_parts_lie_where_the_anchor_is(anchor: str, one_box: MakeLabels) -> None
 
 def test_label_frames_come_from_the_nearest(make_labels: MakeLabels) -> None:
     labels = make_labels(1, frames=20, boxes=0)
-    frame = relabel(labels, part(0.1, 0.125), part(0.8, 0.8)).frame
+    frame = zoomed_labels(labels, part(0.1, 0.125), part(0.8, 0.8)).frame
     places = ((0.125 + 0.8 * (np.arange(20) + 0.5) / 20) * 20).astype(int)
     assert torch.equal(frame.target, labels.frame.target[:, places])
     assert torch.equal(frame.known, labels.frame.known[:, places])
@@ -111,7 +111,7 @@ def test_label_frames_come_from_the_nearest(make_labels: MakeLabels) -> None:
 def test_a_cell_becomes_unknown_when_more_than_half_of_its_box_is_lost(
     t: tuple, f: tuple, lost: bool, present: bool, one_box: MakeLabels
 ) -> None:
-    relabelled = relabel(one_box(t, f, present), part(0.0, 0.2), part(0.8, 0.8))
+    relabelled = zoomed_labels(one_box(t, f, present), part(0.0, 0.2), part(0.8, 0.8))
     assert relabelled.clip.known.item() == (not lost)
     assert relabelled.frame.known.any().item() is (not lost)
     assert relabelled.boxes.species.item() == (-1 if lost else 0)
@@ -126,7 +126,7 @@ def test_one_box_is_enough_but_a_ruled_out_one_does_not_stand_for_a_confirmed_on
         labels, other = one_box((0.0, 0.1)), one_box((0.5, 0.6), present=present)
         pairs = zip(labels.boxes, other.boxes, strict=True)
         boxes = type(labels.boxes)(*(torch.cat(pair, 1) for pair in pairs))
-        relabelled = relabel(labels._replace(boxes=boxes), part(0.0, 0.2), part(0.8, 0.8))
+        relabelled = zoomed_labels(labels._replace(boxes=boxes), part(0.0, 0.2), part(0.8, 0.8))
         return relabelled.clip.known.item()
 
     assert with_another(present=True) == 1
@@ -135,7 +135,7 @@ def test_one_box_is_enough_but_a_ruled_out_one_does_not_stand_for_a_confirmed_on
 
 def test_cells_without_a_box_stay(make_labels: MakeLabels) -> None:
     labels = make_labels(4, boxes=0)
-    relabelled = relabel(labels, torch.full((2, 4), 0.2), torch.full((2, 4), 0.8))
+    relabelled = zoomed_labels(labels, torch.full((2, 4), 0.2), torch.full((2, 4), 0.8))
     assert torch.equal(relabelled.clip.known, labels.clip.known)
     assert torch.equal(relabelled.truth.known, labels.truth.known)
 

@@ -117,11 +117,11 @@ def test_rows_are_present_with_half_the_weight_unless_the_table_has_others(tmp_p
     [
         ({"t_max": 0.5}, r"t_max is not above t_min in 1 row\(s\), the first is row 2"),
         ({"f_max": 0.0}, "f_max is not above f_min"),
-        ({"t_min": "early"}, "no finite number"),
+        ({"t_min": "early"}, "not a finite number"),
         ({"weight": 2.0}, "weight lies outside"),
-        ({"species_id": -1}, "no whole number from 0"),
-        ({"species_id": 0.5}, "no whole number from 0"),
-        ({"round": 2.0**31}, "no whole number from 0"),
+        ({"species_id": -1}, "not a whole number in"),
+        ({"species_id": 0.5}, "not a whole number in"),
+        ({"round": 2.0**31}, "not a whole number in"),
         ({"present": "perhaps"}, "present is neither True nor False"),
     ],
 )
