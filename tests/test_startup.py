@@ -1,4 +1,4 @@
-"""Asking a command for help does not wait for what only its work needs."""
+"""The help of a command imports no heavy library."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ EAGER = {
     *("calibrate", "detect", "ensemble", "evaluate", "export"),
     *("predict", "prevalence", "selection", "study"),
 }
-"""The verbs whose files still import the whole library first; take out each that no longer does."""
+"""The verbs whose files still import the whole library; remove each that no longer does."""
 
 WATCHED = f"""
 import runpy, sys
