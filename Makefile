@@ -1,5 +1,5 @@
-# Every target makes the environment first if it is missing; a second call skips what is done.
-# Another Python has a folder of its own: make test PYTHON=python3.13 VENV=.venv-3.13
+# Every target makes the environment first if it is missing.
+# Another Python has its own folder: make test PYTHON=python3.13 VENV=.venv-3.13
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
@@ -24,34 +24,34 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 	uv pip compile pyproject.toml --group dev --constraint constraints.in --universal \
 		--python-version 3.11 --generate-hashes --no-header --quiet --upgrade -o requirements.lock
 
-demo: $(ENV)  ## synthetic rainforest, training, true score beside its baselines (minutes)
+demo: $(ENV)  ## synthetic rainforest, training, true scores and baselines (minutes)
 	$(BIN)/python -m rfcx_audio.train experiment=best scale=laptop
 
 STUDIES := deck beyond best forest_2 forest_3 holds
 
-study: $(ENV)  ## which technique works, and where: several seeds, complete truth (a night)
+study: $(ENV)  ## compare all techniques: several seeds, complete truth (a night)
 	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study || exit; done
 
-selection: $(ENV)  ## by which measure to choose a model, over the runs of the study (an hour)
+selection: $(ENV)  ## compare measures for choosing a model, over the runs of the study (an hour)
 	$(BIN)/python -m studies study=epochs docs=runs/epochs
 	$(BIN)/python -m studies.selection
 
-pages: $(ENV)  ## the pages of both again, from their tables in docs/ (a minute, no training)
+pages: $(ENV)  ## write the pages of both from their tables in docs/ (a minute, no training)
 	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study stage=page || exit; done
 	$(BIN)/python -m studies.selection stage=page
 
-walkthrough: $(ENV)  ## the commands of docs/walkthrough.md, one after another (half an hour)
+walkthrough: $(ENV)  ## run the commands of docs/walkthrough.md (half an hour)
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \
 		| PATH="$(abspath $(BIN)):$$PATH" bash -eu -o pipefail
 
-bench: $(ENV)  ## speed and memory on this CPU, beside peers and limits (half an hour, of all its cores)
+bench: $(ENV)  ## speed and memory on this CPU, compared with peers and limits (half an hour, all cores)
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
 
-# These two need no .venv: a machine that is borrowed for its GPU has packages of its own.
+# These two need no .venv: a borrowed machine with a GPU has its own packages.
 test-gpu:  ## every technique on this GPU, two steps each, and the tests marked gpu (four minutes)
 	bash benchmarks/gpu.sh test $(ARGS)
 
-bench-gpu:  ## training, prediction and spectrograms beside their limits on this GPU (six minutes)
+bench-gpu:  ## training, prediction and spectrograms on this GPU, compared with limits (six minutes)
 	bash benchmarks/gpu.sh bench $(ARGS)
 
 lint: $(ENV)  ## ruff (format, rules), the type checker, and plain words
@@ -60,28 +60,28 @@ lint: $(ENV)  ## ruff (format, rules), the type checker, and plain words
 	$(BIN)/basedpyright --pythonpath $(BIN)/python
 	$(BIN)/python tests/plain_words.py
 
-format: $(ENV)  ## let ruff mend what it can
+format: $(ENV)  ## format the code, and apply ruff's fixes
 	$(BIN)/ruff format src tests benchmarks studies
 	$(BIN)/ruff check --fix src tests benchmarks studies
 
 test: $(ENV)  ## all tests
 	$(BIN)/python -m pytest
 
-trust: $(ENV)  ## faults, bad and hostile input by the thousand; docs/reliability.md (half an hour)
+trust: $(ENV)  ## faults, bad and hostile input, thousands of cases; docs/reliability.md (half an hour)
 	rm -f $(LEDGER)
 	TRUST_LEDGER=$(LEDGER) $(BIN)/python -m pytest tests/trust; failed=$$?; \
 		$(BIN)/python tests/trust/report.py $(LEDGER) docs/reliability.md && exit $$failed
 
-mutation: $(ENV)  ## faults put into the code, which the tests must find; docs/mutation.md (half an hour)
+mutation: $(ENV)  ## mutants of the code, which the tests must find; docs/mutation.md (half an hour)
 	rm -rf mutants
 	OMP_NUM_THREADS=1 $(BIN)/python -m mutmut run --max-children 1
 	$(BIN)/python tests/trust/mutation.py mutants/src docs
 
-audit: $(ENV)  ## known vulnerabilities of the pinned dependencies, where their database is in reach
+audit: $(ENV)  ## known vulnerabilities of the pinned dependencies (needs their database)
 	$(BIN)/python tests/trust/audit.py requirements.lock
 
 build: $(ENV)  ## sdist and wheel in dist/
 	$(BIN)/python -m build --no-isolation
 
-clean:  ## remove the environment and what runs and tests left; keeps the data cache
+clean:  ## remove the environment and the files of runs and tests; keeps the data cache
 	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis dist runs mutants $(LEDGER)

@@ -1,4 +1,4 @@
-"""A checkpoint and recordings that are made and scored in no time, and commands that do it."""
+"""A checkpoint and recordings that are quick to make and score, and commands that score them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _SMALL = (
 
 
 def write_checkpoint(folder: Path, seed: int = 0) -> Path:
-    """What a training run of a tiny network would have left."""
+    """A checkpoint as a training run of a tiny network writes it."""
     config = load_config("train", [f"paths.output_dir={folder}", *_SMALL])
     torch.manual_seed(seed)
     weights = {f"model.{key}": value for key, value in build(config.model).state_dict().items()}
@@ -47,12 +47,12 @@ def write_checkpoint(folder: Path, seed: int = 0) -> Path:
 
 
 def loader(checkpoint: Path) -> Callable[[], Recogniser]:
-    """Makes the recogniser of a checkpoint, in any process."""
+    """A function that loads the recogniser of a checkpoint, in any process."""
     return partial(load_recogniser, checkpoint)
 
 
 def write_recordings(folder: Path, number: int, broken: Sequence[int] = ()) -> dict[str, Path]:
-    """Recordings of 3 s noise in two folders by id; some are broken, each in a way of its own."""
+    """Recordings of 3 s of noise in two folders, by id; some are broken, in different ways."""
     paths = {}
     for index in range(number):
         path = folder / "ab"[index % 2] / f"{index:02}.wav"
@@ -68,7 +68,7 @@ def write_recordings(folder: Path, number: int, broken: Sequence[int] = ()) -> d
 
 
 def beside(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    """A function in a process of its own, begun without importing torch anew."""
+    """Runs a function in a separate process that does not import torch again."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["rfcx_audio.commands.predict", "rfcx_audio.model"])
     process = context.Process(target=target, args=arguments)
@@ -83,19 +83,19 @@ def predict(*words: str) -> None:
 
 
 def predict_with_ctrl_c(*words: str) -> None:
-    """The same, which heeds Ctrl-C also where the tests, run in the background, do not."""
+    """The same, interrupted by Ctrl-C even if the tests run in the background."""
     signal.signal(signal.SIGINT, signal.default_int_handler)
     predict(*words)
 
 
 def predict_with_ray(*words: str) -> None:
-    """The same with the other engine; its cluster is gone afterwards."""
+    """The same with the other engine; its cluster is shut down afterwards."""
     predict("engine=ray", *words)
     importlib.import_module("ray").shutdown()
 
 
 def predict_and_weigh(pipe: Any, *words: str) -> None:
-    """The same, and how much memory it took at most, in MB, above what it began with."""
+    """The same; sends the peak memory above that at the start, in MB."""
     before = peak = _resident_mb()
     ended = threading.Event()
 
@@ -117,14 +117,14 @@ def _resident_mb() -> float:
 
 
 class Dies:
-    """A scorer whose process ends with the first file."""
+    """A scorer whose process ends at the first file."""
 
     def __call__(self, path: Path) -> Outcome:
         os._exit(3)
 
 
 def begin_and_wait(pipe: Any) -> None:
-    """Begins a process that scores, tells its number, and waits for the end."""
+    """Starts a scoring process, sends its process id, and waits to be stopped."""
     scorer = ProcessScorer.start(Dies, 1)[0]
     pipe.send(scorer.process.pid)
     time.sleep(600)

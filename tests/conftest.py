@@ -1,4 +1,4 @@
-"""What tests of several rooms share: a small data set in the RFCX layout."""
+"""Fixtures for all tests: a small data set in the RFCX layout."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import settings
 from rfcx_audio.data import rfcx_templates
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 
-# A busy machine is no fault of what is tested.
+# On a busy machine an example may take long.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")
 
@@ -25,11 +25,11 @@ SMALL_FOREST = {
     "tp_per_species": 2,
     "fp_per_species": 2,
 }
-"""A rainforest that is made in seconds."""
+"""A rainforest that is generated in seconds."""
 
 
 def forest_overrides(root: Path) -> list[str]:
-    """Command-line words that choose the small rainforest in `root`."""
+    """Overrides that choose the small rainforest in `root`."""
     recipe = [f"data.source.recipe.{name}={value}" for name, value in SMALL_FOREST.items()]
     return [f"data.root={root}", "data.source.workers=1", *recipe]
 
@@ -54,7 +54,7 @@ def noise_file(tmp_path: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def real_data() -> Path:
-    """The real RFCX tables and recordings, where they lie beside the checkout."""
+    """The real RFCX tables and recordings, if they are beside the checkout."""
     if not REAL_DATA.is_dir():
         pytest.skip("the real RFCX data is not beside this checkout")
     return REAL_DATA

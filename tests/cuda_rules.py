@@ -1,4 +1,4 @@
-"""What a training step on a GPU may not do, found out without one."""
+"""Finding operations that raise or wait on a GPU, without a GPU."""
 
 from __future__ import annotations
 
@@ -45,14 +45,14 @@ RAISING: dict[str, tuple[str, ...]] = {
     "grid_sample": ("grid_sampler_2d_backward", "grid_sampler_3d_backward"),
     "cumsum": ("cumsum",),
     "scatter_reduce": ("scatter_reduce",),
-    "resize_": (),  # of quantized tensors, of which there are none here
+    "resize_": (),  # of quantized tensors, which are not used here
 }
-"""Operators by the entry of PyTorch's list (the docstring of `use_deterministic_algorithms`) that
-raise on CUDA in deterministic mode. Those of a gradient appear in the backward pass only."""
+"""Operators that raise on CUDA in deterministic mode, by their entry in PyTorch's list (see the
+docstring of `use_deterministic_algorithms`). Those of gradients run in the backward pass only."""
 
 _NOT_LISTED = ("roi_align", "_roi_align_backward", "roi_pool", "ps_roi_align", "deform_conv2d")
-"""torchvision's own: their gradients raise, and where they do not, a Python path of theirs asks for
-memory that grows with the square of the crops."""
+"""torchvision's operators: their gradients raise, or fall back to a Python implementation whose
+memory grows with the square of the number of crops."""
 
 WAITING = (
     "_local_scalar_dense",  # item(), tolist(), int(), float(), bool(), if
@@ -95,7 +95,7 @@ def raises_on_cuda(operator: Any, arguments: tuple[Any, ...], options: dict[str,
 
 
 class Raising(TorchDispatchMode):
-    """Notes every operator that would raise on CUDA, forwards and backwards.
+    """Records operators that would raise on CUDA, in the forward and the backward pass.
 
     Attributes:
         found: their names, with the line of the library that called them.
@@ -114,7 +114,7 @@ class Raising(TorchDispatchMode):
 
 
 class Waiting(TorchDispatchMode):
-    """Notes every operator that would make the host wait for the device.
+    """Records operators that would make the host wait for the device.
 
     Attributes:
         found: their names, with the line of the library that called them.
@@ -128,7 +128,7 @@ class Waiting(TorchDispatchMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         options = kwargs or {}
-        if func._schema.name == "aten::_standard_gamma":  # which has no meaning without values
+        if func._schema.name == "aten::_standard_gamma":  # needs values
             return torch.empty_like(args[0])
         if waits(func, args, options):
             self.found.append(f"{func._schema.name} {_place()}".strip())
@@ -153,10 +153,10 @@ def waits(operator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) ->
 
 
 def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
-    """The same object with all its tensors on a CUDA device that is not there.
+    """The same object with all its tensors on a fake CUDA device.
 
-    Modules and the library's own objects are changed in place, so that what they share stays
-    shared. Call it inside a `FakeTensorMode`.
+    Modules and the library's own objects are changed in place, so that shared parts stay shared.
+    Call it inside a `FakeTensorMode`.
     """
     seen = {} if seen is None else seen
     if id(value) in seen:
@@ -187,7 +187,7 @@ def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
 
 
 def waits_of(step: Callable[[], object]) -> list[str]:
-    """What waits in the second of two steps in a `FakeTensorMode`; the first may make things."""
+    """The waits in the second of two steps in a `FakeTensorMode`; the first may initialise."""
     with Waiting() as mode:
         step()
         mode.found.clear()
@@ -196,7 +196,7 @@ def waits_of(step: Callable[[], object]) -> list[str]:
 
 
 def fake_cuda() -> FakeTensorMode:
-    """A mode in which tensors of a CUDA device have shapes, and no values."""
+    """A mode in which CUDA tensors have shapes and no values."""
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 

@@ -1,4 +1,4 @@
-"""Runs of a study as they leave themselves, without having been trained."""
+"""The files of finished runs of a study, without training."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ def finish(job: Job, values: Mapping[str, float], species: Mapping[int, float]) 
     """Writes the files of a tested run.
 
     Args:
-        job: whose folder it is.
+        job: of the run.
         values: of the metrics of the test recordings.
-        species: their average precision.
+        species: average precision by species.
     """
     job.folder.mkdir(parents=True)
     metrics = {f"test/{name}": values[name] for name in METRICS}

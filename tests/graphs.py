@@ -1,4 +1,4 @@
-"""A tiny recogniser whose answers differ widely, and audio, to make graphs of."""
+"""A tiny recogniser with widely different scores, and audio, for tests of exported graphs."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def recogniser(
     center: bool = True,
     n_mels: int = 32,
 ) -> Recogniser:
-    """A tiny network whose answers differ widely."""
+    """A tiny network with widely different scores."""
     torch.manual_seed(0)
     n_fft = 16 * n_mels
     frontend = LogMel(RATE, n_fft, 160, n_mels, f_max=7000.0, center=center)

@@ -1,4 +1,4 @@
-"""Command-line words for runs that take seconds, shared by the tests of the entry points."""
+"""Overrides for runs that take seconds, for tests of the entry points."""
 
 from __future__ import annotations
 

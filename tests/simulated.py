@@ -1,4 +1,4 @@
-"""Scores that are wrong in a known way, shared by the tests of what mends them."""
+"""Scores with a known distortion, for tests of calibration and thresholds."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def simulated(
 
 
 def of_recordings(values: torch.Tensor, recordings: Sequence[str]) -> Scores:
-    """Scores of windows, each of the recording that is named for it."""
+    """Scores of windows, with the recording of each."""
     starts_s = np.arange(len(values), dtype=float)
     keys = pd.DataFrame({"recording_id": recordings, "t_min": starts_s, "t_max": starts_s + 1})
     return Scores(keys, values.numpy(), tuple(species_columns(values.shape[1])))

@@ -14,7 +14,7 @@ from rfcx_audio.experiment import train_run
 
 
 def study_of_one_run(forest: Path, folder: Path) -> Path:
-    """The folder, in which `masked/seed_0` has `best` and a checkpoint an epoch."""
+    """The folder of a study; `masked/seed_0` has `best` and a checkpoint per epoch."""
     run = folder / "masked" / "seed_0"
     more = (
         "loss=masked_bce",

@@ -1,4 +1,4 @@
-"""Every technique, one at a time, and what a step of it needs: a batch, and a trainer."""
+"""Every technique, one at a time, and a batch and a trainer for its training step."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ WITH = {
     "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
     "frontend=three_channels": ["model.encoder.in_chans=3"],
 }
-"""What an option needs beside it."""
+"""Overrides that an option requires."""
 
 RATE, DURATION_S, BATCH, SPECIES, ROWS = 48_000, 3.0, 4, 24, 2
 
 
 def techniques() -> list[list[str]]:
-    """The words that choose each, one technique at a time."""
+    """The overrides of each technique."""
     found = [
         [*WITH.get(f"{group}={path.stem}", []), f"{group}={path.stem}"]
         for group in GROUPS
@@ -38,7 +38,7 @@ def techniques() -> list[list[str]]:
 
 
 def batch(seed: int) -> WaveformBatch:
-    """Noise of which some is said: rows as boxes, and labels of clips and frames that agree."""
+    """Noise with a few labels: rows as boxes, and consistent labels of clips and frames."""
     generator = torch.Generator().manual_seed(seed)
 
     def unit(*shape: int) -> Tensor:
@@ -70,7 +70,7 @@ def batch(seed: int) -> WaveformBatch:
 
 
 def trainer() -> Any:
-    """As much of a trainer as a step looks at."""
+    """The attributes of a trainer that a step uses."""
     return SimpleNamespace(
         num_training_batches=10,
         max_epochs=1,

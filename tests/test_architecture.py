@@ -1,4 +1,4 @@
-"""The house: which room stands above which, and who may know Hydra."""
+"""The architecture: which folder may import which, and that only `config.py` imports Hydra."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ENTRY_POINT_FLOOR = 7
 FILES = sorted(PACKAGE.rglob("*.py"))
 STUDIES = TESTS.parent / "studies"
 BESIDE = {"studies", "benchmarks", "conf"}
-"""What stands beside the package, and may import it."""
+"""Folders beside the package that may import it."""
 
 
 def imported(path: Path) -> set[str]:

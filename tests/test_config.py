@@ -1,4 +1,4 @@
-"""The configuration: every option composes, builds, and has the arguments of its constructor."""
+"""The configuration: every option composes, builds, and has the keys of its constructor."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ OPTIONS = sorted(
     not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "hparams_search")
 )
 ROOT_OF = {"labelling": "relabel", "engine": "predict"}
-"""The root that knows a group, where it is not `train`."""
+"""The root of a group, if it is not `train`."""
 LEFT_TO_THE_CALLER = {"rfcx_audio.method.build_trainer", "rfcx_audio.data.synthetic.Rainforest"}
 
 
@@ -82,7 +82,7 @@ def test_keys_are_constructor_arguments(option: Path, tmp_path: Path) -> None:
     ("group", "name"),
     [("augment", "none"), ("inference", "default"), ("loss", "masked_bce")],
 )
-def test_the_first_option_of_a_group_has_the_defaults(
+def test_the_first_option_of_a_group_has_the_default_values(
     group: str, name: str, tmp_path: Path
 ) -> None:
     config = OmegaConf.to_container(composed(Path(group) / name, tmp_path), resolve=True)

@@ -1,4 +1,4 @@
-"""Two processes learn and find what one does."""
+"""Two processes reach the weights and metrics of one."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def succeed(command: list[str], folder: Path) -> None:
 
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """What two processes have found and learned, each."""
+    """The weights and metrics of each of two processes."""
     folder = tmp_path_factory.mktemp("pair")
     succeed([str(Path(__file__).with_name("together.py")), str(folder), "2"], folder)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]

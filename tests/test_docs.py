@@ -1,4 +1,4 @@
-"""What README and CONTRIBUTING show is true: their examples are run."""
+"""The examples of README and CONTRIBUTING run."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ def labels_of(clip: Labels) -> CropLabels:
     return unknown_labels(*clip.known.shape)._replace(clip=clip)
 
 
-def test_the_loss_ignores_what_nobody_has_said() -> None:
+def test_the_loss_ignores_unknown_labels() -> None:
     loss = example("README.md", "Brier")()
     logits = torch.randn(4, 5, requires_grad=True)
     known = (torch.rand(4, 5) < 0.5).float()
@@ -87,9 +87,9 @@ def test_the_head_fits_an_encoder() -> None:
     head = example("CONTRIBUTING.md", "Loudest")
     encoder = Encoder("resnet10t", pretrained=False)
     detector = Detector(encoder, partial(head, num_species=7), nn.Identity())
-    said = detector(torch.randn(2, 1, 64, 96))
-    assert said.clip.shape == (2, 7)
-    assert said.frame.shape == (2, 3, 7)
+    logits = detector(torch.randn(2, 1, 64, 96))
+    assert logits.clip.shape == (2, 7)
+    assert logits.frame.shape == (2, 3, 7)
 
 
 def test_the_augmentation_is_a_step() -> None:

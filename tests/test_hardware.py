@@ -19,7 +19,7 @@ from rfcx_audio.hardware import (
 
 @pytest.fixture
 def group(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A container's limits, in files."""
+    """The files with a container's limits."""
     monkeypatch.setattr(hardware, "_CGROUP", tmp_path)
     return tmp_path
 
@@ -32,7 +32,7 @@ def with_cores(monkeypatch: pytest.MonkeyPatch, cores: int) -> None:
     ("cores", "processes", "expected"),
     [(1, 1, 1), (2, 1, 1), (16, 1, 15), (64, 1, 16), (64, 8, 7), (16, 2, 7), (2, 4, 1)],
 )
-def test_a_training_leaves_itself_one_of_its_cores(
+def test_one_core_is_left_to_the_training_process(
     cores: int, processes: int, expected: int, group: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with_cores(monkeypatch, cores)
@@ -45,7 +45,7 @@ def test_a_number_of_workers_is_taken_as_it_is(wanted: int) -> None:
 
 
 @pytest.mark.parametrize("wanted", [-1, "many", 1.5, True])
-def test_what_is_no_number_of_workers_is_refused(wanted: object) -> None:
+def test_an_invalid_number_of_workers_is_refused(wanted: object) -> None:
     with pytest.raises(ValueError, match="expected auto, or a whole number"):
         num_workers(wanted)  # pyright: ignore[reportArgumentType]
 

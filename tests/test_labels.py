@@ -1,4 +1,4 @@
-"""Every command that takes labels takes them from every format, also those of a recording "NA"."""
+"""Every command that takes labels reads every format, including a recording called "NA"."""
 
 from __future__ import annotations
 
@@ -160,7 +160,7 @@ def test_the_command_keeps_a_recording_called_na(
 
 
 @pytest.mark.parametrize("command", ["calibrate", "ensemble", "evaluate", "prevalence", "detect"])
-def test_all_commands_have_the_same_words(command: str) -> None:
+def test_all_commands_have_the_same_keys(command: str) -> None:
     text = (CONF_DIR / f"{command}.yaml").read_text()
     keys = {line.partition(":")[0] for line in text.splitlines() if ":" in line}
     assert {"scores", "labels", "species"} <= keys
@@ -189,7 +189,7 @@ def test_the_folder_to_write_to_is_out_everywhere(tmp_path: Path) -> None:
         ("prevalence", ["scores=s", "+usual_shift=1"], "usual_shift= is now shift_std="),
     ],
 )
-def test_old_words_are_answered_with_the_new_ones(
+def test_former_keys_are_answered_with_the_new_ones(
     command: str, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(ConfigError, match=message):

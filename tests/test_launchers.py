@@ -1,4 +1,4 @@
-"""Sweeps with Hydra's launchers and Optuna, two jobs each; sweeps that cannot be."""
+"""Sweeps with Hydra's launchers and Optuna, two jobs each; sweeps that are refused."""
 
 from __future__ import annotations
 
@@ -35,13 +35,13 @@ def command(folder: Path, *line: str) -> subprocess.CompletedProcess[str]:
 
 
 def plugin(name: str, extra: str) -> pytest.MarkDecorator:
-    lacking = importlib.util.find_spec(f"hydra_plugins.hydra_{name}") is None
-    return pytest.mark.skipif(lacking, reason=f'pip install "rfcx-audio[{extra}]"')
+    missing = importlib.util.find_spec(f"hydra_plugins.hydra_{name}") is None
+    return pytest.mark.skipif(missing, reason=f'pip install "rfcx-audio[{extra}]"')
 
 
 @pytest.fixture(scope="module")
 def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Scores of four recordings, and what truly sounds in them."""
+    """Scores of four recordings, and their complete truth."""
     folder = tmp_path_factory.mktemp("scored")
     scores = np.random.default_rng(0).random((4, 1, 3), dtype=np.float32)
     parts = [Scores.of_windows(f"r{i}", [0.0], 6.0, scores[i]) for i in range(4)]
@@ -77,7 +77,7 @@ def test_a_launcher_runs_two_jobs(choice: list[str], scored: Path, tmp_path: Pat
 
 @plugin("optuna_sweeper", "sweep")
 @plugin("joblib_launcher", "sweep")
-def test_optuna_tries_two_at_once_with_joblib_and_keeps_what_validates_best(
+def test_optuna_tries_two_at_once_with_joblib_and_keeps_the_best(
     forest: Path, tmp_path: Path
 ) -> None:
     quick = [word for word in words(forest, tmp_path) if not word.startswith("paths.output_dir")]
@@ -86,16 +86,16 @@ def test_optuna_tries_two_at_once_with_joblib_and_keeps_what_validates_best(
     study = ["-m", "hparams_search=optuna", *both, *quick, *few]
     done = command(tmp_path, "-m", "rfcx_audio.train", *study)
     assert done.returncode == 0, done.stderr
-    (told,) = tmp_path.rglob("optimization_results.yaml")
-    best = yaml.safe_load(told.read_text())
-    runs = [json.loads(path.read_text()) for path in told.parent.glob("*/metrics.json")]
+    (results,) = tmp_path.rglob("optimization_results.yaml")
+    best = yaml.safe_load(results.read_text())
+    runs = [json.loads(path.read_text()) for path in results.parent.glob("*/metrics.json")]
     assert len(runs) == 2
     assert best["best_value"] == pytest.approx(max(values["val/auc_unlabelled"] for values in runs))
     assert 1e-4 <= best["best_params"]["optimizer.lr"] <= 1e-2
 
 
 def job(folder: Path, root: str, first: str, *more: str) -> subprocess.CompletedProcess[str]:
-    """A command that says whether it is a job of a multirun, after a line of Python."""
+    """A command that prints whether it is a job of a multirun, after a line of Python."""
     task = f"entry_point('{root}')(lambda _: print('multirun:', in_multirun()))()"
     line = f"{first}; from rfcx_audio.config import entry_point, in_multirun; {task}"
     return command(folder, "-W", "ignore", "-c", line, *more)
@@ -122,8 +122,8 @@ def test_an_absent_plugin_is_named_with_its_extra(
 def test_a_job_of_a_multirun_knows_that_it_is_one(tmp_path: Path) -> None:
     for line, expected in ((["-m", "seed=0,1"], "True"), ([], "False")):
         done = job(tmp_path, "evaluate", "pass", *line)
-        told = [line for line in done.stdout.splitlines() if line.startswith("multirun: ")]
-        assert set(told) == {f"multirun: {expected}"}, done.stderr
+        printed = [line for line in done.stdout.splitlines() if line.startswith("multirun: ")]
+        assert set(printed) == {f"multirun: {expected}"}, done.stderr
 
 
 def test_a_job_of_a_multirun_starts_no_processes(

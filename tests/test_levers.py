@@ -1,4 +1,4 @@
-"""What makes things fast changes no result by more than is stated in docs/performance.md."""
+"""Optimisations change no result by more than docs/performance.md states."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_a_fused_optimizer_takes_the_same_steps(network: nn.Module, name: str) -
         torch.testing.assert_close(found, expected, atol=1e-6, rtol=1e-5)
 
 
-def test_the_layout_of_the_weights_does_not_show(network: nn.Module) -> None:
+def test_the_memory_layout_of_the_weights_does_not_change_scores(network: nn.Module) -> None:
     network.eval()
     spectrogram = torch.randn(3, 1, 128, 141)
     expected = network(spectrogram).clip
@@ -46,9 +46,9 @@ def test_the_layout_of_the_weights_does_not_show(network: nn.Module) -> None:
     torch.testing.assert_close(network(spectrogram).clip, expected, atol=1e-5, rtol=1e-4)
 
 
-def test_bf16_moves_a_probability_by_a_hundredth_at_most(tmp_path: Path) -> None:
+def test_bf16_changes_a_probability_by_at_most_a_hundredth(tmp_path: Path) -> None:
     path = write_recordings(tmp_path, 1)["a/00"]
     load = loader(write_checkpoint(tmp_path))
     found = [FileScorer(load, precision, "cpu")(path) for precision in ("bf16-mixed", "32-true")]
-    half, full = (told.scores for told in found if isinstance(told, FileScores))
+    half, full = (one.scores for one in found if isinstance(one, FileScores))
     assert 0 < np.abs(half - full).max() < 0.01

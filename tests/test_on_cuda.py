@@ -1,4 +1,4 @@
-"""Guards of the device path that need no device: nothing raises there, and nothing waits."""
+"""No operation of a training step raises or waits on a GPU; checked without a GPU."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
 
 
 def forget() -> None:
-    """What is kept for a device that is not there."""
+    """Tensors kept for a fake device."""
     by_species._on_device.cache_clear()
     pitch._resampler.cache_clear()
 

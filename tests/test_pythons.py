@@ -1,4 +1,4 @@
-"""The Pythons that the library is for are the same ones on every page that names them."""
+"""All pages name the same supported Python versions."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MACHINES = {
 
 
 def locked(python: str, machine: str) -> list[Requirement]:
-    """What `pip install -r requirements.lock` installs there; each with its hashes."""
+    """The packages that `pip install -r requirements.lock` installs, with their hashes."""
     lines = (ROOT / "requirements.lock").read_text().replace("\\\n", " ").splitlines()
     pins = [
         line.partition(" --hash=") for line in lines if line and not line.startswith((" ", "#"))

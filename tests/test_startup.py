@@ -1,4 +1,4 @@
-"""Asking a command for help does not wait for what only its work needs."""
+"""The help of a command imports no heavy library."""
 
 from __future__ import annotations
 

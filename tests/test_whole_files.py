@@ -7,7 +7,7 @@ import pytest
 from rfcx_audio.whole_files import write_atomically
 
 
-def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+def test_a_file_is_written_completely_or_not_at_all(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "table.csv"
 
     def fail(part: Path) -> None:
@@ -23,7 +23,7 @@ def test_a_file_is_there_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     assert path.read_text() == "whole"
 
 
-def test_what_kills_the_process_leaves_the_file_before(tmp_path: Path) -> None:
+def test_a_killed_process_leaves_the_previous_file(tmp_path: Path) -> None:
     path = tmp_path / "table.csv"
     path.write_text("whole")
 

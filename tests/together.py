@@ -1,4 +1,4 @@
-"""Runs that `test_ddp` compares: one process, or this script in as many as its command says."""
+"""Runs that `test_ddp` compares: one process, or this script in as many as its command gives."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ from rfcx_audio.scoring import SlidingWindows
 
 SPECIES, PIXELS, STEPS, BATCH, RECORDINGS = 4, 6, 3, 8, 5
 GONE = range(BATCH + 1, 2 * BATCH, 2)
-"""Crops that cannot be read: all that the second of two processes has in the second step."""
+"""Crops that cannot be read: all crops of the second process in the second step."""
 
 
-def said(count: int, seed: int) -> tuple[Tensor, Labels]:
-    """Spectrograms of which the first have many known cells, the last hardly any."""
+def labelled(count: int, seed: int) -> tuple[Tensor, Labels]:
+    """Spectrograms and labels; the first rows have many known cells, the last hardly any."""
     generator = torch.Generator().manual_seed(seed)
     spectrogram = torch.randn(count, 1, 1, PIXELS, generator=generator)
     target = (torch.rand(count, SPECIES, generator=generator) < 0.5).float()
@@ -48,25 +48,25 @@ class OneLayer(nn.Module):
 
 
 class Crops(pl.LightningDataModule):
-    """The crops and recordings of each process: every second one, where there are two."""
+    """The crops and recordings of each process: every second one if there are two."""
 
     def mine(self, numbers: range) -> list[int]:
         assert self.trainer is not None
         return list(numbers[self.trainer.global_rank :: self.trainer.world_size])
 
     def train_dataloader(self) -> DataLoader:
-        spectrogram, labels = said(STEPS * BATCH, seed=0)
+        spectrogram, labels = labelled(STEPS * BATCH, seed=0)
         batches = []
         for step in range(STEPS):
             crops = self.mine(range(step * BATCH, (step + 1) * BATCH))
             crops = [crop for crop in crops if crop not in GONE]
             clip = Labels(*(part[crops] for part in labels))
-            said_of = unknown_labels(len(crops), SPECIES)._replace(clip=clip)
-            batches.append(SpectrogramBatch(spectrogram[crops], said_of, seed=step))
+            crop_labels = unknown_labels(len(crops), SPECIES)._replace(clip=clip)
+            batches.append(SpectrogramBatch(spectrogram[crops], crop_labels, seed=step))
         return DataLoader(batches, batch_size=None)  # pyright: ignore[reportArgumentType]
 
     def val_dataloader(self) -> DataLoader:
-        spectrogram, labels = said(3 * RECORDINGS, seed=1)
+        spectrogram, labels = labelled(3 * RECORDINGS, seed=1)
         recordings = [
             WindowBatch(
                 (str(number),),
@@ -82,7 +82,7 @@ class Crops(pl.LightningDataModule):
 
 
 def methods() -> Iterator[tuple[str, Supervised]]:
-    """Each with the same first weights in all processes."""
+    """Methods by name, with the same initial weights in all processes."""
     settings: dict[str, Any] = {
         "loss": MaskedBCE(),
         "optimizer": partial(torch.optim.SGD, lr=0.5),
@@ -99,7 +99,7 @@ def methods() -> Iterator[tuple[str, Supervised]]:
     yield "teacher", Supervised(OneLayer(False), ema_decay=0.5, **settings)
     torch.manual_seed(0)
     peers = Peers(OneLayer(False), OneLayer(False))
-    # With tau = 0 there is no selection, which each process would make from its own batch.
+    # With tau = 0 nothing is selected; otherwise each process would select from its own batch.
     yield "co_teaching", CoTeaching(peers, tau=0.0, select="example", **settings)
     for name in ("normalised", "normalised again"):
         torch.manual_seed(0)
@@ -107,7 +107,7 @@ def methods() -> Iterator[tuple[str, Supervised]]:
 
 
 def run(folder: Path, devices: int) -> dict[str, Any]:
-    """Weights and metrics of each method, as this process has them in the end."""
+    """Weights and metrics of each method in this process, after training."""
     results = {}
     for name, method in methods():
         trainer = build_trainer(

@@ -1,4 +1,4 @@
-"""Configuration: the only file that knows Hydra."""
+"""Configuration; the only file that imports Hydra."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ the checkout's."""
 
 
 class ConfigError(ValueError):
-    """Words that fit no configuration; the message names the ones that would."""
+    """Overrides that do not fit the configuration; the message suggests ones that do."""
 
 
 _EXTRAS = {
@@ -57,7 +57,7 @@ _EXTRAS = {
     "hydra/launcher/submitit_slurm": "sweep",
     "hydra/sweeper/optuna": "sweep",
 }
-"""What has to be installed for choices that Hydra itself does not have."""
+"""The extra to install for each option that is not part of Hydra."""
 
 
 _RENAMED: dict[str, dict[str, str]] = {
@@ -73,10 +73,10 @@ _RENAMED: dict[str, dict[str, str]] = {
     },
     "relabel": {"take_back": "rollback_to"},
 }
-"""By command, the keys of earlier versions and what they are called now."""
+"""By command, the keys of earlier versions and their present names."""
 
 _RENAMED_IN_GROUPS = {"loss.then": "loss.variant", "method.hear": "method.train_on"}
-"""The same of keys that belong to an option, whatever the command."""
+"""The same for keys of options, for all commands."""
 
 _RENAMED_OPTIONS: dict[str, dict[str, str]] = {
     "loss": {
@@ -85,11 +85,11 @@ _RENAMED_OPTIONS: dict[str, dict[str, str]] = {
         "large_loss_reject": "large_loss_r",
     },
 }
-"""By group, the options of earlier versions and what they are called now."""
+"""By group, the options of earlier versions and their present names."""
 
 
 def _out_or_run_folder(out: str | None) -> str:
-    """The folder that was asked for, else Hydra's own of this run."""
+    """The given folder, or Hydra's folder of this run."""
     return HydraConfig.get().runtime.output_dir if out is None else out
 
 
@@ -99,19 +99,19 @@ OmegaConf.register_new_resolver("out_or_run_folder", _out_or_run_folder, replace
 def load_config(
     name: str = "train", overrides: Sequence[str] = (), folder: Path = CONF_DIR
 ) -> DictConfig:
-    """The composed configuration, as a notebook or a test wants it.
+    """Composes a configuration without a command, for example in a notebook or a test.
 
     >>> config = rfcx_audio.load_config("train", ["model=densenet121", "trainer.max_epochs=5"])
     >>> config.trainer.max_epochs
     5
 
     Args:
-        name: of a root file in `folder`, without its ending.
+        name: of a root file in `folder`, without its suffix.
         overrides: as on the command line, for example `["model=tiny", "loss=bce"]`.
         folder: of configuration, see `entry_point`.
 
     Raises:
-        ConfigError: an override is none, or names what does not exist.
+        ConfigError: an override is malformed, or its key or option does not exist.
     """
     outdated = renamed_keys(name, overrides)
     if outdated:
@@ -124,10 +124,10 @@ def load_config(
 
 
 def renamed_keys(name: str, overrides: Sequence[str]) -> list[str]:
-    """What keys and options of earlier versions are called now, one line for each that is used.
+    """The present names of keys and options of earlier versions, one line for each that is used.
 
     Args:
-        name: of a root file in `conf/`, without its ending.
+        name: of a root file in `conf/`, without its suffix.
         overrides: as on the command line.
     """
     renamed = _RENAMED.get(name, {}) | _RENAMED_IN_GROUPS
@@ -144,11 +144,11 @@ def renamed_keys(name: str, overrides: Sequence[str]) -> list[str]:
 
 
 def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) -> list[str]:
-    """What words that name nothing may have meant, one line for each.
+    """Suggestions for unknown keys and options, one line for each.
 
     Args:
-        name: of a root file in `folder`, without its ending.
-        overrides: as on the command line; those that add something (`+key=1`) may have any name.
+        name: of a root file in `folder`, without its suffix.
+        overrides: as on the command line; keys that are added (`+key=1`) may have any name.
         folder: of configuration, see `entry_point`.
     """
     options = _options(folder)
@@ -171,7 +171,7 @@ def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) ->
 
 
 def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_target_` names)
-    """What a configuration node describes, with plain lists and dicts inside.
+    """Builds the object that a configuration node describes, with plain lists and dicts inside.
 
     >>> frontend = rfcx_audio.build(rfcx_audio.load_config("train").frontend)
     >>> type(frontend).__name__
@@ -188,7 +188,7 @@ def config_text(config: DictConfig) -> str:
     """The configuration as YAML with every interpolation resolved.
 
     Raises:
-        ConfigError: an interpolation points to nothing.
+        ConfigError: an interpolation refers to a missing key.
     """
     try:
         return OmegaConf.to_yaml(config, resolve=True)
@@ -207,7 +207,7 @@ def parse_config(text: str, changes: dict[str, Any] | None = None) -> DictConfig
 
 
 def variant(config: DictConfig, changes: dict[str, Any]) -> DictConfig:
-    """A copy of a composed configuration with some values changed; what points to them follows.
+    """A copy of a composed configuration with some values changed; interpolations follow them.
 
     Args:
         config: as composed, with its interpolations.
@@ -232,12 +232,12 @@ def help_header(name: str) -> str:
 def entry_point(
     name: str, folder: Path = CONF_DIR
 ) -> Callable[[Callable[[DictConfig], Any]], Callable[[], None]]:
-    """Makes a function of a configuration into a command with overrides and multirun.
+    """Decorates a function of a configuration as a command with overrides and multirun.
 
     Args:
         name: of the root file in `folder`.
-        folder: of configuration. What is not in it is looked for in the library's, so that a
-            package beside the library has its own roots and groups and shares the others.
+        folder: of configuration. Files that are missing there are taken from the library's folder,
+            so that another package can have its own roots and groups and share the others.
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
@@ -257,7 +257,7 @@ def entry_point(
                 # The pipe is closed, as by `| head`: Python must not flush the rest at its end.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             except SystemExit as end:
-                # Hydra has printed what it did not find; not how to get it, nor what is near.
+                # Hydra has printed the unknown name; add how to install it, or similar names.
                 cause = end.__context__
                 missing = getattr(cause, "missing_cfg_file", None)
                 if isinstance(cause, MissingConfigException) and missing in _EXTRAS:
@@ -281,7 +281,7 @@ def in_multirun() -> bool:
 
 
 class _LibraryLast(SearchPathPlugin):
-    """Looks for configuration in the library's folder after all others."""
+    """Adds the library's folder to the end of the configuration search path."""
 
     def manipulate_search_path(self, search_path: ConfigSearchPath) -> None:
         search_path.append("rfcx_audio", f"file://{CONF_DIR}")
@@ -299,7 +299,7 @@ def _composed(name: str, overrides: Sequence[str], folder: Path) -> DictConfig:
 
 
 def _options(folder: Path) -> dict[str, list[str]]:
-    """The options of each group, by its folder in a folder of configuration or the library's."""
+    """The options of each group, in a folder of configuration and the library's."""
     found: dict[str, list[str]] = {}
     for place in dict.fromkeys((folder, CONF_DIR)):
         for path in sorted(place.rglob("*.yaml")):
@@ -318,7 +318,7 @@ def _keys(node: DictConfig, above: str = "") -> Iterator[str]:
 
 
 def _meant(word: str, known: list[str], before: str = "") -> str:
-    """The known words that are most like one that is not; those whose last part is, come first."""
+    """A suggestion of similar names; first those whose last part begins like that of the word."""
     last = word.rpartition(".")[2]
     begin = [one for one in known if last and one.rpartition(".")[2].startswith(last)]
     near = [

@@ -14,8 +14,8 @@ Precision = Literal["bf16-mixed", "32-true"]
 """
 
 _WORKERS_AT_MOST = 16
-"""More feed no GPU better: 16 cores decode 2 000 to 5 000 crops/s of FLAC, several times what one
-GPU trains on, and each worker holds two batches of memory."""
+"""More workers do not help: 16 cores decode 2 000 to 5 000 crops/s of FLAC, several times what one
+GPU trains on, and each worker holds two batches in memory."""
 
 _CGROUP = Path("/sys/fs/cgroup")
 _MEMINFO = Path("/proc/meminfo")
@@ -51,23 +51,23 @@ def autocast(device: torch.device, precision: str) -> torch.autocast:
 
 
 def usable_cores() -> int:
-    """Cores that this process may use: those of its affinity, or fewer in a limited container."""
-    affinity = getattr(os, "sched_getaffinity", None)  # which not every system has
+    """The number of cores that this process may use, by its affinity and its container's limit."""
+    affinity = getattr(os, "sched_getaffinity", None)  # missing on some systems
     cores = len(affinity(0)) if affinity else os.cpu_count() or 1
     quota, _, period = _text(_CGROUP / "cpu.max").partition(" ")
     return min(cores, max(1, math.ceil(int(quota) / int(period)))) if quota.isdigit() else cores
 
 
 def num_workers(wanted: int | Literal["auto"], processes: int = 1) -> int:
-    """Processes that read ahead for each training process.
+    """The number of data workers of each training process.
 
     Args:
-        wanted: a number, which is taken as it is (0: the training process reads itself), or `auto`:
-            of the cores that each training process has for itself all but one, from 1 to 16.
-        processes: that train on this machine and share its cores.
+        wanted: a number, which is returned (0: the training process reads the data), or `auto`:
+            all but one of the cores of each training process, from 1 to 16.
+        processes: number of training processes that share the cores of this machine.
 
     Raises:
-        ValueError: the number is below 0, or neither a whole number nor `auto`.
+        ValueError: the number is negative, or neither a whole number nor `auto`.
     """
     if wanted == "auto":
         return min(_WORKERS_AT_MOST, max(1, usable_cores() // processes - 1))
@@ -79,10 +79,10 @@ def num_workers(wanted: int | Literal["auto"], processes: int = 1) -> int:
 
 
 def free_memory(device: torch.device) -> int:
-    """Bytes that are free: of a GPU, or for any other device of the host.
+    """Free memory in bytes, of a GPU or, for any other device, of the host.
 
     Args:
-        device: to ask.
+        device: of which the memory is returned.
     """
     if device.type == "cuda":
         return torch.cuda.mem_get_info(device)[0]
@@ -106,7 +106,7 @@ def _cpu_has_bf16() -> bool:
 
 
 def _numbers(path: Path) -> dict[str, int]:
-    """The first number behind each name of a system's table."""
+    """The first number after each name in a table of the system."""
     lines = [line.replace(":", " ").split() for line in _text(path).splitlines()]
     return {line[0]: int(line[1]) for line in lines if len(line) > 1 and line[1].isdigit()}
 

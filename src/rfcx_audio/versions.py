@@ -1,4 +1,4 @@
-"""Versions of packages, also where this one runs from a checkout that was never installed."""
+"""Versions of packages; also works in a checkout that is not installed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ NOT_INSTALLED = "not installed"
 
 
 def versions(packages: Iterable[str]) -> dict[str, str]:
-    """The version of each package, or `NOT_INSTALLED` where it has no metadata.
+    """The version of each package, or `NOT_INSTALLED` if it has no metadata.
 
     Args:
-        packages: by the names that they have on a package index.
+        packages: names as on a package index.
     """
     return {package: _version(package) for package in packages}
 

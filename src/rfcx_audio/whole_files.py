@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all."""
+"""Writing files atomically."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
-    """Writes a file that is there as a whole or not at all, whenever the process or power fails.
+    """Writes a file completely or not at all, even if the process or the power fails.
 
     Args:
-        path: of the file; its folder is made if need be, and an older file replaced.
+        path: of the file; its folder is created if missing, and an older file is replaced.
         write: called with the path to write to.
 
     Raises:
-        OSError: it could not be written, for want of room for example; an older file is as it was.
+        OSError: it could not be written, for example on a full disk; an older file is unchanged.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.parent / f".{uuid4().hex}.part{path.suffix}"
@@ -39,6 +39,6 @@ def write_atomically(path: Path, write: Callable[[Path], object]) -> None:
 
 
 def save_picture(figure: Figure, path: Path) -> None:
-    """Writes a figure as PNG, making its folder."""
+    """Writes a figure as PNG; creates its folder if missing."""
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=80)

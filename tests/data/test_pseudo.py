@@ -141,5 +141,5 @@ def test_files_that_are_no_such_table_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"lacks the column\(s\) species_id"):
         read_pseudo(tmp_path / "rows.csv")
     (tmp_path / "rows.parquet").write_bytes(b"nonsense")
-    with pytest.raises(AnnotationError, match="is no table of pseudo-labels"):
+    with pytest.raises(AnnotationError, match="is not a table of pseudo-labels"):
         read_pseudo(tmp_path / "rows.parquet")

@@ -130,7 +130,7 @@ def test_a_calibration_survives_json(method: Method) -> None:
 
 def test_an_invalid_calibration_is_refused() -> None:
     scores, labels = simulated(300, [0.5, 1.5], [0.0, -1.0])
-    with pytest.raises(ValueError, match="no calibration"):
+    with pytest.raises(ValueError, match="not a calibration"):
         Calibration.from_dict({"method": "beta"})
     described = fit_calibration(scores, labels).to_dict()
     described["species"][1]["curve"]["slope"] = -1.0
@@ -141,7 +141,7 @@ def test_an_invalid_calibration_is_refused() -> None:
     with pytest.raises(ValueError, match=r"species \[0\]"):
         Calibration.from_dict(described)
     described["species"][0]["curve"]["probabilities"].pop()
-    with pytest.raises(ValueError, match="no calibration"):
+    with pytest.raises(ValueError, match="not a calibration"):
         Calibration.from_dict(described)
 
 
@@ -176,7 +176,7 @@ def test_no_recording_is_calibrated_with_its_own_labels() -> None:
     again = fitted(turned)
     assert torch.equal(again[40:44], once[40:44])
     assert (again != once).any(1).sum() == 400 - 80  # all but its fold of 20 recordings
-    with pytest.raises(ValueError, match="100 recordings do not make num_folds = 101"):
+    with pytest.raises(ValueError, match="num_folds = 101; expected 2 to 100"):
         cross_fitted(windows, labels, torch.Generator(), num_folds=101)
 
 

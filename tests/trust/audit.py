@@ -16,10 +16,10 @@ NOT_AUDITED = "not audited: {}; run `make audit` where the database of vulnerabi
 
 
 def verdict(report: dict[str, Any]) -> tuple[int, str]:
-    """The exit status, 1 where a vulnerability is known, and the words for it.
+    """The exit status, 1 if a vulnerability is known, and a description.
 
     Args:
-        report: of pip-audit, as JSON. What it could not look up has a `skip_reason`.
+        report: of pip-audit, as JSON; packages that it could not look up have a `skip_reason`.
     """
     known = report["dependencies"]
     asked = [one for one in known if "skip_reason" not in one]
@@ -31,12 +31,12 @@ def verdict(report: dict[str, Any]) -> tuple[int, str]:
         for one in asked
         for flaw in one["vulns"]
     ]
-    told = f"{len(asked)} of {len(known)} pinned dependencies looked up, {len(found)} vulnerable"
-    return min(1, len(found)), "\n".join([*found, told])
+    summary = f"{len(asked)} of {len(known)} pinned dependencies looked up, {len(found)} vulnerable"
+    return min(1, len(found)), "\n".join([*found, summary])
 
 
 def report_of(requirements: str, seconds: float) -> dict[str, Any] | None:
-    """What pip-audit finds; None where it gets no answer in time."""
+    """The report of pip-audit; None if it gets no answer in time."""
     command = [sys.executable, "-m", "pip_audit", "--requirement", requirements, "--require-hashes"]
     command += ["--disable-pip", "--format", "json", "--progress-spinner", "off"]
     try:
@@ -47,14 +47,14 @@ def report_of(requirements: str, seconds: float) -> dict[str, Any] | None:
 
 
 def main(lock: str) -> int:
-    """Asks pip-audit; where it is missing or gets no answer, says so and lets pass."""
+    """Runs pip-audit; if it is missing or gets no answer, prints that and returns 0."""
     if importlib.util.find_spec("pip_audit") is None:
         sys.stdout.write(NOT_AUDITED.format("pip-audit is not installed") + "\n")
         return 0
     with tempfile.TemporaryDirectory() as folder:
         first = Path(folder) / "one.txt"
         first.write_text(re.split(r"\n(?=\S)", Path(lock).read_text())[0] + "\n")
-        reachable = report_of(str(first), _SECONDS_FOR_ONE)  # a missing network is told soon
+        reachable = report_of(str(first), _SECONDS_FOR_ONE)  # detects a missing network early
     report = reachable and report_of(lock, _SECONDS)
     if report is None:
         sys.stdout.write(NOT_AUDITED.format("no answer") + "\n")

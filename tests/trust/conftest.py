@@ -1,4 +1,4 @@
-"""Every test with the mark `promise(part, words)` leaves a line in the ledger, see `ledger.py`."""
+"""Every test with the mark `promise(part, words)` adds a line to the ledger, see `ledger.py`."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ _TALLY = pytest.StashKey[Tally]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Makes the marks known."""
+    """Registers the marks."""
     config.addinivalue_line("markers", "promise(part, words): counted in docs/reliability.md")
     config.addinivalue_line("markers", "trust: takes minutes; runs in `make trust` only")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves the long part to `make trust`."""
+    """Deselects the long tests outside of `make trust`."""
     here = Path(__file__).parent
     if PLACE in os.environ:
         return
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.fixture(scope="session")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a training run of no step would leave: a tiny network for windows of 3 s."""
+    """A checkpoint without training: a tiny network for windows of 3 s."""
     folder = tmp_path_factory.mktemp("checkpoint")
     words = [f"paths.output_dir={folder}", "data.crop_duration_s=3.0"]
     config = load_config("train", words)
@@ -65,7 +65,7 @@ def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> Generator[None, Any, Any]
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Writes the line of a test that has a promise to keep."""
+    """Writes the ledger line of a test with a promise."""
     report = yield
     marker = item.get_closest_marker("promise")
     if marker is None or report.when == "teardown" or (report.when == "setup" and report.passed):

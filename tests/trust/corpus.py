@@ -1,4 +1,4 @@
-"""Audio files of every kind that a folder of recordings may hold, good and bad."""
+"""Valid and invalid audio files of every kind that a folder of recordings may contain."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Good(NamedTuple):
 
 
 class Bad(NamedTuple):
-    """A file that must be named: its path, and what its reason must hold."""
+    """A file that must be reported: its path, and a part of the reason."""
 
     path: Path
     reason: str
@@ -43,7 +43,7 @@ def tone(rate: int = RATE, duration_s: float = 0.5, amplitude: float = 0.5) -> n
 
 
 def write(path: Path, samples: np.ndarray, rate: int = RATE, **kind: str) -> Path:
-    """Writes samples; floating-point WAV unless told otherwise."""
+    """Writes samples; WAV is floating-point unless `subtype` is given."""
     if path.suffix == ".wav" and "subtype" not in kind:
         kind["subtype"] = "FLOAT"
     soundfile.write(path, samples, rate, **kind)
@@ -51,7 +51,7 @@ def write(path: Path, samples: np.ndarray, rate: int = RATE, **kind: str) -> Pat
 
 
 def good_files(folder: Path) -> list[Good]:
-    """Everything that must be read as what it is."""
+    """Files that must be read correctly."""
     folder.mkdir()
     found: list[Good] = []
 
@@ -79,7 +79,7 @@ def good_files(folder: Path) -> list[Good]:
     add("layer3.mp3", plain, 5e-2)
     add("UPPER.WAV", plain, 1e-4, format="WAV", subtype="PCM_16")
     add("rf64.wav", plain, 1e-4, format="RF64")
-    # What it is shows in the content, not in the name.
+    # The format is that of the content, not of the name.
     add("a_flac_called.wav", plain, 1e-4, format="FLAC", subtype="PCM_16")
     add("a_wav_called.flac", plain, 1e-4, format="WAV", subtype="PCM_16")
     add("an_ogg_called.mp3", plain, 5e-2, format="OGG", subtype="VORBIS")
@@ -111,7 +111,7 @@ def good_files(folder: Path) -> list[Good]:
 
 
 def bad_files(folder: Path) -> list[Bad]:
-    """Everything that must be named, and never become silence, zeros or NaN."""
+    """Files that must be reported, and never become silence, zeros or NaN."""
     folder.mkdir()
     plain = tone()
     found: list[Bad] = []
@@ -166,7 +166,7 @@ def bad_files(folder: Path) -> list[Bad]:
 
 
 def no_files(folder: Path) -> list[Bad]:
-    """What has the name of an audio file and is none; reading a pipe would never end."""
+    """Paths with the name of an audio file that are no files; reading a pipe would never end."""
     (folder / "folder.wav").mkdir()
     os.mkfifo(folder / "pipe.wav")
     (folder / "dangling.flac").symlink_to(folder / "gone.flac")
@@ -182,13 +182,13 @@ def no_files(folder: Path) -> list[Bad]:
 
 
 def promising(flac: bytes, num_samples: int) -> bytes:
-    """A FLAC file whose header tells another number of samples."""
+    """A FLAC file whose header has another number of samples."""
     word = int.from_bytes(flac[18:26], "big")
     return flac[:18] + (word >> 36 << 36 | num_samples).to_bytes(8, "big") + flac[26:]
 
 
 def a_trillion_samples() -> bytes:
-    """A WAV file of 64-bit sizes (RF64) that promises 10^12 samples and holds ten."""
+    """A WAV file with 64-bit sizes (RF64) whose header has 10^12 samples and that contains ten."""
     size = 2 * 10**12
     ds64 = struct.pack("<4sIQQQI", b"ds64", 28, size + 72, size, 10**12, 0)
     form = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, RATE, 2 * RATE, 2, 16)
@@ -197,7 +197,7 @@ def a_trillion_samples() -> bytes:
 
 
 def hour_of_silence(path: Path, channels: int = 8) -> Path:
-    """A bomb: a file of 14 MB that decodes to 5.5 GB."""
+    """A decompression bomb: a file of 14 MB that decodes to 5.5 GB."""
     block = np.zeros((10 * RATE, channels), dtype=np.int16)
     with soundfile.SoundFile(path, "w", RATE, channels, "PCM_16", compression_level=0) as file:
         for _ in range(360):
@@ -206,9 +206,9 @@ def hour_of_silence(path: Path, channels: int = 8) -> Path:
 
 
 def named_by(read: Callable[[], object], error: type[Exception]) -> str | None:
-    """The words of the error that reading raises; None if it raises none."""
+    """The message of the error that reading raises; None if it raises none."""
     try:
         read()
-    except error as told:
-        return str(told)
+    except error as raised:
+        return str(raised)
     return None

@@ -1,4 +1,4 @@
-"""Disks that are full, without being one."""
+"""Simulating full disks."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 FULL = "/dev/full"
-"""Whatever is written there meets a disk without room (Linux)."""
+"""A device on which every write fails for lack of space (Linux)."""
 
 
 @contextmanager
 def no_file_above(size: int) -> Iterator[None]:
-    """Writing beyond the size fails, in this process and those that it starts."""
+    """Makes writes beyond the size fail, in this process and its children."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))

@@ -1,4 +1,4 @@
-"""A fuzzer: damaged inputs by the thousand, and what each reader makes of them."""
+"""A fuzzer: runs readers on thousands of damaged inputs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ import numpy as np
 Attempt = Callable[[np.random.Generator], object]
 
 _AT_ONCE = 2000
-_MEMORY_GB = 6  # beside what the tests before hold
+_MEMORY_GB = 6  # in addition to the memory of earlier tests
 _SECONDS_EACH = 20
 _MEMORY = Path("/proc/self/statm")
 
@@ -29,12 +29,12 @@ WORDS = (
 
 
 def mutated(content: bytes, rng: np.random.Generator, binary: bool = True) -> bytes:
-    """The content after one to six accidents: bytes changed, parts lost, doubled, put in.
+    """The content after one to six mutations: bytes changed, parts removed, repeated, inserted.
 
     Args:
         content: not empty.
-        rng: decides everything.
-        binary: whether bits and bytes change too, which soon makes a text unreadable.
+        rng: source of all randomness.
+        binary: whether bits and bytes change too, which makes most texts unreadable.
     """
     damaged = bytearray(content)
     for _ in range(rng.integers(1, 7)):
@@ -62,20 +62,20 @@ def mutated(content: bytes, rng: np.random.Generator, binary: bool = True) -> by
 
 
 def damaged_text(content: bytes, rng: np.random.Generator) -> bytes:
-    """A damaged text, which in one case of five is no text any more."""
+    """A damaged text; in one case of five with binary mutations."""
     return mutated(content, rng, binary=bool(rng.random() < 0.2))
 
 
 def lost(attempt: Attempt, allowed: tuple[type[Exception], ...], tries: int) -> list[str]:
-    """What escaped from a reader: other errors than the allowed ones, crashes, hangs.
+    """Failures of a reader: errors other than the allowed ones, crashes, time-outs.
 
     Args:
         attempt: makes an input from a generator and reads it.
         allowed: errors that the reader documents.
-        tries: number of inputs; input n is made by the generator of seed n.
+        tries: number of inputs; input n is made by a generator with the seed n.
 
     Returns:
-        One line for each.
+        One line for each failure.
     """
     found: list[str] = []
     first = 0
@@ -113,13 +113,13 @@ def _child(
     signal.signal(signal.SIGALRM, _too_slow)
     warnings.simplefilter("ignore")
     for number in range(first, behind):
-        pipe.send((number, ""))  # so that a crash can be told
+        pipe.send((number, ""))  # so that a crash can be reported
         signal.alarm(_SECONDS_EACH)
         try:
             attempt(np.random.default_rng(number))
         except allowed:
             pass
-        except BaseException as error:  # noqa: BLE001 (that is what is looked for)
+        except BaseException as error:  # noqa: BLE001 (every other error is a failure)
             where = traceback.extract_tb(error.__traceback__)[-1]
             place = f"{where.filename}:{where.lineno}"
             pipe.send((number, f"input {number}: {type(error).__name__}: {error} ({place})"[:400]))

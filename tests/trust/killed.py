@@ -1,4 +1,4 @@
-"""A callback that ends its process without notice, as a power cut does."""
+"""A callback that kills its process, like a power cut."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ from typing import Any
 import pytorch_lightning as pl
 
 KILL_AT = "KILL_AT"
-"""Environment variable: the number of the process's batch after which it ends."""
+"""Environment variable: the number of batches after which the process is killed."""
 
 _batches = 0  # of all runs of this process
 
 
 class Killed(pl.Callback):
-    """Counts batches; ends the process by SIGKILL where `KILL_AT` says."""
+    """Counts batches; sends SIGKILL to the process after batch `KILL_AT`."""
 
     def on_train_batch_end(self, *_: Any) -> None:
-        """Counts one."""
+        """Counts a batch."""
         global _batches  # noqa: PLW0603 (a command trains several networks, one after another)
         _batches += 1
         if os.environ.get(KILL_AT) == str(_batches):

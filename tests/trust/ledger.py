@@ -1,4 +1,4 @@
-"""What was tried and what was lost: written by the tests, told in `docs/reliability.md`."""
+"""The ledger of cases tried and lost, from which `docs/reliability.md` is written."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 PLACE = "TRUST_LEDGER"
-"""Environment variable: the file that `make trust` collects lines in; without it, tests are brief
+"""Environment variable: the file in which `make trust` collects lines; without it, tests are short
 and nothing is written."""
 
 
@@ -15,8 +15,8 @@ class Tally:
     """The cases of one promise, counted by a test.
 
     Attributes:
-        tried: how many.
-        lost: what became of those that broke the promise, in words.
+        tried: number of cases.
+        lost: descriptions of the cases that broke the promise.
     """
 
     def __init__(self) -> None:
@@ -24,18 +24,18 @@ class Tally:
         self.lost: list[str] = []
 
     def case(self, kept: bool, words: str = "") -> None:
-        """Counts one case; `words` tell which it is, if it is lost."""
+        """Counts one case; `words` describe it if it is lost."""
         self.tried += 1
         if not kept:
             self.lost.append(words)
 
     def cases(self, tried: int, lost: list[str]) -> None:
-        """Counts many."""
+        """Counts several cases."""
         self.tried += tried
         self.lost += lost
 
     def settle(self) -> None:
-        """Fails the test that lost a case, or tried none."""
+        """Fails a test that lost a case, or tried none."""
         assert self.tried, "no case was tried"
         assert not self.lost, f"{len(self.lost)} of {self.tried} lost:\n" + "\n".join(
             self.lost[:20]
@@ -43,7 +43,7 @@ class Tally:
 
 
 def brief_or_long(brief: int, long: int) -> int:
-    """How many cases a test tries: few in `make test`, many in `make trust`."""
+    """The number of cases of a test: few in `make test`, many in `make trust`."""
     return long if PLACE in os.environ else brief
 
 

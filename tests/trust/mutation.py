@@ -1,4 +1,4 @@
-"""`python tests/trust/mutation.py MUTANTS FOLDER`: what became of mutmut's mutants, as a page."""
+"""`python tests/trust/mutation.py MUTANTS FOLDER`: the results of mutmut as a page."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from typing import NamedTuple
 
 ARGUED = Path(__file__).with_name("survivors.toml")
 FOUND = (1, 3, 36, -24, 24, 152, 255)
-"""Exit codes of tests that a mutant fails, or that it keeps from ending."""
+"""Exit codes of failed tests and of time-outs: the mutant is found."""
 HEAD = """# Mutants
 
 Written by `make mutation`: mutmut changes one thing in the code of the losses, metrics, labels and
-windows (a number, an operator, a comparison, an argument, a word), runs the tests of that place,
-and asks whether one fails. Which files and which tests these are is said in `pyproject.toml`,
-`[tool.mutmut]`. Code outside of functions (constants, tables) is not changed; tests that are marked
-`slow` are left out.
+windows (a number, an operator, a comparison, an argument, a word) and runs the tests of that file;
+a mutant is found if a test fails. The files and tests are listed in `pyproject.toml`,
+`[tool.mutmut]`. Code outside of functions (constants, tables) is not changed; tests marked `slow`
+are left out.
 """
 
 
 class Survivor(NamedTuple):
-    """A mutant that no test noticed.
+    """A mutant that no test found.
 
     Attributes:
-        function: dotted, from the package on.
-        before: the line as it is.
-        after: the line as the mutant has it; empty where it has none.
+        function: dotted name within the package.
+        before: the original line.
+        after: the mutant's line; empty if it was removed.
     """
 
     function: str
@@ -42,13 +42,13 @@ class Survivor(NamedTuple):
 
 
 def read_mutants(root: Path) -> Iterator[tuple[str, Survivor | None]]:
-    """Every mutant: the module that it is of, and the survivor if it is one.
+    """Every mutant: its module, and the survivor if it is one.
 
     Args:
-        root: the folder that mutmut worked in.
+        root: the working folder of mutmut.
 
     Raises:
-        SystemExit: mutmut has not tried all of them.
+        SystemExit: mutmut has not tried all mutants.
     """
     for meta in sorted(root.rglob("*.py.meta")):
         codes = json.loads(meta.read_text())["exit_code_by_key"]
@@ -65,10 +65,10 @@ def read_mutants(root: Path) -> Iterator[tuple[str, Survivor | None]]:
 
 
 def why(survivor: Survivor, rules: list[dict[str, str]]) -> str:
-    """The first argument of the rules that fits, or nothing.
+    """The reason of the first rule that matches, or an empty string.
 
     Args:
-        survivor: to be argued away.
+        survivor: to be explained.
         rules: regular expressions `function`, `before` and `after`, each optional, and `why`.
     """
     for rule in rules:
@@ -79,7 +79,7 @@ def why(survivor: Survivor, rules: list[dict[str, str]]) -> str:
 
 
 def page(rows: list[dict[str, str | int]], argued: dict[str, list[Survivor]]) -> str:
-    """Markdown: a line for each module, then every survivor below its argument."""
+    """Markdown: a row for each module, then the survivors by reason."""
     text = [HEAD, "| module | mutants | found | argued away | left |", "|---|---:|---:|---:|---:|"]
     text += [f"| {' | '.join(str(value) for value in row.values())} |" for row in rows]
     text += ["\n## Those that no test can or need find\n"]

@@ -1,4 +1,4 @@
-"""`python tests/trust/report.py LEDGER PAGE`: the ledger of the tests as a page to read."""
+"""`python tests/trust/report.py LEDGER PAGE`: the ledger of the tests as a page."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ PARTS = (
 )
 HEAD = """# Reliability
 
-Written by `make trust` from what the tests in `tests/trust/` counted: what was promised, how many
-cases were tried, and how many were lost. A lost case is one in which the promise was broken.
+Written by `make trust` from the counts of the tests in `tests/trust/`: each promise, the number of
+cases tried, and the number of cases lost, in which the promise was broken.
 """
 
 
@@ -27,7 +27,7 @@ def page(lines: list[dict]) -> str:
     """Markdown: a table for each part, a row for each promise.
 
     Args:
-        lines: of the ledger; those of one promise are added up.
+        lines: of the ledger; the lines of one promise are summed.
     """
     rows: dict[tuple[str, str], list[int]] = {}
     notes: dict[str, None] = {}
@@ -56,24 +56,24 @@ def _number(number: int) -> str:
 
 
 def of_mutants(table: Path) -> dict[str, Any]:
-    """A line of the ledger for the mutants that `make mutation` tried last."""
+    """A line of the ledger for the mutants of the last `make mutation`."""
     with table.open(newline="") as file:
-        told = next(row for row in csv.DictReader(file) if row["module"] == "all")
+        total = next(row for row in csv.DictReader(file) if row["module"] == "all")
     promise = (
         "a fault put into losses, metrics, labels or windows is found by a test "
-        f"({told['found']}), or argued to be none ({told['argued']}): [mutation.md](mutation.md)"
+        f"({total['found']}), or argued to be none ({total['argued']}): [mutation.md](mutation.md)"
     )
     return {
         "part": "Mutation",
         "promise": promise,
-        "tried": int(told["mutants"]),
-        "lost": int(told["left"]),
+        "tried": int(total["mutants"]),
+        "lost": int(total["left"]),
         "note": "",
     }
 
 
 def main(ledger: Path, target: Path) -> None:
-    """Writes the page; beside it lies what `make mutation` wrote.
+    """Writes the page; `mutation.csv` is in the same folder.
 
     Raises:
         SystemExit: the ledger is empty, or a case was lost for no known reason.

@@ -1,4 +1,4 @@
-"""One process of two that share recordings unevenly, in a module of its own to be started."""
+"""One of two processes with uneven shares of the recordings; run as a script."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ SPECIES = 24
 
 
 def metrics() -> dict[str, Metric]:
-    """All of the default configuration."""
+    """All metrics of the default configuration."""
     config = load_config("train").metric
     return {f"{kind}/{name}": m for kind in config for name, m in build(config[kind]).items()}
 
 
 def table(case: int) -> list[Tensor]:
-    """Scores, target, known; with ties, and in some cases with species of one state only."""
+    """Scores, target and known, with ties; in some cases a species has one state only."""
     generator = torch.Generator().manual_seed(case)
     rows = int(torch.randint(2, 60, (1,), generator=generator))
     scores, chance, drawn = torch.rand(3, rows, SPECIES, generator=generator)
@@ -33,7 +33,7 @@ def table(case: int) -> list[Tensor]:
 
 
 def values(own: dict[str, Metric], parts: list[list[Tensor]]) -> dict[str, Tensor]:
-    """What the metrics say after having seen the parts."""
+    """The values of the metrics after an update with each part."""
     for scores, target, known in parts:
         for metric in own.values():
             metric.update(scores, target, known)
@@ -41,7 +41,7 @@ def values(own: dict[str, Metric], parts: list[list[Tensor]]) -> dict[str, Tenso
 
 
 def main(rank: int, folder: Path) -> None:
-    """Writes what this process says of every case; one of the two may hold no row at all."""
+    """Writes the values of this process for every case; a process may have no rows."""
     torch.distributed.init_process_group(
         "gloo", init_method=f"file://{folder / 'meeting'}", rank=rank, world_size=2
     )

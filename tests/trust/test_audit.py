@@ -23,7 +23,7 @@ def test_a_known_flaw_is_an_error_and_named() -> None:
     assert "2 of 2" in words
 
 
-def test_without_a_database_nothing_is_said_to_be_safe() -> None:
+def test_without_a_database_nothing_is_reported_as_safe() -> None:
     unseen = {"name": "a", "skip_reason": "not found"}
     assert audit.verdict({"dependencies": [unseen, one("b")]}) == (
         0,

@@ -1,4 +1,4 @@
-"""Whatever lies in a folder of recordings is used as what it is, or named with a reason."""
+"""Every file in a folder of recordings is read correctly, or reported with a reason."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def bad(tmp_path_factory: pytest.TempPathFactory) -> list[Bad]:
 
 @pytest.fixture
 def everything(good: list[Good], bad: list[Bad], tmp_path: Path) -> dict[str, Path]:
-    """Links to all of them, in one folder."""
+    """Links to all files, in one folder."""
     folder = tmp_path / "everything"
     folder.mkdir()
     for path in [*(one.path for one in good), *(one.path for one in bad)]:
@@ -67,7 +67,7 @@ def is_right(samples: np.ndarray, one: Good) -> bool:
 
 @pytest.mark.promise(PART, "a sound file is read as what it is, whatever its form and name")
 @pytest.mark.parametrize("cached", [False, True])
-def test_what_is_good_is_used(good: list[Good], cached: bool, tmp_path: Path, tally: Tally) -> None:
+def test_valid_files_are_used(good: list[Good], cached: bool, tmp_path: Path, tally: Tally) -> None:
     reader = CachedReader(RATE, str(tmp_path)) if cached else AudioReader(RATE)
     for one in good:
         rounding = 2**-16 * cached
@@ -77,11 +77,13 @@ def test_what_is_good_is_used(good: list[Good], cached: bool, tmp_path: Path, ta
 
 @pytest.mark.promise(PART, "what cannot be used is named with its reason, never replaced")
 @pytest.mark.parametrize("cached", [False, True])
-def test_what_is_bad_is_named(bad: list[Bad], cached: bool, tmp_path: Path, tally: Tally) -> None:
+def test_invalid_files_are_named(
+    bad: list[Bad], cached: bool, tmp_path: Path, tally: Tally
+) -> None:
     reader = CachedReader(RATE, str(tmp_path)) if cached else AudioReader(RATE)
     for path, reason in bad:
-        told = named_by(lambda path=path: reader.read(path), AudioError)
-        tally.case(bool(told) and reason in str(told), f"{path.name}: {told}")
+        message = named_by(lambda path=path: reader.read(path), AudioError)
+        tally.case(bool(message) and reason in str(message), f"{path.name}: {message}")
 
 
 @pytest.mark.promise(PART, "what cannot be used is named with its reason, never replaced")
@@ -90,7 +92,7 @@ def test_a_file_without_permission_is_named(
 ) -> None:
     path = write(tmp_path / "secret.wav", tone())
     path.chmod(0)
-    if os.access(path, os.R_OK):  # root may read everything, so the system's answer is played
+    if os.access(path, os.R_OK):  # root may read everything, so the system's error is simulated
         opened = Path.open
 
         def denied(self: Path, *args: Any, **options: Any) -> Any:
@@ -104,7 +106,7 @@ def test_a_file_without_permission_is_named(
 
 
 @pytest.mark.promise(PART, "a damaged FLAC file is named, or every sample is as it was")
-def test_a_damaged_flac_file_is_never_heard_wrongly(tmp_path: Path, tally: Tally) -> None:
+def test_a_damaged_flac_file_is_never_decoded_wrongly(tmp_path: Path, tally: Tally) -> None:
     rng = np.random.default_rng(0)
     noise = rng.uniform(-0.5, 0.5, RATE)
     whole = write(tmp_path / "whole.flac", noise).read_bytes()
@@ -147,7 +149,7 @@ def test_a_folder_of_everything_is_scored(
 
 @pytest.mark.slow
 @pytest.mark.promise(PART, "prediction names in failures.csv all that it could not use")
-def test_prediction_names_what_it_left_out(
+def test_prediction_names_the_files_that_it_left_out(
     everything: dict[str, Path], bad: list[Bad], checkpoint: Path, tmp_path: Path, tally: Tally
 ) -> None:
     out = tmp_path / "out"
@@ -162,12 +164,12 @@ def test_prediction_names_what_it_left_out(
     for path, reason in bad:
         # Too much for one read, and these are many.
         expected = "truncated" if path.name == "promises_too_much.flac" else reason
-        told = failures.loc[failures["recording_id"] == path.stem, "reason"].to_list()
-        tally.case(len(told) == 1 and expected in told[0], f"{path.name}: {told}")
+        reasons = failures.loc[failures["recording_id"] == path.stem, "reason"].to_list()
+        tally.case(len(reasons) == 1 and expected in reasons[0], f"{path.name}: {reasons}")
 
 
 def rfcx_folder(root: Path, good: list[Good], bad: list[Bad]) -> list[str]:
-    """Everything as training recordings with a TP and an FP row each, and their names."""
+    """Writes all files as training recordings with a TP and an FP row each; their names."""
     (root / "train").mkdir(parents=True)
     rows = []
     for one in [*good, *bad]:
@@ -184,7 +186,7 @@ def rfcx_folder(root: Path, good: list[Good], bad: list[Bad]) -> list[str]:
 
 @pytest.mark.slow
 @pytest.mark.promise(PART, "training names all that it could not use, and no loss is NaN")
-def test_training_goes_on_without_what_is_bad(
+def test_training_continues_without_invalid_files(
     good: list[Good], bad: list[Bad], tmp_path: Path, tally: Tally
 ) -> None:
     good = [one for one in good if one.path.name.isascii()]
@@ -216,7 +218,7 @@ def test_a_bomb_is_refused(tmp_path: Path) -> None:
     assert bomb.stat().st_size < 20e6
     with pytest.raises(AudioError, match="at most"):
         AudioReader(RATE).read(bomb)
-    assert not AudioReader(RATE).read(bomb, 1800.0, 6.0).any()  # a stretch of it is nothing bad
+    assert not AudioReader(RATE).read(bomb, 1800.0, 6.0).any()  # a short part of it is allowed
 
 
 @pytest.mark.promise(PART, "a file that decodes to more than the stated limit is refused at once")

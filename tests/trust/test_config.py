@@ -52,9 +52,9 @@ def test_a_mistyped_key_is_answered(tally: Tally) -> None:
         typos = {with_a_typo(key, rng): key for key in long}
         typos = {typo: key for typo, key in typos.items() if typo not in known}
         answers = suggestions("train", [f"{typo}=1" for typo in typos])
-        told = {line.split(" does not exist")[0]: line for line in answers}
+        lines = {line.split(" does not exist")[0]: line for line in answers}
         for typo, key in typos.items():
-            line = told.get(typo, "")
+            line = lines.get(typo, "")
             tally.case(key in line.replace("?", ",").replace(",", "").split(), f"{key}: {line}")
 
 
@@ -179,8 +179,8 @@ def is_refused_before_data(words: str, folder: Path) -> bool:
     more = ["data=rfcx", f"data.root={root}", f"paths.output_dir={folder}", *SECONDS]
     try:
         train_run(load_config("train", [*more, *words.split()]))
-    except Exception as told:  # noqa: BLE001 (which it is, is for other tests)
-        return root.name not in str(told)
+    except Exception as error:  # noqa: BLE001 (other tests check its type)
+        return root.name not in str(error)
     return False
 
 

@@ -1,4 +1,4 @@
-"""Wherever a disk ends, one error says so, and all that was there before is as it was."""
+"""If a disk is full, one error names it, and earlier files are unchanged."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trust.ledger import Tally, brief_or_long
 from trust.test_interruption import differing, run_command
 
 PART = "Interruption"
-PROMISE = "a full disk gives one error that says so, and leaves the files before it whole"
+PROMISE = "a full disk gives one error that names it, and leaves earlier files whole"
 SETTINGS = {"duration_s": 6.0, "pool": "max"}
 
 
@@ -28,19 +28,19 @@ def files(folder: Path) -> dict[Path, bytes]:
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
-def is_told(write: Callable[[], object], folder: Path) -> bool:
-    """Whether a failed write is told, and what was there before is there and nothing else."""
+def is_reported(write: Callable[[], object], folder: Path) -> bool:
+    """Whether a failed write is reported, and the files in the folder are unchanged."""
     before = files(folder)
     try:
         write()
     except OSError as error:
-        told = "could not be written" in str(error) and "ake room" in str(error)
-        return told and files(folder) == before
+        named = "could not be written" in str(error) and "ake room" in str(error)
+        return named and files(folder) == before
     return True
 
 
 def limits(size: int) -> list[int]:
-    """Sizes of disks, none of which is enough."""
+    """Sizes of disks that are too small."""
     return np.linspace(0, size - 1, brief_or_long(10, 200)).astype(int).tolist()
 
 
@@ -53,7 +53,7 @@ def test_a_checkpoint(tmp_path: Path, tally: Tally) -> None:
     io.save_checkpoint({"epoch": 1}, path)
     for limit in limits(size):
         with no_file_above(limit):
-            tally.case(is_told(lambda: io.save_checkpoint(large, path), tmp_path), f"{limit}")
+            tally.case(is_reported(lambda: io.save_checkpoint(large, path), tmp_path), f"{limit}")
         assert io.load_checkpoint(path)["epoch"] == 1
 
 
@@ -76,13 +76,14 @@ def test_the_scores_of_an_archive(tmp_path: Path, tally: Tally) -> None:
     found = archive_of(tmp_path, 3)
     for limit in limits(1000):  # a table of ten windows is larger
         with no_file_above(limit):
-            tally.case(is_told(lambda: found.keep("002", scores(10)), tmp_path), f"keep, {limit}")
+            kept = is_reported(lambda: found.keep("002", scores(10)), tmp_path)
+            tally.case(kept, f"keep, {limit}")
     assert found.left() == ["002"]
     found.keep("002", scores(10))
     before = (tmp_path / "scores.parquet").read_bytes()
     for limit in limits(2000):  # so is the joined one
         with no_file_above(limit):
-            tally.case(is_told(lambda: found.join({}), tmp_path), f"join, {limit}")
+            tally.case(is_reported(lambda: found.join({}), tmp_path), f"join, {limit}")
         assert (tmp_path / "scores.parquet").read_bytes() == before
     found.join({})
     assert (tmp_path / "scores.parquet").read_bytes() != before
@@ -121,10 +122,10 @@ def test_a_training_on_a_disk_that_fills_goes_on_when_there_is_room(
         assert train("run", 1)[0] == 0
     before = last.read_bytes()
     with no_file_above(len(before) // 2):
-        code, said = train("run", 2, f"resume={last}")
+        code, output = train("run", 2, f"resume={last}")
     tally.case(code == 1, f"exit code {code}")
-    told = [line for line in said.splitlines() if "could not be written" in line]
-    tally.case(len(told) == 1, said[-2000:])
+    errors = [line for line in output.splitlines() if "could not be written" in line]
+    tally.case(len(errors) == 1, output[-2000:])
     tally.case(last.read_bytes() == before and read_checkpoint(last)["epoch"] == 0, "last.ckpt")
     assert train("run", 2, f"resume={last}")[0] == 0
     different = differing(whole, run)

@@ -1,4 +1,4 @@
-"""A checkpoint is data: whatever is in it, nothing of it is executed; and nobody is called."""
+"""Nothing in a checkpoint is executed, and no network connection is opened."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PART = "Hostile input"
 
 
 class Payload:
-    """Something whose unpickling calls a function."""
+    """An object whose unpickling calls a function."""
 
     def __init__(self, function: Callable[..., Any], *arguments: Any) -> None:
         self.called = function, arguments
@@ -35,7 +35,7 @@ class Payload:
 
 
 def payloads(mark: Path) -> dict[str, Payload]:
-    """Each would leave a file at `mark`."""
+    """Payloads that would create a file at `mark`."""
     script = f"open({str(mark)!r}, 'w')"
     return {
         "exec": Payload(exec, script),
@@ -99,8 +99,8 @@ def test_a_configuration_calls_nothing_else(node: str, checkpoint: Path, tmp_pat
 
 
 @pytest.mark.slow
-@pytest.mark.promise(PART, "training and prediction call nobody over a network")
-def test_nobody_is_called(
+@pytest.mark.promise(PART, "training and prediction open no network connection")
+def test_no_connection_is_opened(
     forest: Path, checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[Any] = []
@@ -116,7 +116,7 @@ def test_nobody_is_called(
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket.socket, "connect_ex", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", unknown)
-    with pytest.raises(OSError, match="no network"):  # the watch works
+    with pytest.raises(OSError, match="no network"):  # the connection is intercepted
         socket.create_connection(("localhost", 1))
     called.clear()
     train_run(load_config("train", words(forest, tmp_path / "run", "trainer.max_epochs=1")))

@@ -1,4 +1,4 @@
-"""Whatever ends a run, what was done is whole, and going on reaches the same end."""
+"""An interrupted run leaves complete files, and reaches the same result when resumed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def command(name: str, overrides: list[str], kill_at: int | None = None) -> int:
 
 
 def overrides_for(forest: Path, folder: Path, *more: str) -> list[str]:
-    """Words for a short run that `KILL_AT` can end."""
+    """Overrides for a short run that `KILL_AT` can kill."""
     return words(
         forest,
         folder,
@@ -80,9 +80,9 @@ def differing(one: Path, other: Path) -> list[str]:
     """Weights and metrics in which two runs differ by a bit."""
     (weights, metrics), (others, other_metrics) = end_of(one), end_of(other)
     assert weights.keys() == others.keys()
-    told = [name for name in weights if not torch.equal(weights[name], others[name])]
+    names = [name for name in weights if not torch.equal(weights[name], others[name])]
     measured = {key: value for key, value in metrics.items() if not key.startswith("train/")}
-    return told + [
+    return names + [
         key for key, value in measured.items() if repr(other_metrics[key]) != repr(value)
     ]
 
@@ -101,8 +101,8 @@ def test_a_killed_training_goes_on(method: str, forest: Path, tmp_path: Path, ta
         assert command("train", again, kill_at=step) == -signal.SIGKILL
         last = folder / "checkpoints" / "last.ckpt"
         assert command("train", [*again, f"resume={last}"]) == 0
-        told = differing(tmp_path / "whole", folder)
-        tally.case(not told, f"{method}, step {step}: {told[:5]}")
+        different = differing(tmp_path / "whole", folder)
+        tally.case(not different, f"{method}, step {step}: {different[:5]}")
 
 
 @pytest.mark.slow
@@ -162,8 +162,8 @@ def test_half_a_checkpoint_is_not_loaded(tmp_path: Path, tally: Tally) -> None:
         path.write_bytes(whole[:length])
         try:
             read_checkpoint(path)
-        except CheckpointError as told:
-            tally.case(str(path) in str(told), f"{length} bytes: {told}")
+        except CheckpointError as error:
+            tally.case(str(path) in str(error), f"{length} bytes: {error}")
         else:
             tally.case(False, f"{length} bytes of {len(whole)} were loaded")
 
@@ -180,15 +180,15 @@ def test_ctrl_c_keeps_what_was_done(forest: Path, tmp_path: Path, tally: Tally) 
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        # Where the tests run in the background, children would not heed Ctrl-C.
+        # If the tests run in the background, children would ignore Ctrl-C.
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 (no threads yet)
     )
     last = folder / "checkpoints" / "last.ckpt"
     while not last.exists() and process.poll() is None:
         time.sleep(0.1)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=120)
+    output, _ = process.communicate(timeout=120)
     tally.case(read_checkpoint(last)["epoch"] >= 0, "no whole checkpoint")
     tally.case(process.returncode == 130, f"exit code {process.returncode}")
-    tally.case(f"resume={last}" in said, "does not say how to go on")
-    tally.case("Traceback" not in said, said[-500:])
+    tally.case(f"resume={last}" in output, "does not name the option to resume")
+    tally.case("Traceback" not in output, output[-500:])

@@ -31,7 +31,7 @@ def recording() -> Tensor:
 
 @pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Without a trainer, whatever is logged is passed over."""
+    """Disables logging, as there is no trainer."""
     monkeypatch.setattr(Supervised, "log", lambda *_, **__: None)
     logging.disable(logging.WARNING)
     yield
@@ -57,11 +57,11 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
     optimizer, scheduler = optimizers["optimizer"], optimizers["lr_scheduler"]["scheduler"]
     before = {name: value.detach().clone() for name, value in method.model.named_parameters()}
 
-    said = data.spectrograms(batch(seed=1))
-    assert said.spectrogram.isfinite().all()
+    spectrograms = data.spectrograms(batch(seed=1))
+    assert spectrograms.spectrogram.isfinite().all()
     method.train()
-    method.on_train_batch_start(said, 0)
-    loss = method.training_step(said, 0)
+    method.on_train_batch_start(spectrograms, 0)
+    loss = method.training_step(spectrograms, 0)
     assert loss is not None
     assert loss.isfinite()
     loss.backward()
@@ -69,7 +69,7 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
         assert weights.grad is None or weights.grad.isfinite().all(), name
     optimizer.step()
     scheduler.step()
-    method.on_train_batch_end(None, said, 0)
+    method.on_train_batch_end(None, spectrograms, 0)
     after = dict(method.model.named_parameters())
     assert all(value.isfinite().all() for value in after.values())
     assert any((value != before[name]).any() for name, value in after.items())

@@ -27,16 +27,16 @@ class Twice:
 
 
 def mutants(root: Path, **codes: int | None) -> None:
-    told = {"double__mutmut_1": 1, "double__mutmut_2": 0, "Twiceǁ__call____mutmut_1": 0} | codes
+    by_name = {"double__mutmut_1": 1, "double__mutmut_2": 0, "Twiceǁ__call____mutmut_1": 0} | codes
     keys = {
         f"rfcx_audio.loss.two.x{'ǁ' * name.startswith('T') or '_'}{name}": code
-        for name, code in told.items()
+        for name, code in by_name.items()
     }
     (root / "two.py").write_text(MUTATED)
     (root / "two.py.meta").write_text(json.dumps({"exit_code_by_key": keys}))
 
 
-def test_survivors_are_told_with_the_line_that_changed(tmp_path: Path) -> None:
+def test_survivors_are_listed_with_the_changed_line(tmp_path: Path) -> None:
     mutants(tmp_path)
     found = list(mutation.read_mutants(tmp_path))
     assert [module for module, _ in found] == ["loss.two"] * 3
@@ -57,7 +57,7 @@ def test_a_mutant_that_was_not_tried_is_an_error(tmp_path: Path) -> None:
         list(mutation.read_mutants(tmp_path))
 
 
-def test_what_is_neither_found_nor_argued_away_is_an_error(tmp_path: Path) -> None:
+def test_a_survivor_without_a_reason_is_an_error(tmp_path: Path) -> None:
     mutants(tmp_path)
     with pytest.raises(SystemExit, match="1 mutants are neither"):
         mutation.main(tmp_path, tmp_path)

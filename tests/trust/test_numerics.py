@@ -1,4 +1,4 @@
-"""Losses and metrics: right to the last digit that matters, and finite wherever they are asked."""
+"""Numerical accuracy of losses and metrics, and finite values at extreme inputs."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ REDUCTIONS = get_args(Reduction)
 BATCH, FRAMES, LABEL_FRAMES, SPECIES = 3, 2, 4, 5
 
 HELD_FIXED = {name: "loss.teacher=ema" for name in LOSSES if name.startswith("lsoft")}
-"""Losses whose target is partly a prediction without gradient: a difference quotient would move it
-too, so that prediction comes from a teacher, who stands still."""
+"""Losses whose target depends on a prediction without gradient: a difference quotient would change
+it too, so the prediction of a fixed teacher is used."""
 
 
 def loss_of(name: str, *more: str, num_species: int = SPECIES) -> nn.Module:
-    """The loss, with room for what it may remember of the rows of a batch."""
+    """The loss, with its table of rows (if any) resized to a batch."""
     loss: nn.Module = build(load_config("train", [f"loss={name}", *more]).loss)
     for part in loss.modules():
         if isinstance(part, RowTable):
@@ -40,7 +40,7 @@ def loss_of(name: str, *more: str, num_species: int = SPECIES) -> nn.Module:
 
 
 def example(seed: int, known: float, scale: float = 2.0) -> tuple[Logits, CropLabels]:
-    """Float64 logits that take a gradient; soft targets, known in the share `known` of cells."""
+    """Float64 logits with gradients; soft targets, of which a share `known` is known."""
     generator = torch.Generator().manual_seed(seed)
 
     def real(*shape: int) -> Tensor:
@@ -48,18 +48,18 @@ def example(seed: int, known: float, scale: float = 2.0) -> tuple[Logits, CropLa
 
     def labels(*shape: int) -> Labels:
         target = torch.rand(shape, generator=generator, dtype=torch.float64)
-        sure = torch.rand(shape, generator=generator, dtype=torch.float64)
+        weight = torch.rand(shape, generator=generator, dtype=torch.float64)
         which = torch.rand(shape, generator=generator, dtype=torch.float64) < known
-        return Labels(target, sure * which)
+        return Labels(target, weight * which)
 
     clip, frame = scale * real(BATCH, SPECIES), scale * real(BATCH, FRAMES, SPECIES)
-    said = unknown_labels(BATCH, SPECIES, LABEL_FRAMES)._replace(
+    crop_labels = unknown_labels(BATCH, SPECIES, LABEL_FRAMES)._replace(
         clip=labels(BATCH, SPECIES),
         frame=labels(BATCH, LABEL_FRAMES, SPECIES),
         rows=torch.arange(BATCH)[:, None],
     )
     teacher = real(BATCH, SPECIES)
-    return Logits(clip.requires_grad_(), frame.requires_grad_(), teacher), said
+    return Logits(clip.requires_grad_(), frame.requires_grad_(), teacher), crop_labels
 
 
 @pytest.mark.promise(PART, "a loss's gradient is that of its value (gradcheck, float64)")
@@ -94,15 +94,15 @@ def test_losses_are_finite_at_any_logit(name: str, dtype: torch.dtype, tally: Ta
             clip = EXTREMES.repeat(2, 1).to(dtype).requires_grad_()
             frame = EXTREMES.repeat(2, FRAMES, 1).to(dtype).requires_grad_()
             both = Labels(torch.full((2, width), target), torch.full((2, width), known))
-            said = unknown_labels(2, width)._replace(
+            labels = unknown_labels(2, width)._replace(
                 clip=both,
                 frame=Labels(*(part[:, None] for part in both)),
                 rows=torch.arange(2)[:, None],
             )
-            cells = loss(Logits(clip, frame, clip.detach()), said)
+            cells = loss(Logits(clip, frame, clip.detach()), labels)
             for how in REDUCTIONS:
                 clip.grad = frame.grad = None
-                value = reduce_cells(cells, said.clip, how)
+                value = reduce_cells(cells, labels.clip, how)
                 value.backward(retain_graph=True)
                 parts = (value, *cells, clip.grad, frame.grad)
                 finite = all(part.isfinite().all() for part in parts if part is not None)
@@ -117,8 +117,8 @@ def test_a_batch_of_unknowns(name: str, reduction: str) -> None:
     nowhere = Labels(*(torch.full_like(part, torch.nan) for part in labels.clip))
     labels = labels._replace(clip=Labels(nowhere.target, labels.clip.known))
     cells = loss_of(name)(logits, labels)
-    said = Labels(torch.zeros_like(nowhere.target), labels.clip.known)
-    value = reduce_cells(cells, said, reduction)
+    unknown = Labels(torch.zeros_like(nowhere.target), labels.clip.known)
+    value = reduce_cells(cells, unknown, reduction)
     value.backward()
     assert value.isfinite()
     assert logits.clip.grad is None or logits.clip.grad.isfinite().all()

@@ -50,7 +50,7 @@ REACHING = [
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    """A data set of one recording; outside of it a secret, and a link that leads there."""
+    """A data set of one recording; outside of it a secret file, and a link to its folder."""
     (tmp_path / "data" / "train").mkdir(parents=True)
     (tmp_path / "outside").mkdir()
     write(tmp_path / "data" / "train" / "inside.wav", tone())
@@ -96,12 +96,12 @@ def test_no_recording_id_leads_out(
                 dataset[Draw(row, 0)]
         outside = [path for path in opened if path.resolve().parent != root / "train"]
         tally.case(not outside, f"{name!r} opened {outside}")
-    assert opened  # the watch works
+    assert opened  # the reads are intercepted
 
 
 @pytest.mark.promise(PART, "no path in a table leads out of its data set")
 @pytest.mark.parametrize("name", [name for name in REACHING if "/" in name or "\\" in name])
-def test_what_is_no_file_name_is_named_with_its_line(root: Path, name: str) -> None:
+def test_an_invalid_file_name_is_reported_with_its_line(root: Path, name: str) -> None:
     tables(root, name)
     with pytest.raises(AnnotationError, match=r"line 3: .*is no file name"):
         read_rows(root / "train_tp.csv", present=True, num_species=24)

@@ -110,10 +110,10 @@ def test_a_bad_cell_is_named(tmp_path: Path, tally: Tally) -> None:
         line = data.draw(st.integers(0, len(rows) - 1))
         column = data.draw(st.integers(1, 6))
         rows[line][column] = data.draw(BAD_CELLS)
-        with pytest.raises(AnnotationError) as told:
+        with pytest.raises(AnnotationError) as error:
             read(tmp_path, text_of(rows))
-        assert f"line {line + 2}: " in str(told.value)
-        assert RFCX_COLUMNS[column] in str(told.value)
+        assert f"line {line + 2}: " in str(error.value)
+        assert RFCX_COLUMNS[column] in str(error.value)
         tally.case(True)
 
     check()
@@ -157,12 +157,12 @@ def test_no_row_is_lost_or_doubled(tmp_path: Path, tally: Tally) -> None:
         there = data.draw(st.sets(st.sampled_from(known))) if known else set()
         broken = data.draw(st.sets(st.sampled_from(known))) - there if known else set()
         durations_s = dict.fromkeys(there, 3e5)
-        failures = dict.fromkeys(broken, "because")
+        failures = dict.fromkeys(broken, "it is torn")
         kept, left_out = match_audio(table, durations_s, "leave_out", failures)
         assert sorted([*kept["line"], *left_out["line"]]) == table["line"].to_list()
         assert set(kept["recording_id"]) <= there
-        because = left_out["reason"].astype(str).str.contains("because")
-        assert (because == left_out["recording_id"].isin(broken)).all()
+        torn = left_out["reason"].astype(str).str.contains("it is torn")
+        assert (torn == left_out["recording_id"].isin(broken)).all()
         tally.case(True)
 
     check()
