@@ -1,8 +1,9 @@
 """Find species in sound with many species, few labels and noisy ones.
 
 >>> model = rfcx_audio.load("best.ckpt")
->>> model.num_species
-24
+>>> frame = model.score("audio/dawn.wav").frame()
+>>> list(frame)[:5]
+['recording_id', 't_min', 't_max', 's0', 's1']
 
 The names of `__all__` are imported when they are first used: `import rfcx_audio` waits for nothing.
 """
