@@ -26,7 +26,7 @@ def verdict(report: dict[str, Any]) -> tuple[int, str]:
     if not asked:
         return 0, NOT_AUDITED.format("no dependency could be looked up")
     found = [
-        f"{one['name']} {one['version']}: {flaw['id']}, mended in "
+        f"{one['name']} {one['version']}: {flaw['id']}, fixed in "
         f"{', '.join(flaw['fix_versions']) or 'no version yet'}"
         for one in asked
         for flaw in one["vulns"]

@@ -56,7 +56,7 @@ def read_mutants(root: Path) -> Iterator[tuple[str, Survivor | None]]:
         for key, code in codes.items():
             module, _, name = key.removeprefix("rfcx_audio.").rpartition(".")
             if code is None:
-                raise SystemExit(f"{key} was not tried; go on with mutmut run")
+                raise SystemExit(f"{key} was not tried; continue with mutmut run")
             base = name.rpartition("__mutmut_")[0]
             # mutmut sets the name of a function behind x_, and that of a class between two ǁ.
             plain = f"{module}.{re.sub('^x_|^xǁ', '', base).replace('ǁ', '.')}"

@@ -19,7 +19,7 @@ def one(name: str, *flaws: dict[str, Any]) -> dict[str, Any]:
 def test_a_known_flaw_is_an_error_and_named() -> None:
     status, words = audit.verdict({"dependencies": [one("a"), one("b", FLAW)]})
     assert status == 1
-    assert "b 2.0: PYSEC-1, mended in 2.1" in words
+    assert "b 2.0: PYSEC-1, fixed in 2.1" in words
     assert "2 of 2" in words
 
 

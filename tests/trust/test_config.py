@@ -1,4 +1,4 @@
-"""Configurations: a typo is answered, an impossible combination is refused before data is read."""
+"""Typos get suggestions, and impossible combinations are refused before data is read."""
 
 from __future__ import annotations
 

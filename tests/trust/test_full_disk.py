@@ -129,4 +129,4 @@ def test_a_training_on_a_disk_that_fills_goes_on_when_there_is_room(
     tally.case(last.read_bytes() == before and read_checkpoint(last)["epoch"] == 0, "last.ckpt")
     assert train("run", 2, f"resume={last}")[0] == 0
     different = differing(whole, run)
-    tally.case(not different, f"goes on otherwise: {different[:5]}")
+    tally.case(not different, f"continues differently: {different[:5]}")

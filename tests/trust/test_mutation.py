@@ -53,7 +53,7 @@ def test_survivors_are_listed_with_the_changed_line(tmp_path: Path) -> None:
 
 def test_a_mutant_that_was_not_tried_is_an_error(tmp_path: Path) -> None:
     mutants(tmp_path, double__mutmut_1=None)
-    with pytest.raises(SystemExit, match="go on with mutmut run"):
+    with pytest.raises(SystemExit, match="continue with mutmut run"):
         list(mutation.read_mutants(tmp_path))
 
 

@@ -133,7 +133,8 @@ def fit_calibration(
         labels: (rows, species) each; present means a target of at least 0.5.
         method: `platt`, two parameters per species; or `isotonic`, any non-decreasing function,
             which needs hundreds of known presences and absences.
-        min_cells: at least 1; a species with n <= min_cells takes the fit of all species.
+        min_cells: at least 1; a species with at most this many presences or absences takes the fit
+            of all species.
 
     Raises:
         ValueError: no presence or no absence is known, or an argument is invalid.

@@ -54,7 +54,7 @@ def fit_weights(scores: Tensor, labels: Labels, how: How = "mean") -> Tensor:
 
     Args:
         scores: (members, windows, species) in [0, 1], of recordings that no member was trained on.
-        labels: (windows, species) twice.
+        labels: (windows, species) each.
         how: `mean` or `geometric`; ranks are no probabilities and have no log loss.
 
     Returns:
