@@ -23,7 +23,7 @@ from rfcx_audio.augment import pitch
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.loss import by_species
 from rfcx_audio.method import Supervised
-from techniques import DURATION_S, batch, techniques, trainer
+from techniques import DURATION_S, RATE, batch, techniques, trainer
 from trust.corpus import tone, write
 
 EXPERIMENTS = [[f"experiment={path.stem}"] for path in sorted((CONF_DIR / "experiment").iterdir())]
@@ -132,6 +132,24 @@ def test_no_operation_of_an_encoder_raises_in_deterministic_mode(
     )
     with Raising() as mode:
         network(torch.randn(2, 1, 128, 64)).clip.sum().backward()
+    assert not mode.found
+
+
+@pytest.mark.parametrize("words", [["model=tiny"], ["experiment=best"]], ids=" ".join)
+def test_no_operation_of_scoring_and_metrics_raises_in_deterministic_mode(
+    words: list[str], tmp_path: Path
+) -> None:
+    method, data = parts([*words, *SLIM], tmp_path)
+    method.eval()
+    recording = 0.1 * torch.randn(1, 12 * RATE, generator=torch.Generator().manual_seed(0))
+    with Raising() as mode, torch.no_grad():
+        windows, _ = data.windows.cut(data.frontend, recording)
+        scores = method.windows.scores(method.model, windows)
+        target = (torch.rand_like(scores) < 0.3).float()
+        known = (torch.rand_like(scores) < 0.5).float()
+        for metrics in (method.val_metrics, method.test_metrics):
+            metrics.update(scores, target, known)
+            metrics.compute()
     assert not mode.found
 
 

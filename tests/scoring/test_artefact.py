@@ -119,7 +119,7 @@ def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
         (lambda description: description.update(species=["a", 1]), "expected names only"),
         (
             lambda description: description["calibration"].update(method="magic"),
-            "describes no calibration",
+            "not a calibration as",
         ),
         (
             lambda description: description.update(calibration=calibration(3)),
