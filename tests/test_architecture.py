@@ -22,6 +22,7 @@ FLOORS = {
     "batch": 0,
     "config": 0,
     "hardware": 0,
+    "renamed": -1,  # which `config` reads
     "versions": 0,
     "whole_files": 0,
     "data": 1,

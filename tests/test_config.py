@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import re
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -14,7 +13,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from rfcx_audio.config import (
     CONF_DIR,
-    ConfigError,
     build,
     config_text,
     load_config,
@@ -110,28 +108,6 @@ def test_training_has_at_most_six_scalars() -> None:
     assert isinstance(root, DictConfig)
     scalars = [key for key, value in root.items() if not OmegaConf.is_config(value)]
     assert len(scalars) <= 6
-
-
-@pytest.mark.parametrize(
-    ("words", "message"),
-    [
-        (["loss=large_loss_reject"], "loss=large_loss_reject is now loss=large_loss_r"),
-        (["loss=bce,large_loss_correct"], "loss=large_loss_correct is now loss=large_loss_ct"),
-        (["loss=large_loss_correct_for_good"], "is now loss=large_loss_cp"),
-        (
-            ["loss=clip_and_frame", "loss@loss.loss=large_loss_reject"],
-            "loss@loss.loss=large_loss_reject is now loss@loss.loss=large_loss_r",
-        ),
-        (["loss=large_loss_r", "loss.then=correct"], "loss.then= is now loss.variant="),
-        (["method=frequency_filtering", "method.hear=all"], "method.hear= is now method.train_on="),
-    ],
-)
-@pytest.mark.parametrize("root", ["train", "crossval", "relabel"])
-def test_former_options_and_keys_are_answered_with_the_new_ones(
-    root: str, words: list[str], message: str
-) -> None:
-    with pytest.raises(ConfigError, match=re.escape(message)):
-        load_config(root, words)
 
 
 def test_text_and_configuration_are_inverse(tmp_path: Path) -> None:

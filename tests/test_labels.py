@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from importlib import import_module
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +11,7 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.commands import calibrate, detect, ensemble, prevalence
-from rfcx_audio.config import CONF_DIR, ConfigError, load_config
+from rfcx_audio.config import CONF_DIR, load_config
 from rfcx_audio.data import read_annotations
 from rfcx_audio.data.rows import RFCX_COLUMNS
 from rfcx_audio.scores import Scores, evaluate, known_scores
@@ -173,27 +172,3 @@ def test_the_folder_to_write_to_is_out_everywhere(tmp_path: Path) -> None:
         other = load_config(command, ["out=elsewhere", f"paths.output_dir={tmp_path}"])
         assert other.paths.output_dir == str(tmp_path)
     assert load_config("crossval", ["out=here"]).folder == "here"
-
-
-@pytest.mark.parametrize(
-    ("command", "words", "message"),
-    [
-        ("evaluate", ["scores=s", "truth=t"], "truth= is now labels="),
-        ("calibrate", ["scores=s", "truth=t"], "scores= is now oof=, and scores= the table"),
-        ("calibrate", ["oof=s", "labels=t", "apply=a"], "apply= is now scores="),
-        ("calibrate", ["oof=s", "labels=t", "resamples=5"], "resamples= is now num_bootstrap="),
-        ("ensemble", ["scores=[a]", "out_of_fold=[b]"], "out_of_fold= is now oof="),
-        ("prevalence", ["scores=s", "known_scores=k"], "known_scores= is now oof="),
-        ("prevalence", ["scores=s", "rows=k"], "rows= is now labels="),
-        ("prevalence", ["scores=s", "truth=k"], "truth= is now complete_labels="),
-        ("prevalence", ["scores=s", "+usual_shift=1"], "usual_shift= is now shift_std="),
-    ],
-)
-def test_former_keys_are_answered_with_the_new_ones(
-    command: str, words: list[str], message: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    with pytest.raises(ConfigError, match=message):
-        load_config(command, words)
-    monkeypatch.setattr("sys.argv", [command, *words])
-    with pytest.raises(SystemExit, match=message):
-        import_module(f"rfcx_audio.{command}").main()
