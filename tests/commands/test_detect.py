@@ -85,10 +85,11 @@ def test_a_checkpoint_with_frames_places_events_within_windows(
     (tmp_path / "audio" / "broken.flac").write_bytes(b"nonsense")
     checkpoint = tmp_path / "run" / "checkpoints" / "best.ckpt"
     config = load_config("detect", [f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio"])
-    scored = scores_of(config, recordings_of(config))
-    assert [failure.recording_id for failure in scored.failures] == ["broken"]
-    assert set(scored.frames) == set(scored.scores.recordings)
-    assert all(frames.scores.shape[1] > 1 for frames in scored.frames.values())
+    recordings = recordings_of(config)
+    scores, frames = scores_of(config, recordings)
+    assert list(recordings.failures) == ["broken"]
+    assert set(frames) == set(scores.recordings)
+    assert all(one.scores.shape[1] > 1 for one in frames.values())
 
 
 def test_what_is_missing_is_named(tmp_path: Path) -> None:
