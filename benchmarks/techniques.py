@@ -26,7 +26,7 @@ _SLIM = (
 )
 """The encoder of `model=tiny`, for any composition."""
 
-_WITH = {
+NEEDED = {
     "method=co_teaching": ["loss=bce"],
     "method=frequency_filtering": ["model=class_bands_crop"],
     "method=frequency_filtering_all": ["model=class_bands_crop", "loss=weak_negatives"],
@@ -37,7 +37,7 @@ _WITH = {
 }
 """Overrides that an option requires."""
 
-_FURTHER = (
+FURTHER = (
     *(["method.reduction=" + how] for how in ("example", "class_balanced", "all", "sum")),
     ["loss=bce", "method=co_teaching", "method.select=example"],
     ["loss=lsoft_a", "loss.teacher=ema", "method.ema_decay=0.99"],
@@ -62,15 +62,20 @@ class Technique(NamedTuple):
     rounds: bool = False
 
 
+def words_of(group: str, option: str) -> list[str]:
+    """The overrides that choose an option, with what it needs."""
+    choice = f"{group}={option}"
+    return [*NEEDED.get(choice, []), choice]
+
+
 def techniques() -> list[Technique]:
     """All techniques, the defaults first; a new file in `conf/` adds one."""
     found = [Technique("all defaults", ())]
     for group in GROUPS:
         for path in sorted((CONF_DIR / group).glob("*.yaml")):
-            choice = f"{group}={path.stem}"
-            words = [*_WITH.get(choice, []), choice]
+            choice, words = f"{group}={path.stem}", words_of(group, path.stem)
             # If the option names a timm encoder, that encoder is the technique.
             whole = group == "model" and not path.stem.startswith("class_bands")
             rounds = group == "experiment" and path.stem.startswith("pseudo_labels")
             found.append(Technique(choice, (*words, *(() if whole else _SLIM)), rounds))
-    return found + [Technique(" ".join(words), (*words, *_SLIM)) for words in _FURTHER]
+    return found + [Technique(" ".join(words), (*words, *_SLIM)) for words in FURTHER]

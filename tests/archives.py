@@ -22,7 +22,7 @@ import torch
 from rfcx_audio.config import build, config_text, load_config
 from rfcx_audio.predict import main
 from rfcx_audio.scoring import CONFIG_KEY, Recogniser, load_recogniser
-from rfcx_audio.scoring.archive import Outcome
+from rfcx_audio.scoring.archive import FileScorer, Outcome
 from rfcx_audio.scoring.archive.local import ProcessScorer
 
 RATE = 16_000
@@ -128,3 +128,15 @@ def begin_and_wait(pipe: Any) -> None:
     scorer = ProcessScorer.start(Dies, 1)[0]
     pipe.send(scorer.process.pid)
     time.sleep(600)
+
+
+def stopping(recogniser: Recogniser, scorer: FileScorer) -> list[None]:
+    """Stops a scorer when its network is called; returns a list with an entry for each call."""
+    calls: list[None] = []
+
+    def stop(*_: object) -> None:
+        calls.append(None)
+        scorer.stop()
+
+    recogniser.detector.register_forward_pre_hook(stop)
+    return calls

@@ -94,44 +94,30 @@ def raises_on_cuda(operator: Any, arguments: tuple[Any, ...], options: dict[str,
     return name in raising or f"{name}.{overload}" in raising
 
 
-class Raising(TorchDispatchMode):
-    """Records operators that would raise on CUDA, in the forward and the backward pass.
+class Noted(TorchDispatchMode):
+    """Notes every operator of a kind, forwards and backwards.
+
+    Args:
+        concerns: called with the operator, its arguments and its options.
 
     Attributes:
-        found: their names, with the line of the library that called them.
+        found: names of the operators, with the line of the library that called them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, concerns: Callable[[Any, tuple[Any, ...], dict[str, Any]], bool]) -> None:
         super().__init__()
-        self.found: list[str] = []
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        if raises_on_cuda(func, args, kwargs or {}):
-            self.found.append(f"{func._schema.name} {_place()}".strip())
-        return func(*args, **(kwargs or {}))
-
-
-class Waiting(TorchDispatchMode):
-    """Records operators that would make the host wait for the device.
-
-    Attributes:
-        found: their names, with the line of the library that called them.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
+        self.concerns = concerns
         self.found: list[str] = []
 
     def __torch_dispatch__(
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         options = kwargs or {}
-        if func._schema.name == "aten::_standard_gamma":  # needs values
-            return torch.empty_like(args[0])
-        if waits(func, args, options):
-            self.found.append(f"{func._schema.name} {_place()}".strip())
+        name = func._schema.name
+        if name == "aten::_standard_gamma" and args[0].device.type == "cuda":
+            return torch.empty_like(args[0])  # it cannot run on a device that is not there
+        if self.concerns(func, args, options):
+            self.found.append(f"{name} {_place()}".strip())
         return func(*args, **options)
 
 
@@ -188,7 +174,7 @@ def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
 
 def waits_of(step: Callable[[], object]) -> list[str]:
     """The waits in the second of two steps in a `FakeTensorMode`; the first may initialise."""
-    with Waiting() as mode:
+    with Noted(waits) as mode:
         step()
         mode.found.clear()
         step()

@@ -8,33 +8,22 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from benchmarks.techniques import FURTHER, words_of
 from rfcx_audio.batch import Boxes, CropLabels, Labels, WaveformBatch
 from rfcx_audio.config import CONF_DIR
 
 GROUPS = ("loss", "model/head", "augment", "frontend", "method", "optimizer", "scheduler")
-WITH = {
-    "method=co_teaching": ["loss=bce"],
-    "method=frequency_filtering": ["model=class_bands_crop"],
-    "method=frequency_filtering_all": ["model=class_bands_crop", "loss=weak_negatives"],
-    "augment=background": ["augment.waveform.background.folder=${paths.data_dir}"],
-    "frontend=three_channels": ["model.encoder.in_chans=3"],
-}
-"""Overrides that an option requires."""
-
 RATE, DURATION_S, BATCH, SPECIES, ROWS = 48_000, 3.0, 4, 24, 2
 
 
 def techniques() -> list[list[str]]:
-    """The overrides of each technique."""
+    """The overrides of each technique; the encoders themselves are in no group of these."""
     found = [
-        [*WITH.get(f"{group}={path.stem}", []), f"{group}={path.stem}"]
+        words_of(group, path.stem)
         for group in GROUPS
         for path in sorted((CONF_DIR / group).glob("*.yaml"))
     ]
-    found += [[f"method.reduction={how}"] for how in ("example", "class_balanced", "all", "sum")]
-    found += [["method=frequency_filtering", "model=class_bands_mask"]]
-    found += [["loss=lsoft_a", "loss.teacher=ema", "method.ema_decay=0.99"]]
-    return found
+    return [*found, *FURTHER, words_of("model", "class_bands_mask")]
 
 
 def batch(seed: int) -> WaveformBatch:

@@ -18,7 +18,16 @@ from torch._subclasses.fake_tensor import (
 from torch.nn import functional
 from torchvision.ops import roi_align
 
-from cuda_rules import RAISING, Raising, Waiting, documented, fake_cuda, on_fake_cuda, waits_of
+from cuda_rules import (
+    RAISING,
+    Noted,
+    documented,
+    fake_cuda,
+    on_fake_cuda,
+    raises_on_cuda,
+    waits,
+    waits_of,
+)
 from rfcx_audio.augment import pitch
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.loss import by_species
@@ -45,7 +54,8 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     """A method and its data, ready for a step."""
     if any("background" in word for word in words):
-        write(folder / "background.wav", tone(duration_s=4.0))
+        (folder / "rfcx" / "test").mkdir(parents=True)
+        write(folder / "rfcx" / "test" / "background.wav", tone(duration_s=4.0))
     more = [f"paths.output_dir={folder}", f"paths.data_dir={folder}", "data=rfcx"]
     more += [f"data.crop_duration_s={DURATION_S}", "data.num_workers=0"]
     chosen = any(word.startswith(("model=", "experiment=")) for word in words)
@@ -96,14 +106,14 @@ def test_the_list_is_that_of_the_installed_torch() -> None:
 )
 def test_the_guard_finds_what_raises(operation: Any, name: str) -> None:
     features = torch.rand(1, 2, 6, 7, requires_grad=True)
-    with Raising() as mode:
+    with Noted(raises_on_cuda) as mode:
         operation(features).sum().backward()
     assert any(name in found for found in mode.found)
 
 
 def test_the_guard_passes_what_does_not_raise() -> None:
     features = torch.rand(1, 2, 6, 7, requires_grad=True)
-    with Raising() as mode:
+    with Noted(raises_on_cuda) as mode:
         torch.ones(3).cumsum(0, dtype=torch.int64)
         functional.max_pool2d(
             functional.conv2d(features, torch.ones(1, 2, 3, 3)), 2
@@ -116,7 +126,7 @@ def test_no_operation_of_a_step_raises_in_deterministic_mode(
     words: list[str], tmp_path: Path
 ) -> None:
     method, data = parts([*words, *SLIM], tmp_path)
-    with Raising() as mode:
+    with Noted(raises_on_cuda) as mode:
         step(method, data, batch(seed=1)).backward()
     assert not mode.found
 
@@ -130,7 +140,7 @@ def test_no_operation_of_an_encoder_raises_in_deterministic_mode(
     network = build(
         load_config("train", [*words, "data=rfcx", f"paths.output_dir={tmp_path}"]).model
     )
-    with Raising() as mode:
+    with Noted(raises_on_cuda) as mode:
         network(torch.randn(2, 1, 128, 64)).clip.sum().backward()
     assert not mode.found
 
@@ -142,7 +152,7 @@ def test_no_operation_of_scoring_and_metrics_raises_in_deterministic_mode(
     method, data = parts([*words, *SLIM], tmp_path)
     method.eval()
     recording = 0.1 * torch.randn(1, 12 * RATE, generator=torch.Generator().manual_seed(0))
-    with Raising() as mode, torch.no_grad():
+    with Noted(raises_on_cuda) as mode, torch.no_grad():
         windows, _ = data.windows.cut(data.frontend, recording)
         scores = method.windows.scores(method.model, windows)
         target = (torch.rand_like(scores) < 0.3).float()
@@ -170,7 +180,7 @@ def test_no_operation_of_scoring_and_metrics_raises_in_deterministic_mode(
     ],
 )
 def test_the_guard_finds_what_waits(operation: Any) -> None:
-    with fake_cuda(), Waiting() as mode:
+    with fake_cuda(), Noted(waits) as mode:
         x = torch.zeros(3, 3, device="cuda")
         with suppress(DataDependentOutputException, DynamicOutputShapeException):
             operation(x)
@@ -178,7 +188,7 @@ def test_the_guard_finds_what_waits(operation: Any) -> None:
 
 
 def test_the_guard_passes_what_does_not_wait() -> None:
-    with fake_cuda(), Waiting() as mode:
+    with fake_cuda(), Noted(waits) as mode:
         x = torch.zeros(3, 3, device="cuda")
         order = x.argsort(stable=True)
         x.gather(1, order) + x[order[0]] + torch.full((), 2.0, device="cuda")

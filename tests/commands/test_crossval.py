@@ -1,13 +1,12 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from quick import words
+from quick import run_module, words
 
 pytestmark = pytest.mark.slow
 
@@ -16,13 +15,7 @@ def command(tmp_path: Path, forest: Path, *more: str) -> subprocess.CompletedPro
     quick = [word for word in words(forest, tmp_path) if not word.startswith("paths.output_dir")]
     settings = [f"data.folds.file={tmp_path}/folds.csv", "trainer.max_epochs=1"]
     settings += ["callbacks.report.num_pictures=0"]
-    return subprocess.run(
-        [sys.executable, "-m", "rfcx_audio.crossval", *quick, *settings, *more],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    return run_module("rfcx_audio.crossval", *quick, *settings, *more, cwd=tmp_path)
 
 
 def test_one_command_trains_all_folds_and_prints_how_much_they_differ(

@@ -4,27 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from rfcx_audio.scores import Scores
+from scored import scores, truth
 
-
-@pytest.fixture
-def scores() -> Scores:
-    rng = np.random.default_rng(0)
-    starts_s = np.arange(4) * 3.0
-    parts = [Scores.of_windows(f"r{n}", starts_s, 6.0, rng.random((4, 24))) for n in range(30)]
-    return Scores.concatenate(parts)
-
-
-@pytest.fixture
-def truth() -> pd.DataFrame:
-    rng = np.random.default_rng(1)
-    return pd.DataFrame(
-        {"recording_id": [f"r{n % 29}" for n in range(150)], "species_id": rng.integers(0, 24, 150)}
-    )
+__all__ = ["scores", "truth"]  # fixtures
 
 
 @pytest.mark.slow

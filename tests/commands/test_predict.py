@@ -24,7 +24,7 @@ from archives import (
     write_checkpoint,
     write_recordings,
 )
-from quick import words
+from quick import run_module, words
 from rfcx_audio.commands.ensemble import scored
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run
@@ -44,13 +44,7 @@ def checkpoint(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     folders = f"paths.output_dir={tmp_path}/out", f"hydra.run.dir={tmp_path}/out"
-    return subprocess.run(
-        [sys.executable, "-m", "rfcx_audio.predict", *folders, *arguments],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    return run_module("rfcx_audio.predict", *folders, *arguments, cwd=tmp_path)
 
 
 def test_the_command_writes_scores_submission_and_pictures(

@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
-from quick import words
+from quick import run_module, words
 from rfcx_audio.scoring import read_checkpoint
 
 pytestmark = pytest.mark.slow
@@ -23,13 +22,7 @@ def command(tmp_path: Path, forest: Path, *more: str) -> subprocess.CompletedPro
         "callbacks.report.num_pictures=0",
         f"folder={tmp_path}/rounds",
     ]
-    return subprocess.run(
-        [sys.executable, "-m", "rfcx_audio.relabel", *quick, *settings, *more],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    return run_module("rfcx_audio.relabel", *quick, *settings, *more, cwd=tmp_path)
 
 
 def test_one_command_runs_the_rounds_and_takes_one_back(forest: Path, tmp_path: Path) -> None:

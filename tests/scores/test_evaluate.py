@@ -7,22 +7,9 @@ from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
 from rfcx_audio.data import Annotations
 from rfcx_audio.scores import Scores, evaluate
+from scored import scores, truth
 
-
-@pytest.fixture
-def scores() -> Scores:
-    rng = np.random.default_rng(0)
-    starts_s = np.arange(4) * 3.0
-    parts = [Scores.of_windows(f"r{n}", starts_s, 6.0, rng.random((4, 24))) for n in range(30)]
-    return Scores.concatenate(parts)
-
-
-@pytest.fixture
-def truth() -> pd.DataFrame:
-    rng = np.random.default_rng(1)
-    return pd.DataFrame(
-        {"recording_id": [f"r{n % 29}" for n in range(150)], "species_id": rng.integers(0, 24, 150)}
-    )
+__all__ = ["scores", "truth"]  # fixtures
 
 
 def test_complete_truth_gives_the_lwlrap_of_scikit_learn(

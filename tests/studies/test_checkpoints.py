@@ -63,27 +63,30 @@ def test_existing_scores_are_not_computed_again(studied: Path, tmp_path: Path) -
     np.testing.assert_array_equal(scores.rows_of(held_out[:1]).values, first.values)
 
 
+def reworded(checkpoint: Path, place: Path, before: str, after: str) -> Path:
+    """A copy of a checkpoint with other words in its configuration."""
+    content = torch.load(checkpoint, weights_only=True)
+    text = content["rfcx_audio_config"]
+    assert before in text
+    torch.save({**content, "rfcx_audio_config": text.replace(before, after)}, place)
+    return place
+
+
 @pytest.mark.slow
 def test_the_data_of_older_checkpoints_are_found(studied: Path, tmp_path: Path) -> None:
     (one,) = best_of(studied)
-    content = torch.load(one.path, weights_only=True)
-    text = content["rfcx_audio_config"]
-    older = text.replace("rfcx_audio.scoring.SlidingWindows", "rfcx_audio.inference.SlidingWindows")
-    assert older != text
-    torch.save({**content, "rfcx_audio_config": older}, tmp_path / "older.ckpt")
+    older = reworded(
+        *(one.path, tmp_path / "older.ckpt"),
+        *("rfcx_audio.scoring.SlidingWindows", "rfcx_audio.inference.SlidingWindows"),
+    )
     expected = data_of(one.path).val_rows
-    pd.testing.assert_frame_equal(data_of(tmp_path / "older.ckpt").val_rows, expected)
+    pd.testing.assert_frame_equal(data_of(older).val_rows, expected)
 
 
 @pytest.mark.slow
 def test_runs_of_different_folds_are_not_compared(studied: Path, tmp_path: Path) -> None:
     (one,) = best_of(studied)
-    content = torch.load(one.path, weights_only=True)
-    content["rfcx_audio_config"] = content["rfcx_audio_config"].replace(
-        "held_out: 0", "held_out: 1"
-    )
-    other = tmp_path / "other.ckpt"
-    torch.save(content, other)
+    other = reworded(one.path, tmp_path / "other.ckpt", "held_out: 0", "held_out: 1")
     with pytest.raises(ValueError, match="compare runs of one data set and one fold"):
         score_runs([one, one._replace(name="other", path=other)], tmp_path / "scores")
 
@@ -96,10 +99,6 @@ def test_the_data_of_a_checkpoint_of_an_earlier_version_cannot_be_built(tmp_path
 @pytest.mark.slow
 def test_the_data_of_a_checkpoint_need_no_pseudo_labels(studied: Path, tmp_path: Path) -> None:
     (one,) = best_of(studied)
-    content = torch.load(one.path, weights_only=True)
-    text = content["rfcx_audio_config"]
-    missing = text.replace("pseudo_rows: null", "pseudo_rows: gone.csv")
-    assert missing.count("gone.csv") == text.count("pseudo_rows: null") == 3
-    torch.save({**content, "rfcx_audio_config": missing}, tmp_path / "other.ckpt")
-    found = data_of(tmp_path / "other.ckpt")
+    missing = ("pseudo_rows: null", "pseudo_rows: gone.csv")
+    found = data_of(reworded(one.path, tmp_path / "other.ckpt", *missing))
     assert list(found.val_rows["recording_id"]) == list(data_of(one.path).val_rows["recording_id"])

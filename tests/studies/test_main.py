@@ -1,10 +1,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 from finished import METRICS, finish
+from quick import run_module
 from studies.jobs import Entry, Job
 
 CHECKOUT = Path(__file__).parents[2]
@@ -12,13 +12,7 @@ CHECKOUT = Path(__file__).parents[2]
 
 def command(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
     words = [f"folder={folder / 'study'}", f"docs={folder / 'docs'}", f"hydra.run.dir={folder}"]
-    return subprocess.run(
-        [sys.executable, "-m", "studies", *words, *overrides],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=CHECKOUT,
-    )
+    return run_module("studies", *words, *overrides, cwd=CHECKOUT)
 
 
 def test_the_command_writes_the_page_from_finished_runs_and_again_from_its_tables(

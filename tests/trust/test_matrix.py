@@ -90,5 +90,6 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
 @pytest.mark.trust
 def test_a_technique_trains_a_step(words: list[str], family: str, tmp_path: Path) -> None:
     if any("background" in word for word in words):
-        write(tmp_path / "background.wav", tone(duration_s=4.0))
+        (tmp_path / "rfcx" / "test").mkdir(parents=True)
+        write(tmp_path / "rfcx" / "test" / "background.wav", tone(duration_s=4.0))
     one_step(words, FAMILIES[family], tmp_path)

@@ -98,9 +98,12 @@ def read_annotations(
         return Annotations(read_truth(place, limit), complete=True)
     folder = place if place.is_dir() else place.parent
     beside = folder / _SPECIES_FILE
-    tables = read_tables(place, columns, (beside,))
     if species is None and beside.exists():
         species = beside
+    no_tables = (
+        (beside,) if species is None or isinstance(species, Mapping) else (beside, Path(species))
+    )
+    tables = read_tables(place, columns, no_tables)
     numbers = _numbers(species, tables, place, num_species)
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
     return Annotations(table_rows(tables, numbers, limit, f_max), names)

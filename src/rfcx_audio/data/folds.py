@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from uuid import uuid4
 
 import numpy as np
 import pandas as pd
 from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from rfcx_audio.data.rows import AnnotationError
+from rfcx_audio.whole_files import write_atomically
 
 
 def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
@@ -75,10 +75,7 @@ class Folds:
         """
         if not self.file.exists():
             folds = assign_folds(rows, self.num_folds, self.seed)
-            self.file.parent.mkdir(parents=True, exist_ok=True)
-            unfinished = self.file.with_suffix(f".{uuid4().hex}.part")  # processes may meet here
-            folds.to_csv(unfinished, index=False)
-            unfinished.replace(self.file)
+            write_atomically(self.file, lambda part: folds.to_csv(part, index=False))
             return folds
         folds = pd.read_csv(self.file, dtype={"recording_id": str}, keep_default_na=False)
         found = folds["fold"].max() + 1

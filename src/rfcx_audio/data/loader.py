@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import torch
 
-from rfcx_audio.hardware import num_workers
+from rfcx_audio.hardware import best_device, num_workers
 
 _AHEAD = 4  # batches that the workers together read ahead, at least
 
@@ -52,7 +52,7 @@ class Loader:
             # A single worker reads further ahead, so that one slow crop does not stall training.
             "prefetch_factor": max(2, -(-_AHEAD // workers)) if workers else None,
             "persistent_workers": workers > 0,
-            "pin_memory": torch.cuda.is_available(),
+            "pin_memory": best_device().type == "cuda",
             "worker_init_fn": _one_thread,
         }
 

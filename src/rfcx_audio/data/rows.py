@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -51,14 +51,18 @@ def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
             f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(text.columns)}, "
             f"expected {', '.join(RFCX_COLUMNS)}"
         )
-    rows = text.loc[:, list(RFCX_COLUMNS)].copy()
-    for column in _NUMBERS:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
+    rows = as_numbers(text[list(RFCX_COLUMNS)], _NUMBERS)
     faults = row_faults(path, lines, rows, text, num_species)
     if faults:
         raise AnnotationError(listing(faults))
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
     return rows.assign(present=present, weight=1.0, source=path.name, line=lines)
+
+
+def as_numbers(text: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
+    """A table of text with some columns as float64, NaN where a cell is no number."""
+    found = {name: pd.to_numeric(text[name], errors="coerce").astype(float) for name in columns}
+    return text.assign(**found)
 
 
 def match_audio(

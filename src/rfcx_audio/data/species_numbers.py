@@ -10,6 +10,7 @@ import pandas as pd
 
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.table_text import frame_of, text_of
+from rfcx_audio.whole_files import write_atomically
 
 _NUMBERED = re.compile(r"s?(\d+)")
 
@@ -83,8 +84,6 @@ def check_species(species: Mapping[str, int], num_species: int, source: str) -> 
 
 def write_species(species: Mapping[str, int], path: Path) -> None:
     """The inverse of `read_species`."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_suffix(".part")
     table = pd.DataFrame({"species": list(species), "species_id": list(species.values())})
-    table.sort_values("species_id", kind="stable").to_csv(unfinished, index=False)
-    unfinished.replace(path)
+    table = table.sort_values("species_id", kind="stable")
+    write_atomically(path, lambda part: table.to_csv(part, index=False))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rfcx_audio.data.annotations import read_annotations
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
@@ -16,7 +17,6 @@ from rfcx_audio.data.species_numbers import (
     read_species,
     write_species,
 )
-from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import read_tables
 
 
@@ -72,12 +72,6 @@ class TableFolder(RfcxFolder):
         check_species(species, self.num_species, str(self.root))
         return species
 
-    def rows(self, f_max: float = 24_000.0) -> tuple[pd.DataFrame, dict[str, int]]:
-        """The rows of all tables, see `table_rows`, and the numbers of the species."""
-        tables = self.tables()
-        numbers = self.numbers(tables)
-        return table_rows(tables, numbers, self.num_species, f_max), numbers
-
     def load(self) -> Corpus:
         """Reads the tables and the headers of the audio files.
 
@@ -89,7 +83,9 @@ class TableFolder(RfcxFolder):
         if not self.audio.is_dir():
             raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
         train = Recordings.scan(self.audio)
-        rows, _ = self.rows(train.nyquist_hz)
+        species = self.species if self.species.exists() else None
+        settings = (self.num_species, species, self.columns, train.nyquist_hz)
+        rows = read_annotations(self.root, *settings).rows
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
             raise AnnotationError(

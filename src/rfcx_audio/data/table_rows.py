@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, listing, row_faults
+from rfcx_audio.data.rows import (
+    RFCX_COLUMNS,
+    AnnotationError,
+    as_numbers,
+    few,
+    listing,
+    row_faults,
+)
 
 _PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
 _ABSENT = ("false", "0", "no", "n", "absent", "fp")
@@ -47,9 +54,7 @@ def table_rows(
     text["species_id"] = ids.fillna(0).astype(int).astype(str)
     for column, default in (("songtype_id", "1"), ("f_min", "0"), ("f_max", str(f_max))):
         text[column] = text[column].where(~text[column].isin(_UNKNOWN), default)
-    rows = text.loc[:, list(RFCX_COLUMNS)].copy()
-    for column in RFCX_COLUMNS[1:]:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
+    rows = as_numbers(text[list(RFCX_COLUMNS)], RFCX_COLUMNS[1:])
     for path, part in text.groupby("path", sort=False):
         lines = part["line"].to_numpy()
         own = (rows.loc[part.index].reset_index(drop=True), part.reset_index(drop=True))

@@ -7,7 +7,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, listing, read_text, row_faults
+from rfcx_audio.data.rows import (
+    RFCX_COLUMNS,
+    AnnotationError,
+    as_numbers,
+    listing,
+    read_text,
+    row_faults,
+)
 
 _NUMBERS = RFCX_COLUMNS[1:]
 _NEEDED = ("recording_id", "species_id")
@@ -33,9 +40,8 @@ def read_truth(path: Path, num_species: int) -> pd.DataFrame:
         )
     lines = text.pop("line").to_numpy()
     given = [column for column in _NUMBERS if column in text]
-    rows = text.assign(**{column: np.nan for column in _NUMBERS if column not in text})
-    for column in given:
-        rows[column] = pd.to_numeric(text[column], errors="coerce").astype(float)
+    rows = as_numbers(text, given)
+    rows = rows.assign(**{column: np.nan for column in _NUMBERS if column not in text})
     faults = row_faults(path, lines, rows, text, num_species, given)
     if faults:
         raise AnnotationError(listing(faults))

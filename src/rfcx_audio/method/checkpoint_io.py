@@ -39,6 +39,7 @@ class WholeCheckpoints(TorchCheckpointIO):
         # In memory first: torch's writer makes something else of a disk's error.
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        # One fixed name, unlike `write_atomically`: killed runs must not leave many of this size.
         part = path.with_name(f".{path.name}.part")
         try:
             with part.open("wb") as file:

@@ -7,10 +7,6 @@ from rfcx_audio.scores.calibrate import (
     cross_fitted,
     fit_calibration,
 )
-from rfcx_audio.scores.checked import (
-    checked_prevalence,
-    unlabelled_prevalence,
-)
 from rfcx_audio.scores.curves import (
     IsotonicCurve,
     PlattCurve,
@@ -84,6 +80,10 @@ from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
     thresholds,
+)
+from rfcx_audio.scores.unlabelled_prevalence import (
+    checked_prevalence,
+    unlabelled_prevalence,
 )
 
 __all__ = [

@@ -14,10 +14,9 @@ from torch.nn import functional
 
 from rfcx_audio.data import AudioReader, probe
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.scoring.windows import SlidingWindows, cut_at, seconds
+from rfcx_audio.scoring.windows import WINDOWS_AT_ONCE, SlidingWindows, cut_at, seconds
 
 _BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
-_WINDOWS_AT_ONCE = 32
 _DELTA_FRAMES = 4  # as far as the second differences of `DeltaLogMel` look to either side
 
 
@@ -54,7 +53,7 @@ def blocks(windows: SlidingWindows, frontend: LogMel, num_samples: int) -> Itera
     frames, starts = windows.num_frames(frontend), windows.starts(frontend, num_samples)
     hop = windows.hop(frontend)
     room = int((_BLOCK_S / frontend.hop_s - frames) / hop)
-    at_once = min(max(room + 1, 1), _WINDOWS_AT_ONCE)
+    at_once = min(max(room + 1, 1), WINDOWS_AT_ONCE)
     margin = math.ceil(frontend.n_fft / 2 / frontend.hop_length) + _DELTA_FRAMES
     for index in range(0, len(starts), at_once):
         chosen = tuple(starts[index : index + at_once])

@@ -15,7 +15,8 @@ from rfcx_audio.scores import Pool, by_recording, check_pool, moving_average
 PIXELS_AT_ONCE = 2**24
 """Mels x frames x windows in one batch on a GPU: about 230 windows of 6 s with 128 mels."""
 
-_WINDOWS_AT_ONCE = 32  # on a CPU, where more only take memory
+WINDOWS_AT_ONCE = 32
+"""Windows in one batch on a CPU, where more only take memory, and in a `Block`."""
 
 
 def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
@@ -200,5 +201,5 @@ class SlidingWindows:
 
     def _windows_at_once(self, windows: Tensor) -> int:
         if windows.device.type == "cpu":
-            return _WINDOWS_AT_ONCE
+            return WINDOWS_AT_ONCE
         return max(1, self.pixels_at_once // windows.shape[-2:].numel())

@@ -11,7 +11,7 @@ import pytest
 import soundfile
 import torch
 
-from archives import RATE, loader, write_checkpoint, write_recordings
+from archives import RATE, loader, stopping, write_checkpoint, write_recordings
 from rfcx_audio.scoring import Recogniser, SlidingWindows
 from rfcx_audio.scoring.archive import FileScorer, FileScores, Outcome, score_archive
 from rfcx_audio.scoring.archive.batcher import Batcher
@@ -181,13 +181,7 @@ def test_a_stopped_batcher_ends_what_is_in_work(
     recogniser: Recogniser, paths: dict[str, Path]
 ) -> None:
     scorer = Together(lambda: limited(recogniser, 32), "32-true", "cpu")
-    calls: list[None] = []
-
-    def stop(*_: object) -> None:
-        calls.append(None)
-        scorer.stop()
-
-    recogniser.detector.register_forward_pre_hook(stop)
+    calls = stopping(recogniser, scorer)
     with pytest.raises(CancelledError):
         scorer(paths["long"])
     assert len(calls) == 1

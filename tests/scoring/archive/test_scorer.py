@@ -8,7 +8,7 @@ import pytest
 import soundfile
 import torch
 
-from archives import loader, write_checkpoint, write_recordings
+from archives import loader, stopping, write_checkpoint, write_recordings
 from rfcx_audio.scoring import Recogniser
 from rfcx_audio.scoring.archive import FileScorer, FileScores
 
@@ -57,13 +57,7 @@ def test_a_stopped_file_scorer_ends_what_is_in_work(
     waveform, rate = soundfile.read(whole)
     soundfile.write(tmp_path / "long.wav", np.tile(waveform, 80), rate)  # several blocks
     scorer = FileScorer(lambda: recogniser, "32-true", "cpu")
-    calls: list[None] = []
-
-    def stop(*_: object) -> None:
-        calls.append(None)
-        scorer.stop()
-
-    recogniser.detector.register_forward_pre_hook(stop)
+    calls = stopping(recogniser, scorer)
     with pytest.raises(CancelledError):
         scorer(tmp_path / "long.wav")
     assert len(calls) == 1

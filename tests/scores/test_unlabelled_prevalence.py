@@ -10,7 +10,7 @@ from scipy.special import expit
 
 from rfcx_audio.data import Annotations, read_annotations
 from rfcx_audio.scores import Prevalence, Scores, confidence, estimate_prevalence, known_scores
-from rfcx_audio.scores.checked import checked_prevalence, unlabelled_prevalence
+from rfcx_audio.scores.unlabelled_prevalence import checked_prevalence, unlabelled_prevalence
 
 
 def scored(present: np.ndarray, prefix: str, pool: str = "max") -> Scores:
