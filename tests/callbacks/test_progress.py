@@ -27,7 +27,9 @@ def test_the_loss_is_read_as_often_as_it_is_drawn(monkeypatch: pytest.MonkeyPatc
     now = 100.0
     monkeypatch.setattr(progress, "monotonic", lambda: now)
     trainer: Any = SimpleNamespace(
-        loggers=[], progress_bar_metrics={}, callback_metrics={"train/loss": Value()}
+        loggers=[SimpleNamespace(version="tensorboard")],  # which Lightning would show as "oard"
+        progress_bar_metrics={},
+        callback_metrics={"train/loss": Value()},
     )
     bar, module = Progress(refresh_rate=2), SimpleNamespace()
     Value.reads = 0

@@ -30,6 +30,7 @@ class Progress(RichProgressBar):
         """The loss as it was when it was last read, at most `refresh_rate` times a second."""
         if self.refresh_rate > 0 and monotonic() - self._read_at >= 1 / self.refresh_rate:
             self._shown = super().get_metrics(trainer, pl_module)
+            self._shown.pop("v_num", None)  # the last letters of a logger's name
             loss = trainer.callback_metrics.get("train/loss")
             if loss is not None:
                 self._shown["train/loss"] = float(loss)

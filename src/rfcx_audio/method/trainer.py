@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import warnings
 from typing import Any
 
@@ -23,6 +24,7 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="pytorch_lightning")
     # How many workers read is decided from the cores, or by the user (data.num_workers).
     warnings.filterwarnings("ignore", message=".*does not have many workers")
+    logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_advertisement)
     if precision == "auto":
         precision = best_precision(accelerator)
     return pl.Trainer(
@@ -32,3 +34,8 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
         use_distributed_sampler=False,  # the data module shares out crops and recordings itself
         **options,
     )
+
+
+def _is_no_advertisement(record: logging.LogRecord) -> bool:
+    """Whether a message of Lightning is about this run, and not about a product."""
+    return not record.getMessage().startswith("💡 Tip")
