@@ -1,9 +1,10 @@
-"""Finding operations that raise or wait on a GPU, without a GPU."""
+"""What a GPU would do, without one: operations that raise or wait there, memory of tensors."""
 
 from __future__ import annotations
 
 import re
 import traceback
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -138,33 +139,32 @@ def waits(operator: Any, arguments: tuple[Any, ...], options: dict[str, Any]) ->
     return on_gpu and (name in WAITING or f"{name}.{overload}" in WAITING)
 
 
-def on_fake_cuda(value: Any, seen: dict[int, Any] | None = None) -> Any:
-    """The same object with all its tensors on a fake CUDA device.
+def on_fake(device: str, value: Any, seen: dict[int, Any]) -> Any:
+    """The same object with all its tensors on a fake device.
 
-    Modules and the library's own objects are changed in place, so that shared parts stay shared.
-    Call it inside a `FakeTensorMode`.
+    Modules and the library's own objects are changed in place, so that shared parts stay shared:
+    pass one `seen` for objects that share. Call it inside a `FakeTensorMode`.
     """
-    seen = {} if seen is None else seen
     if id(value) in seen:
         return seen[id(value)]
     if isinstance(value, Tensor):
         made: Any = torch.empty_strided(
-            value.shape, value.stride(), dtype=value.dtype, device="cuda"
+            value.shape, value.stride(), dtype=value.dtype, device=device
         )
         if isinstance(value, nn.Parameter):
             made = nn.Parameter(made, requires_grad=value.requires_grad)
     elif isinstance(value, torch.device):
-        made = torch.device("cuda", 0)
+        made = torch.device(device)
     elif isinstance(value, dict):
-        made = {on_fake_cuda(k, seen): on_fake_cuda(v, seen) for k, v in value.items()}
+        made = {on_fake(device, k, seen): on_fake(device, v, seen) for k, v in value.items()}
     elif isinstance(value, tuple | list):
-        items = [on_fake_cuda(one, seen) for one in value]
+        items = [on_fake(device, one, seen) for one in value]
         made = type(value)(*items) if hasattr(value, "_fields") else type(value)(items)
     elif isinstance(value, nn.Module) or type(value).__module__.startswith("rfcx_audio"):
         seen[id(value)] = value
         for name, part in list(vars(value).items()):
             if not name.startswith(("_backward", "_forward", "_trainer")):
-                vars(value)[name] = on_fake_cuda(part, seen)
+                vars(value)[name] = on_fake(device, part, seen)
         return value
     else:
         return value
@@ -181,8 +181,42 @@ def waits_of(step: Callable[[], object]) -> list[str]:
     return mode.found
 
 
-def fake_cuda() -> FakeTensorMode:
-    """A mode in which CUDA tensors have shapes and no values."""
+class Living(TorchDispatchMode):
+    """Counts the bytes of the tensors that are alive, as an allocator without rounding would.
+
+    Attributes:
+        peak: the most bytes that were alive at once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now, self.peak = 0, 0
+        self._counted: weakref.WeakSet[torch.UntypedStorage] = weakref.WeakSet()
+
+    def count(self, tensor: Tensor) -> None:
+        """Counts a tensor from now on, if it has memory of its own."""
+        storage = tensor.untyped_storage()
+        if storage not in self._counted:
+            self._counted.add(storage)
+            self._change(storage.nbytes())
+            weakref.finalize(storage, self._change, -storage.nbytes())
+
+    def _change(self, size: int) -> None:
+        self.now += size
+        self.peak = max(self.peak, self.now)
+
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        made = func(*args, **(kwargs or {}))
+        for one in tree_leaves(made):
+            if isinstance(one, Tensor):
+                self.count(one)
+        return made
+
+
+def fake_tensors() -> FakeTensorMode:
+    """A mode in which tensors, those of CUDA among them, have shapes and no values."""
     return FakeTensorMode(allow_non_fake_inputs=True)
 
 

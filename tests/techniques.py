@@ -26,35 +26,35 @@ def techniques() -> list[list[str]]:
     return [*found, *FURTHER, words_of("model", "class_bands_mask")]
 
 
-def batch(seed: int) -> WaveformBatch:
+def batch(seed: int, size: int = BATCH, duration_s: float = DURATION_S) -> WaveformBatch:
     """Noise with a few labels: rows as boxes, and consistent labels of clips and frames."""
     generator = torch.Generator().manual_seed(seed)
 
     def unit(*shape: int) -> Tensor:
         return torch.rand(shape, generator=generator)
 
-    species = torch.randint(0, SPECIES, (BATCH, ROWS), generator=generator)
-    present = unit(BATCH, ROWS) < 0.5
-    t_min, f_min = 2 * unit(BATCH, ROWS), 500 + 3000 * unit(BATCH, ROWS)
+    species = torch.randint(0, SPECIES, (size, ROWS), generator=generator)
+    present = unit(size, ROWS) < 0.5
+    t_min, f_min = 2 * unit(size, ROWS), 500 + 3000 * unit(size, ROWS)
     boxes = Boxes(
         species=species,
         songtype=torch.ones_like(species),
         present=present,
-        weight=torch.ones(BATCH, ROWS),
+        weight=torch.ones(size, ROWS),
         t_min=t_min,
         t_max=t_min + 0.8,
         f_min=f_min,
         f_max=f_min + 2000,
     )
-    zeros = torch.zeros(BATCH, SPECIES)
+    zeros = torch.zeros(size, SPECIES)
     clip = Labels(
         zeros.scatter(1, species, present.float()),
-        zeros.scatter(1, species, torch.ones(BATCH, ROWS)),
+        zeros.scatter(1, species, torch.ones(size, ROWS)),
     )
     frame = Labels(*(part[:, None].repeat(1, 30, 1) for part in clip))
-    waveform = 0.2 * torch.randn(BATCH, round(RATE * DURATION_S), generator=generator)
-    truth = Labels(clip.target, torch.ones(BATCH, SPECIES))
-    rows = torch.arange(BATCH)[:, None]
+    waveform = 0.2 * torch.randn(size, round(RATE * duration_s), generator=generator)
+    truth = Labels(clip.target, torch.ones(size, SPECIES))
+    rows = torch.arange(size)[:, None]
     return WaveformBatch(waveform, CropLabels(clip, frame, boxes, truth, rows), seed)
 
 

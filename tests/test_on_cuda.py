@@ -1,9 +1,10 @@
-"""No operation of a training step raises or waits on a GPU; checked without a GPU."""
+"""A training step raises nothing, waits for nothing and fits on a GPU; checked without a GPU."""
 
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -20,10 +21,11 @@ from torchvision.ops import roi_align
 
 from cuda_rules import (
     RAISING,
+    Living,
     Noted,
     documented,
-    fake_cuda,
-    on_fake_cuda,
+    fake_tensors,
+    on_fake,
     raises_on_cuda,
     waits,
     waits_of,
@@ -42,6 +44,7 @@ ALL = [
     ["loss=weak_negatives", "loss.unknown_weight=${tenths}", f"+tenths={[0.1] * 24}"],
 ]
 MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
+GB_ALLOWED = 8
 SLIM = ["model.encoder.name=resnet10t", "++model.encoder.options.channels=[8,8,16,16]"]
 SLIM += ["++model.encoder.options.stem_width=8", "model.encoder.pretrained=false"]
 
@@ -71,8 +74,24 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     return method, data
 
 
+@contextmanager
+def faked() -> Iterator[None]:
+    """Runs steps on tensors without values, and forgets what was kept for their device."""
+    host, gradient = torch.Generator(), lambda _, inputs: (torch.zeros_like(inputs),)
+    forget()
+    with (
+        fake_tensors(),
+        mock.patch("torch.Generator", lambda *_: host),
+        mock.patch("torch.autograd.grad", gradient),  # which looks for a real device
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", message=".*CUDA is not available")
+        yield
+    forget()
+
+
 def forget() -> None:
-    """Tensors kept for a fake device."""
+    """Tensors kept for a device."""
     by_species._on_device.cache_clear()
     pitch._resampler.cache_clear()
 
@@ -180,7 +199,7 @@ def test_no_operation_of_scoring_and_metrics_raises_in_deterministic_mode(
     ],
 )
 def test_the_guard_finds_what_waits(operation: Any) -> None:
-    with fake_cuda(), Noted(waits) as mode:
+    with fake_tensors(), Noted(waits) as mode:
         x = torch.zeros(3, 3, device="cuda")
         with suppress(DataDependentOutputException, DynamicOutputShapeException):
             operation(x)
@@ -188,7 +207,7 @@ def test_the_guard_finds_what_waits(operation: Any) -> None:
 
 
 def test_the_guard_passes_what_does_not_wait() -> None:
-    with fake_cuda(), Noted(waits) as mode:
+    with fake_tensors(), Noted(waits) as mode:
         x = torch.zeros(3, 3, device="cuda")
         order = x.argsort(stable=True)
         x.gather(1, order) + x[order[0]] + torch.full((), 2.0, device="cuda")
@@ -201,18 +220,48 @@ def test_no_step_waits_for_the_device(words: list[str], tmp_path: Path) -> None:
     method, data = parts([*words, *SLIM], tmp_path)
     waveforms = batch(seed=1)
     step(method, data, waveforms)  # makes what is made once
-    forget()
-    host, gradient = torch.Generator(), lambda _, inputs: (torch.zeros_like(inputs),)
-    with (
-        fake_cuda(),
-        mock.patch("torch.Generator", lambda *_: host),
-        mock.patch("torch.autograd.grad", gradient),  # which looks for a real device
-        warnings.catch_warnings(),
-    ):
-        warnings.filterwarnings("ignore", message=".*CUDA is not available")
-        seen: dict[int, Any] = {}
-        method, data = on_fake_cuda(method, seen), on_fake_cuda(data, seen)
-        waveforms = on_fake_cuda(waveforms, seen)
+    with faked():
+        method, data, waveforms = on_fake("cuda:0", [method, data, waveforms], {})
         found = waits_of(lambda: step(method, data, waveforms))
-    forget()
     assert not found
+
+
+# ------------------------------------------------------------------ memory
+
+
+def test_the_count_of_memory_follows_the_life_of_tensors() -> None:
+    with Living() as memory:
+        first = torch.zeros(250, dtype=torch.float32)
+        second = (first + 1)[:100].view(10, 10)  # a view has no memory of its own
+        assert memory.now == 2000
+        del first
+        assert memory.now == 1000
+        del second
+    assert (memory.now, memory.peak) == (0, 2000)
+
+
+@pytest.mark.slow
+def test_the_tensors_of_the_best_recipe_grow_as_its_batch(tmp_path: Path) -> None:
+    words = ["experiment=best", "model.encoder.pretrained=false", "data.crop_duration_s=6.0"]
+    method, data = parts(words, tmp_path)
+    step(method, data, batch(seed=1, duration_s=6.0))  # makes what is made once
+    peaks = []
+    with faked():
+        # Fake CUDA tensors have no backward pass where there is no GPU.
+        method, data = on_fake("cpu", [method, data], {})
+        optimizer = torch.optim.AdamW(method.parameters())
+        with Living() as memory:
+            for tensor in (*method.parameters(), *method.buffers()):
+                memory.count(tensor)
+            for size in (8, 8, 16, 32):  # the first step makes the state of the optimizer
+                waveforms = on_fake("cpu", batch(1, size, duration_s=6.0), {})
+                memory.peak = memory.now
+                with torch.autocast("cpu", torch.bfloat16):
+                    loss = step(method, data, waveforms)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                peaks.append(memory.peak / 1e9)
+    _, eight, sixteen, thirty_two = peaks
+    assert thirty_two < GB_ALLOWED
+    assert thirty_two - sixteen == pytest.approx(2 * (sixteen - eight), rel=0.05)
