@@ -64,8 +64,8 @@ format: $(ENV)  ## format the code, and apply ruff's fixes
 	$(BIN)/ruff format src tests benchmarks studies
 	$(BIN)/ruff check --fix src tests benchmarks studies
 
-test: $(ENV)  ## all tests
-	$(BIN)/python -m pytest
+test: $(ENV)  ## all tests, one process and one thread a core
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 trust: $(ENV)  ## faults, bad and hostile input, thousands of cases; docs/reliability.md (half an hour)
 	rm -f $(LEDGER)
