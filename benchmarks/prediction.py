@@ -15,6 +15,7 @@ import torch
 from benchmarks.timing import NotMeasured, Row, rows_of, timed_in_turn
 from rfcx_audio.config import build, load_config
 from rfcx_audio.hardware import autocast, best_precision
+from rfcx_audio.scores import species_columns
 from rfcx_audio.scoring import Recogniser
 from rfcx_audio.scoring.archive import LocalEngine, score_archive
 
@@ -72,7 +73,7 @@ def make_recogniser(*overrides: str) -> Recogniser:
         build(config.frontend),
         build(config.model),
         build(config.inference),
-        config.data.num_species,
+        species_columns(config.data.num_species),
     ).eval()
 
 

@@ -182,15 +182,14 @@ def score_together(recognisers: Sequence[Recogniser], paths: Mapping[str, Path])
     found: dict[Recogniser, Scores] = {}
     for own in groups.values():
         first, networks = own[0], SideBySide([one.detector for one in own])
-        count = sum(one.num_species for one in own)
-        parts = (first.reader, first.frontend, networks, first.windows, count, first.views)
+        names = species_columns(sum(one.num_species for one in own))
+        parts = (first.reader, first.frontend, networks, first.windows, names, first.views)
         scores = Recogniser(*parts).eval().score(paths)
         failures = scores.metadata["failures"]
         columns = np.split(scores.values, len(own), axis=1)
         for one, values in zip(own, columns, strict=True):
             metadata = {**one.settings(), "failures": failures}
-            species = tuple(species_columns(one.num_species))
-            found[one] = Scores(scores.keys, values, species, metadata)
+            found[one] = Scores(scores.keys, values, one.species, metadata)
     return [found[one] for one in recognisers]
 
 

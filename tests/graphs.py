@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from rfcx_audio.data import AudioReader
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.model import Detector, Encoder, LinearHead
+from rfcx_audio.scores import species_columns
 from rfcx_audio.scoring import Recogniser, SlidingWindows
 
 RATE = 16_000
@@ -34,7 +35,7 @@ def recogniser(
     for linear in (part for part in detector.head.modules() if isinstance(part, nn.Linear)):
         linear.weight.data *= 8
     windows = SlidingWindows(duration_s)
-    return Recogniser(AudioReader(RATE), frontend, detector, windows, num_species=3).eval()
+    return Recogniser(AudioReader(RATE), frontend, detector, windows, species_columns(3)).eval()
 
 
 def recordings(number: int, samples: int) -> Tensor:

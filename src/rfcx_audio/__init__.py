@@ -31,6 +31,8 @@ _HOMES = {
     "lwlrap": "rfcx_audio.metric:lwlrap",
     "predict": "rfcx_audio.commands.predict:predict",
     "read_annotations": "rfcx_audio.data:read_annotations",
+    "row_templates": "rfcx_audio.data:row_templates",
+    "settle": "rfcx_audio.experiment:settle",
     "train": "rfcx_audio.commands.train:train",
     "unlabelled_prevalence": "rfcx_audio.scores:unlabelled_prevalence",
 }

@@ -2,7 +2,8 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.commands.predict import predict
 from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
-from rfcx_audio.data import Annotations, read_annotations
+from rfcx_audio.data import Annotations, read_annotations, row_templates
+from rfcx_audio.experiment import settle
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.metric import lwlrap
 from rfcx_audio.scores import Scores, draw_prevalence, evaluate, unlabelled_prevalence
@@ -24,6 +25,8 @@ __all__ = [
     "lwlrap",
     "predict",
     "read_annotations",
+    "row_templates",
+    "settle",
     "train",
     "unlabelled_prevalence",
 ]

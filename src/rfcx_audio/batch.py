@@ -109,6 +109,8 @@ class ClassBands(NamedTuple):
         low: (classes,) int64, first mel of the class's band.
         high: (classes,) int64, mel behind the last.
         frames: (classes,) int64, of its duration.
+        f_min: (classes,) float32, Hz.
+        f_max: (classes,) float32, Hz.
     """
 
     species: Tensor
@@ -116,6 +118,8 @@ class ClassBands(NamedTuple):
     low: Tensor
     high: Tensor
     frames: Tensor
+    f_min: Tensor
+    f_max: Tensor
 
 
 def unknown_labels(batch: int, species: int, frames: int = 1) -> CropLabels:

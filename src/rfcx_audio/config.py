@@ -66,7 +66,25 @@ def _out_or_run_folder(out: str | None) -> str:
     return HydraConfig.get().runtime.output_dir if out is None else out
 
 
+def _at_rate(samples_at_48k: int, sample_rate: int | None) -> int | None:
+    """A number of samples at 48 kHz that lasts as long at a lower rate; unchanged at a higher one.
+
+    None while the sample rate is still to be taken from the recordings.
+    """
+    if sample_rate is None:
+        return None
+    return round(samples_at_48k * min(1.0, sample_rate / 48_000))
+
+
+def _fft_length(samples_at_48k: int, sample_rate: int | None) -> int | None:
+    """The same, as the next power of two, which is even and fast to transform."""
+    samples = _at_rate(samples_at_48k, sample_rate)
+    return None if samples is None else 1 << (samples - 1).bit_length()
+
+
 OmegaConf.register_new_resolver("out_or_run_folder", _out_or_run_folder, replace=True)
+OmegaConf.register_new_resolver("at_rate", _at_rate, replace=True)
+OmegaConf.register_new_resolver("fft_length", _fft_length, replace=True)
 
 
 def load_config(
@@ -168,7 +186,7 @@ def variant(config: DictConfig, changes: dict[str, Any]) -> DictConfig:
     """
     copy = config.copy()
     for key, value in changes.items():
-        OmegaConf.update(copy, key, value)
+        OmegaConf.update(copy, key, value, merge=not isinstance(value, list))
     return copy
 
 

@@ -83,7 +83,9 @@ def test_names_get_the_numbers_that_one_gives_them(kinds: dict[str, Path], tmp_p
     assert read_annotations(kinds["raven"], 2, species=other).rows["species_id"].to_list() == [0]
     (kinds["raven"] / "species.csv").unlink()
     assert read_annotations(kinds["raven"]).rows["species_id"].to_list() == [0]
-    with pytest.raises(AnnotationError, match=r"names 1 species \('Owl'\), 24 are scored; give"):
+    with pytest.raises(
+        AnnotationError, match=r"names 1 species \('Owl'\), 24 without names are scored"
+    ):
         read_annotations(kinds["raven"], 24)
 
 

@@ -221,6 +221,7 @@ def test_it_is_built_from_the_keys_of_the_command_line(forest: Path, tmp_path: P
     rows = tmp_path / "rows.csv"
     words = [
         *("data=rfcx", f"data.root={forest}", "data.num_species=24", "data.sample_rate=32000"),
+        *("data.f_min=60", "data.f_max=15000"),
         *("data.crop_duration_s=4.0", "data.batch_size=5", "data.num_workers=3", "seed=9"),
         *(f"data.pseudo_rows={rows}", "data.folds.held_out=1", "data.crops.crops_per_epoch=10"),
         *("data/reader=cached", "data.reader.channel=0", f"paths.output_dir={tmp_path}"),

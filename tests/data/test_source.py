@@ -25,15 +25,32 @@ def test_a_folder_is_loaded_with_its_truth(forest: Path) -> None:
     assert set(corpus.truth["recording_id"]) <= set(corpus.test.paths)
 
 
-def test_boxes_are_those_of_rfcx_only_where_the_configuration_names_them(
+def test_nothing_of_rfcx_is_taken_for_granted(forest: Path, tmp_path: Path) -> None:
+    for data in ("rfcx", "table"):
+        config = load_config("train", [f"data={data}", f"paths.output_dir={tmp_path}"])
+        assert config.data.num_species is None
+        assert config.data.sample_rate is None
+        assert "rfcx" not in config.data.templates["_target_"].removeprefix("rfcx_audio")
+    words = ["data=rfcx", "data/templates=rfcx", f"paths.output_dir={tmp_path}"]
+    assert len(build(load_config("train", words).data.templates)) == 37
+    assert RfcxFolder(str(forest)).num_species == 24  # as the tables have
+
+
+def test_species_that_only_a_sample_submission_names_are_scored(
     forest: Path, tmp_path: Path
 ) -> None:
-    assert RfcxFolder(str(forest), 24).load().templates is None
-    for data in ("rfcx", "synthetic", "table"):
-        config = load_config("train", [f"data={data}", f"paths.output_dir={tmp_path}"])
-        source = build(config.data.source)
-        assert (source.templates is None) == (data == "table")
-    assert SyntheticFolder(str(forest), 24, Rainforest(**SMALL_FOREST)).load().templates is not None
+    for name in ("train_tp.csv", "train_fp.csv"):
+        rows = pd.read_csv(forest / name)
+        rows[rows["species_id"] < 5].to_csv(tmp_path / name, index=False)
+    assert RfcxFolder(str(tmp_path)).species.names == ("s0", "s1", "s2", "s3", "s4")
+    (tmp_path / "sample_submission.csv").write_text("recording_id,s0,s1,s2,s3,s4,s5,s6\n")
+    assert RfcxFolder(str(tmp_path)).num_species == 7
+    names = "species,species_id,common_name\n" + "".join(f"Owl {n},{n},\n" for n in range(5))
+    (tmp_path / "species.csv").write_text(names.replace("Owl 3,3,", "Owl 3,3,Little owl"))
+    species = RfcxFolder(str(tmp_path)).species
+    assert species.names == ("Owl 0", "Owl 1", "Owl 2", "Owl 3", "Owl 4")
+    assert species.others == {"Owl 3": {"common_name": "Little owl"}}
+    assert str(species).startswith("5 species: Owl 0, Owl 1")
 
 
 def test_a_folder_without_truth_has_no_test(forest: Path, tmp_path: Path) -> None:
@@ -78,6 +95,6 @@ def test_pseudo_labels_of_other_tables_are_refused(forest: Path, tmp_path: Path)
     found = source.load().pseudo
     assert found is not None
     assert found["species_id"].to_list() == [23]
-    source.num_species = 20
+    fewer = RfcxFolder(str(forest), 20, pseudo_rows=str(tmp_path / "rows.csv"))
     with pytest.raises(AnnotationError, match=r"rows of species 23, beyond 19.*data.num_species"):
-        source.pseudo()
+        fewer.pseudo()

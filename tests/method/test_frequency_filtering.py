@@ -18,7 +18,10 @@ from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics
 from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
-BANDS = ClassBands(*torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4, 4, 4]]))
+BANDS = ClassBands(
+    *torch.tensor([[0, 1, 2], [1, 1, 1], [0, 0, 0], [8, 8, 8], [4, 4, 4]]),
+    *torch.tensor([[100.0, 100.0, 100.0], [800.0, 800.0, 800.0]]),
+)
 
 
 class OneWeightAClass(nn.Module):

@@ -18,6 +18,8 @@ BANDS = ClassBands(
     low=torch.tensor([2, 12, 20]),
     high=torch.tensor([10, 18, 32]),
     frames=torch.tensor([10, 20, 80]),
+    f_min=torch.tensor([200.0, 1200.0, 2000.0]),
+    f_max=torch.tensor([1000.0, 1800.0, 3200.0]),
 )
 
 

@@ -110,8 +110,8 @@ def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
             "does not call itself 'rfcx_audio artefact'",
         ),
         (
-            lambda description: description.update(version=2),
-            "format version 2, this library reads 1",
+            lambda description: description.update(version=3),
+            "format version 3, this library reads 2",
         ),
         (lambda description: description.update(heads=[]), r"has \['heads'\] beyond those"),
         (lambda description: description.pop("windows"), r"lacks \['windows'\]"),

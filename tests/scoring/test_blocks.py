@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.frontend import DeltaLogMel, LogMel
-from rfcx_audio.scores import Calibration, PlattCurve, SpeciesFit
+from rfcx_audio.scores import Calibration, PlattCurve, SpeciesFit, species_columns
 from rfcx_audio.scoring import Recogniser, SlidingWindows, views
 from rfcx_audio.scoring.blocks import (
     Block,
@@ -45,7 +45,9 @@ class Bands(nn.Module):
 
 def make(frontend: LogMel, windows: SlidingWindows, tta: int = 1) -> Recogniser:
     reader = AudioReader(frontend.sample_rate)
-    return Recogniser(reader, frontend, Bands(), windows, 4, views=views(tta)).eval()
+    return Recogniser(
+        reader, frontend, Bands(), windows, species_columns(4), views=views(tta)
+    ).eval()
 
 
 def score_file(recogniser: Recogniser, path: Path) -> tuple[Tensor, Tensor]:

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Logits
 from rfcx_audio.data import AudioError, AudioReader, stitch
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit
+from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit, species_columns
 from rfcx_audio.scoring import Recogniser, SlidingWindows, views
 from rfcx_audio.scoring import recogniser as module
 
@@ -37,7 +37,7 @@ class Loudness(nn.Module):
 def recogniser() -> Recogniser:
     frontend = LogMel(sample_rate=48_000, f_min=60.0, f_max=15_000.0)
     windows = SlidingWindows(3.0, overlap=0.5)
-    return Recogniser(AudioReader(48_000), frontend, Loudness(), windows, 2).eval()
+    return Recogniser(AudioReader(48_000), frontend, Loudness(), windows, species_columns(2)).eval()
 
 
 @pytest.fixture
@@ -218,7 +218,9 @@ def early(tta: int, flip: bool = False) -> Recogniser:
     frontend = LogMel(48_000, hop_length=1000, center=False)
     windows = SlidingWindows((63 * 1000 + 2048) / 48_000)  # 64 frames
     ways = views(tta, flip=flip)
-    return Recogniser(AudioReader(48_000), frontend, Early(), windows, 2, views=ways).eval()
+    return Recogniser(
+        AudioReader(48_000), frontend, Early(), windows, species_columns(2), views=ways
+    ).eval()
 
 
 def test_scores_are_the_mean_of_the_views_probabilities() -> None:

@@ -103,7 +103,7 @@ class Report(Callback):
         rows = data.val_rows
         named = rows.sort_values("present", ascending=False)["recording_id"].unique()
         frontend = cast("LogMel", data.frontend).to(module.device)
-        recogniser = Recogniser(data.reader, frontend, module.eval(), windows, data.num_species)
+        recogniser = Recogniser(data.reader, frontend, module.eval(), windows, data.species)
         for name in named[: self.num_pictures]:
             if name in data.failures:
                 continue

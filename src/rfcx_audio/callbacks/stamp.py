@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.config import parse_config
+from rfcx_audio.data import SpeciesNames, write_species_names
 from rfcx_audio.scoring import CONFIG_KEY, CheckpointError
 
 _MUST_AGREE = (
@@ -17,6 +18,7 @@ _MUST_AGREE = (
     "method.model",
     "data.sample_rate",
     "data.num_species",
+    "data.species",
     "data.crop_duration_s",
 )
 
@@ -35,9 +37,13 @@ class Stamp(Callback):
 
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
-        """Writes `config.yaml`."""
+        """Writes `config.yaml`, and the names of the species to `species.csv`."""
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / "config.yaml").write_text(self.config)
+        data = parse_config(self.config).data
+        if data.get("species") is not None:
+            names = SpeciesNames(tuple(data.species), data.other_names or {})
+            write_species_names(names, self.folder / "species.csv")
 
     def on_save_checkpoint(
         self,
@@ -63,8 +69,8 @@ class Stamp(Callback):
         for key in _MUST_AGREE:
             then, now = theirs, ours
             for part in key.split("."):
-                then, now = then[part], now[part]
-            if then != now:
+                then, now = then.get(part), now.get(part)
+            if then != now and not (key == "data.species" and then is None):  # earlier versions
                 raise CheckpointError(
                     f"the checkpoint was trained with {key} = {then}, this run has {now}; give the "
                     "run the settings of the checkpoint, or start it without resume"

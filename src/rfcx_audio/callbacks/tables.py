@@ -17,10 +17,9 @@ from torch import Tensor
 from rfcx_audio.batch import WindowBatch
 from rfcx_audio.callbacks.report import gathered, write_metrics
 from rfcx_audio.config import SweepCallback
-from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.data import RecordingDataModule, row_templates
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.metric import band_energy_scores, compare, per_species
-from rfcx_audio.scores import species_columns
 
 NAME = "this model"
 
@@ -65,6 +64,7 @@ class TestTable(Callback):
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Compares, writes, prints."""
+        data: RecordingDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         rows = gathered(self.rows)
         self.rows = []
         if not trainer.is_global_zero or not rows:
@@ -77,12 +77,10 @@ class TestTable(Callback):
         table = compare(named, target, torch.Generator().manual_seed(self.seed))
         self.folder.mkdir(parents=True, exist_ok=True)
         table.to_csv(self.folder / "test_metrics.csv", index_label="scores")
-        by_recording = pd.DataFrame(
-            scores.numpy(), columns=pd.Index(species_columns(len(scores[0])))
-        )
+        by_recording = pd.DataFrame(scores.numpy(), columns=pd.Index(data.species))
         by_recording.insert(0, "recording_id", [row[0] for row in rows])
         by_recording.to_csv(self.folder / "test_scores.csv", index=False)
-        species = per_species(scores, target, torch.ones_like(target))
+        species = per_species(scores, target, torch.ones_like(target), data.species)
         species.to_csv(self.folder / "test_species.csv", index=False)
         write_metrics(
             self.folder, {f"test/{name}": values[NAME] for name, values in table.to_dict().items()}
@@ -138,9 +136,9 @@ def _number(path: Path) -> tuple[int, str]:
 
 def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
     """(windows, channels, mels, frames) -> (species,); NaN without known, covered bands."""
-    templates, frontend = data.corpus.templates, cast("LogMel", data.frontend)
+    templates, frontend = row_templates(data.corpus.usable), cast("LogMel", data.frontend)
     nothing = torch.full((data.num_species,), torch.nan)
-    if templates is None or templates["species_id"].nunique() != data.num_species:
+    if templates["species_id"].nunique() != data.num_species:
         return nothing
     by_species = templates.groupby("species_id")
     low, high = by_species["f_min"].min(), by_species["f_max"].max()

@@ -7,6 +7,7 @@ from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_pla
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.folds import Folds, assign_folds
+from rfcx_audio.data.frequency_range import FrequencyRange, check_range, frequency_range
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import (
     complete_labels,
@@ -21,11 +22,17 @@ from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
-from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
+from rfcx_audio.data.row_templates import row_templates, with_every_species
+from rfcx_audio.data.rows import AnnotationError, few, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
-from rfcx_audio.data.species_numbers import number_species, read_species, write_species
+from rfcx_audio.data.species_names import (
+    SpeciesNames,
+    read_species_names,
+    write_species_names,
+)
+from rfcx_audio.data.species_numbers import number_species, read_species
 from rfcx_audio.data.split import Split, training_recordings
 from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
@@ -48,6 +55,7 @@ __all__ = [
     "Draw",
     "Folds",
     "FrameScores",
+    "FrequencyRange",
     "Loader",
     "RecordingDataModule",
     "RecordingDataset",
@@ -56,17 +64,21 @@ __all__ = [
     "ResidentReader",
     "RfcxFolder",
     "SpeciesClass",
+    "SpeciesNames",
     "Split",
     "SyntheticFolder",
     "TableFolder",
     "add_pseudo_rows",
     "assign_folds",
     "background_start",
+    "check_range",
     "collate_crops",
     "collate_placed",
     "complete_labels",
     "crop_start",
+    "few",
     "find_recordings",
+    "frequency_range",
     "inside",
     "known_share",
     "label_recording",
@@ -80,9 +92,11 @@ __all__ = [
     "read_rfcx",
     "read_rows",
     "read_species",
+    "read_species_names",
     "read_tables",
     "readable_name",
     "rfcx_templates",
+    "row_templates",
     "rows_of",
     "spans",
     "species_bands",
@@ -91,5 +105,6 @@ __all__ = [
     "table_rows",
     "training_recordings",
     "window_starts",
-    "write_species",
+    "with_every_species",
+    "write_species_names",
 ]

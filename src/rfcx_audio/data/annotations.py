@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -19,6 +20,7 @@ from rfcx_audio.data.truth import read_truth
 RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
 """The files of a folder in the RFCX layout, and whether their rows are presences."""
 
+_log = logging.getLogger(__name__)
 _SPECIES_FILE = "species.csv"
 _UNLIMITED = 2**31 - 1
 
@@ -46,7 +48,7 @@ class Annotations(NamedTuple):
 
 def read_annotations(
     place: str | Path,
-    num_species: int | None = None,
+    scored: int | Sequence[str] | None = None,
     species: str | Path | Mapping[str, int] | None = None,
     columns: Mapping[str, str | None] | None = None,
     f_max: float = 24_000.0,
@@ -72,10 +74,12 @@ def read_annotations(
 
     Args:
         place: the folder or file.
-        num_species: species are numbered from 0 to `num_species - 1`; None: up to any number.
+        scored: the names of the species that are scored, in their order, or only their number;
+            `species_id` of the rows is the place in that order. Rows of other species are left out,
+            with a warning that names them. None: all species of the place.
         species: numbers of the names in Raven, Audacity and CSV tables, or a CSV of `species` and
-            `species_id`. None: the `species.csv` beside the tables; without one, their place in the
-            alphabet.
+            `species_id`. None: the `species.csv` beside the tables; without one, their place in
+            `scored`, or in the alphabet.
         columns: of such tables by field, see `read_tables`.
         f_max: Hz, the upper edge of rows without one.
 
@@ -84,29 +88,99 @@ def read_annotations(
             line.
     """
     place = Path(place)
-    limit = _UNLIMITED if num_species is None else num_species
     if not place.exists():
         raise AnnotationError(
             f"labels {place} do not exist; expected a folder with train_tp.csv and train_fp.csv, "
             "truth.csv, or Raven, Audacity or CSV tables"
         )
-    if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
-        return Annotations(read_rfcx(place, limit))
-    if place.name in RFCX_FILES:
-        return Annotations(read_rows(place, RFCX_FILES[place.name], limit))
-    if is_truth(place):
-        return Annotations(read_truth(place, limit), complete=True)
-    folder = place if place.is_dir() else place.parent
-    beside = folder / _SPECIES_FILE
+    beside = (place if place.is_dir() else place.parent) / _SPECIES_FILE
     if species is None and beside.exists():
         species = beside
-    no_tables = (
-        (beside,) if species is None or isinstance(species, Mapping) else (beside, Path(species))
-    )
-    tables = read_tables(place, columns, no_tables)
-    numbers = _numbers(species, tables, place, num_species)
+    numbers = _given_numbers(species, scored)
+    # Numbers without a name can only be places among what is scored.
+    limit = _UNLIMITED if scored is None or numbers else _count(scored)
+    complete = False
+    if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
+        rows = read_rfcx(place, limit)
+    elif place.name in RFCX_FILES:
+        rows = read_rows(place, RFCX_FILES[place.name], limit)
+    elif is_truth(place):
+        rows, complete = read_truth(place, limit), True
+    else:
+        files = [beside] + ([] if species is None or isinstance(species, Mapping) else [species])
+        tables = read_tables(place, columns, tuple(map(Path, files)))
+        numbers = numbers or _numbers_of_tables(tables, place, scored)
+        rows = table_rows(tables, numbers, _UNLIMITED, f_max)
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
-    return Annotations(table_rows(tables, numbers, limit, f_max), names)
+    if scored is None or isinstance(scored, int):
+        return Annotations(rows, names, complete)
+    return Annotations(_of_scored(rows, numbers, scored, place), dict(enumerate(scored)), complete)
+
+
+def _count(scored: int | Sequence[str]) -> int:
+    return scored if isinstance(scored, int) else len(scored)
+
+
+def _given_numbers(
+    species: str | Path | Mapping[str, int] | None, scored: int | Sequence[str] | None
+) -> dict[str, int]:
+    """Number of each species by name, where numbers are given."""
+    if species is None or isinstance(species, Mapping):
+        return dict(species or {})
+    return read_species(Path(species), scored if isinstance(scored, int) else None)
+
+
+def _numbers_of_tables(
+    tables: pd.DataFrame, place: Path, scored: int | Sequence[str] | None
+) -> dict[str, int]:
+    """Number of each species by name, from the names themselves."""
+    numbers = number_species(tables["species"])
+    if isinstance(scored, int):
+        by_number = scored
+    elif scored is None or not _are_numbers(scored):
+        return numbers
+    else:
+        by_number = len(scored)
+    try:
+        check_species(numbers, by_number, str(place))
+    except AnnotationError:
+        raise AnnotationError(
+            f"{place} names {len(numbers)} species ({few(list(numbers))}), {by_number} without "
+            "names are scored; give species=…, a CSV with the columns species and species_id"
+        ) from None
+    return numbers
+
+
+def _are_numbers(scored: Sequence[str]) -> bool:
+    """Whether the scored species have no names but `s0`, `s1` and so on."""
+    return all(name == f"s{number}" for number, name in enumerate(scored))
+
+
+def _of_scored(
+    rows: pd.DataFrame, numbers: Mapping[str, int], scored: Sequence[str], place: Path
+) -> pd.DataFrame:
+    """Rows whose `species_id` is the place among the scored species; others are left out."""
+    if not numbers or _are_numbers(scored):
+        found = {number: number for number in range(len(scored))}
+    else:
+        places = {name: number for number, name in enumerate(scored)}
+        found = {number: places[name] for name, number in numbers.items() if name in places}
+    which = rows["species_id"].isin(list(found))
+    if not which.all():
+        names = {number: name for name, number in numbers.items()}
+        others = sorted({names.get(one, f"s{one}") for one in rows.loc[~which, "species_id"]})
+        if not which.any():
+            raise AnnotationError(
+                f"none of the species in {place} ({few(others)}) is scored; the scores have "
+                f"{few(list(scored))}. Names must be the same, or stand together in a species.csv "
+                "(species, species_id; several names may share a number)"
+            )
+        _log.warning(
+            "%d of %d rows in %s are of species that are not scored, and are left out: %s",
+            *(int((~which).sum()), len(rows), place, ", ".join(others)),
+        )
+    kept = rows[which]
+    return kept.assign(species_id=kept["species_id"].map(found)).reset_index(drop=True)
 
 
 def is_truth(place: Path) -> bool:
@@ -117,28 +191,3 @@ def is_truth(place: Path) -> bool:
         return True
     header = [cell.strip() for cell in first_line(place).split(",")]
     return {"split", *RFCX_COLUMNS[:2]} <= set(header)
-
-
-def _numbers(
-    species: str | Path | Mapping[str, int] | None,
-    tables: pd.DataFrame,
-    place: Path,
-    num_species: int | None,
-) -> dict[str, int]:
-    """Number of each species by name."""
-    if isinstance(species, Mapping):
-        return dict(species)
-    if species is not None:
-        return read_species(Path(species), num_species)
-    numbers = number_species(tables["species"])
-    if num_species is None:
-        return numbers
-    try:
-        check_species(numbers, num_species, str(place))
-    except AnnotationError:
-        raise AnnotationError(
-            f"{place} names {len(numbers)} species ({few(list(numbers))}), {num_species} are "
-            "scored; give species=…, a CSV with the columns species and species_id: training with "
-            "data=table wrote one beside its tables"
-        ) from None
-    return numbers

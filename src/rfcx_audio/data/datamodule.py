@@ -21,6 +21,7 @@ from rfcx_audio.batch import (
 from rfcx_audio.data.audio import AudioReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.folds import Folds
+from rfcx_audio.data.frequency_range import FrequencyRange, check_range
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.recordings import Recordings
@@ -98,6 +99,11 @@ class RecordingDataModule(pl.LightningDataModule):
         return self.split.val_rows
 
     @property
+    def species(self) -> tuple[str, ...]:
+        """Names of the species, in the order of the labels."""
+        return self.source.species.names
+
+    @property
     def num_species(self) -> int:
         """Width of the labels."""
         return self.source.num_species
@@ -131,6 +137,10 @@ class RecordingDataModule(pl.LightningDataModule):
         if stage == "fit":
             self.split.check()
             _log.info("%s", self.summary())
+            frontend, rows, infos = self.frontend, self.corpus.usable, self.corpus.train.infos
+            covered = FrequencyRange(frontend.sample_rate, frontend.f_min, frontend.f_max)
+            for line in check_range(rows, infos, covered, self.species):
+                _log.warning("%s", line)
         self.failures.update(self.corpus.train.failures)
         if self.corpus.test is not None:
             self.failures.update(self.corpus.test.failures)

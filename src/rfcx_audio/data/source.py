@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -12,10 +15,13 @@ from rfcx_audio.data.pseudo import read_pseudo
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx
+from rfcx_audio.data.species_names import SpeciesNames, names_of, read_species_names
 from rfcx_audio.data.synthetic import Rainforest, write_rainforest
 from rfcx_audio.data.truth import read_truth
 
 MissingAudio = Literal["error", "leave_out"]
+_UNLIMITED = 2**31 - 1
+_SCORE_COLUMN = re.compile(r"s\d+")
 
 
 @dataclass(frozen=True)
@@ -30,8 +36,6 @@ class Corpus:
         test: recordings with complete truth, if any.
         truth: every call of the test recordings (`recording_id`, `species_id`, …), if known.
         train_truth: the same for the training recordings; for measurements and upper bounds only.
-        templates: the species' usual boxes (`species_id`, `f_min`, `f_max`, `duration_s`), if
-            known.
         pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
             none.
     """
@@ -43,7 +47,6 @@ class Corpus:
     test: Recordings | None
     truth: pd.DataFrame | None
     train_truth: pd.DataFrame | None
-    templates: pd.DataFrame | None
     pseudo: pd.DataFrame | None = None
 
 
@@ -55,12 +58,15 @@ class RfcxFolder:
 
     Args:
         root: the folder.
-        num_species: species are numbered from 0.
+        num_species: species are numbered from 0 to `num_species - 1`; None: as many as the names,
+            the tables and the sample submission have.
         missing_audio: what happens to rows whose recording has no audio file: `leave_out` reports
             them and goes on, `error` refuses.
-        templates: the species' usual boxes, if known: `rfcx_templates()` for RFCX's own species.
         pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
             the tables' own rows, see `add_pseudo_rows`; None for none.
+        species_file: a CSV of `species` (name), `species_id` and, if known, `scientific_name` and
+            `common_name`; where there is none, the species are called s0, s1, …
+        species: their names in the order of their numbers, if they are known already.
 
     Raises:
         ValueError: `missing_audio` is neither.
@@ -69,21 +75,69 @@ class RfcxFolder:
     def __init__(
         self,
         root: str,
-        num_species: int,
+        num_species: int | None = None,
         missing_audio: MissingAudio = "leave_out",
-        templates: pd.DataFrame | None = None,
         pseudo_rows: str | None = None,
+        species_file: str | None = None,
+        species: Sequence[str] | None = None,
     ) -> None:
         if missing_audio not in get_args(MissingAudio):
             raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
         self.root = Path(root)
-        self.num_species = num_species
         self.missing_audio: MissingAudio = missing_audio
-        self.templates = templates
         self.pseudo_rows = pseudo_rows
+        self.species_file = (
+            Path(root) / "species.csv" if species_file is None else Path(species_file)
+        )
+        self._number = num_species
+        self._names = None if species is None else tuple(species)
+
+    @cached_property
+    def species(self) -> SpeciesNames:
+        """The species that are scored: as given, as in `species_file`, or as in the tables.
+
+        Raises:
+            AnnotationError: a table or the file breaks a rule.
+        """
+        if self._names is not None:
+            return SpeciesNames(self._names)
+        if self.species_file.exists():
+            return read_species_names(self.species_file, self._number)
+        return self._species_of_tables()
+
+    @property
+    def num_species(self) -> int:
+        """Width of the labels."""
+        return len(self.species.names)
+
+    @property
+    def audio_folder(self) -> Path:
+        """Where the recordings to train on lie."""
+        return self.root / "train"
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
+
+    def rows(self) -> pd.DataFrame:
+        """The rows of the tables, with or without audio.
+
+        Raises:
+            AnnotationError: a table breaks a rule.
+        """
+        return read_rfcx(self.root, self.num_species)
+
+    def _species_of_tables(self) -> SpeciesNames:
+        """As many as are given, or as the tables and the sample submission have."""
+        count = self._number
+        if count is None:
+            highest = int(read_rfcx(self.root, _UNLIMITED)["species_id"].max())
+            sample = self.root / "sample_submission.csv"
+            if sample.exists():
+                columns = pd.read_csv(sample, nrows=0).columns
+                numbers = [int(name[1:]) for name in columns if _SCORE_COLUMN.fullmatch(name)]
+                highest = max([highest, *numbers])
+            count = highest + 1
+        return SpeciesNames(names_of({}, count))
 
     def load(self) -> Corpus:
         """Reads the tables and the headers of the audio files.
@@ -91,8 +145,7 @@ class RfcxFolder:
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        rows = read_rfcx(self.root, self.num_species)
-        folder = self.root / "train"
+        rows, folder = self.rows(), self.audio_folder
         if not folder.is_dir():
             raise AnnotationError(f"{folder} does not exist; the recordings belong there")
         train = Recordings.scan(folder)
@@ -101,7 +154,7 @@ class RfcxFolder:
             raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
-        others = (train, test, truth, train_truth, self.templates, self.pseudo())
+        others = (train, test, truth, train_truth, self.pseudo())
         return Corpus(rows, usable, left_out, *others)
 
     def pseudo(self) -> pd.DataFrame | None:
@@ -136,28 +189,31 @@ class SyntheticFolder(RfcxFolder):
 
     Args:
         root: where it is, or will be.
-        num_species: must be the 24 of the rainforest.
+        num_species: must be that of the templates.
         recipe: how it is made; a folder made by another recipe is refused.
         missing_audio: see `RfcxFolder`.
         templates: the boxes that the calls lie in; None: `rfcx_templates()`, which the voices are
             made for.
         workers: processes that write it; None takes one for each core.
         pseudo_rows: see `RfcxFolder`.
+        species_file: see `RfcxFolder`.
+        species: see `RfcxFolder`.
     """
 
     def __init__(
         self,
         root: str,
-        num_species: int,
+        num_species: int | None,
         recipe: Rainforest,
         missing_audio: MissingAudio = "error",
         templates: pd.DataFrame | None = None,
         workers: int | None = None,
         pseudo_rows: str | None = None,
+        species_file: str | None = None,
+        species: Sequence[str] | None = None,
     ) -> None:
-        boxes = rfcx_templates() if templates is None else templates
-        super().__init__(root, num_species, missing_audio, boxes, pseudo_rows)
-        self.boxes = boxes
+        super().__init__(root, num_species, missing_audio, pseudo_rows, species_file, species)
+        self.boxes = rfcx_templates() if templates is None else templates
         self.recipe = recipe
         self.workers = workers
 

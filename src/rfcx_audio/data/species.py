@@ -33,7 +33,7 @@ def species_classes(
     padding_s: float = 0.3,
     templates: pd.DataFrame | Sequence[Mapping[str, float]] | None = None,
 ) -> list[SpeciesClass]:
-    """A fixed band and duration for every (species, songtype).
+    """A fixed band and duration for every (species, songtype), or each of its groups.
 
     A row's own box must not be used in their place: for 9 of the 26 classes of the RFCX tables the
     choice of the template alone separates TP from FP.
@@ -42,24 +42,31 @@ def species_classes(
         padding_hz: added at both ends of the union of a class's bands.
         padding_s: added to its longest duration.
         templates: rows of `species_id`, `songtype_id`, `f_min`, `f_max` (Hz), `duration_s`, as a
-            table or as in YAML; None, as in configurations of earlier versions:
-            `rfcx_templates()`.
+            table or as in YAML; with a column `group`, each group of a song is a class of its own.
+            None, as in configurations of earlier versions: `rfcx_templates()`.
 
     Returns:
-        By species and song type.
+        By species, song type and group.
 
     Raises:
-        ValueError: the templates have no such columns.
+        ValueError: the templates have no such columns, or are still to be taken from rows.
     """
+    if callable(templates):
+        raise ValueError(
+            "the bands of the species are taken from the rows of the data, which are not read yet; "
+            "call rfcx_audio.settle(config) before the parts of a configuration are built"
+        )
     table = rfcx_templates() if templates is None else pd.DataFrame(templates)
     missing = [name for name in SpeciesClass._fields if name not in table]
     if missing:
         raise ValueError(
             f"templates lack the column(s) {', '.join(missing)}; set model.bands.classes.templates"
         )
-    widest = table.groupby(["species_id", "songtype_id"], as_index=False).agg(
+    table = table if "group" in table else table.assign(group=0)
+    by_class = table.groupby(["species_id", "songtype_id", "group"], as_index=False)
+    widest = by_class.agg(
         f_min=("f_min", "min"), f_max=("f_max", "max"), duration_s=("duration_s", "max")
-    )
+    ).drop(columns="group")
     return [
         SpeciesClass(
             int(species),

@@ -10,7 +10,6 @@ import pandas as pd
 
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.table_text import frame_of, text_of
-from rfcx_audio.whole_files import write_atomically
 
 _NUMBERED = re.compile(r"s?(\d+)")
 
@@ -80,10 +79,3 @@ def check_species(species: Mapping[str, int], num_species: int, source: str) -> 
         f"{wanted - 1}, data.num_species is {num_species}; set data.num_species={wanted}"
         + ("" if len(found) == wanted else " and give every number from 0 on to a species")
     )
-
-
-def write_species(species: Mapping[str, int], path: Path) -> None:
-    """The inverse of `read_species`."""
-    table = pd.DataFrame({"species": list(species), "species_id": list(species.values())})
-    table = table.sort_values("species_id", kind="stable")
-    write_atomically(path, lambda part: table.to_csv(part, index=False))

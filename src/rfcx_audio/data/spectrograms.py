@@ -38,6 +38,9 @@ class Frontend(Protocol):
     """What makes spectrograms of waveforms."""
 
     n_mels: int
+    sample_rate: int
+    f_min: float
+    f_max: float
 
     def bands_of(self, frequencies_hz: Tensor) -> Tensor:
         """Where frequencies lie on the mel axis, from 0 to `n_mels`."""

@@ -3,11 +3,13 @@
 from rfcx_audio.experiment.folds import crossval, with_spread
 from rfcx_audio.experiment.rounds import relabel, rollback_to
 from rfcx_audio.experiment.run import train_run
+from rfcx_audio.experiment.settle import settle
 
 __all__ = [
     "crossval",
     "relabel",
     "rollback_to",
+    "settle",
     "train_run",
     "with_spread",
 ]

@@ -14,11 +14,13 @@ from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
+from rfcx_audio.experiment.settle import settle
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import Recogniser, load_recogniser
 
 _log = logging.getLogger(__name__)
 OUT_OF_FOLD = "oof_scores.parquet"
+FOLD_FILE = "recording_folds.csv"
 
 
 def crossval(config: DictConfig) -> Path:
@@ -36,6 +38,7 @@ def crossval(config: DictConfig) -> Path:
     """
     folder = Path(config.folder)
     keep_settings(config, folder)
+    config = shared_by_folds(config, folder)
     data = load_data(config)
     places = [folder / f"fold_{fold}" for fold in range(data.folds.num_folds)]
     made_with = {
@@ -59,6 +62,14 @@ def crossval(config: DictConfig) -> Path:
     table.insert(0, "fold", range(len(places)))
     table.to_csv(folder / "folds.csv", index=False)
     return folder
+
+
+def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
+    """A configuration for the runs of one folder: settled, with one file of folds for all."""
+    own = f"{config.paths.output_dir}/{FOLD_FILE}"
+    if config.data.folds.file == own:
+        config = variant(config, {"data.folds.file": str(folder / FOLD_FILE)})
+    return settle(config)
 
 
 def with_spread(folds: pd.DataFrame) -> pd.DataFrame:

@@ -19,7 +19,7 @@ from rfcx_audio.data import (
     inside,
     read_pseudo,
 )
-from rfcx_audio.experiment.folds import continued, load_data, train_fold
+from rfcx_audio.experiment.folds import continued, load_data, shared_by_folds, train_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.labelling import against_truth, with_bands
@@ -66,6 +66,7 @@ def relabel(config: DictConfig) -> Path:
     if config.rollback_to is not None:
         rollback_to(folder, config.rollback_to)
     keep_settings(config, folder, ("rounds", "rollback_to"))
+    config = shared_by_folds(config, folder)
     data = load_data(config)
     rows_file = config.data.pseudo_rows
     for number in range(1, config.rounds + 1):

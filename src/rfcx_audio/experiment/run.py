@@ -13,6 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.experiment.settle import settle
 from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import read_checkpoint
 
@@ -36,6 +37,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
+    config = settle(config)
     start_from = config.start_from
     if config.first_stage and config.resume is None:
         start_from = _first_stage(config)

@@ -53,4 +53,6 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
         low=torch.tensor(low),
         high=torch.tensor(high),
         frames=torch.tensor(frames),
+        f_min=torch.tensor([float(one.f_min) for one in classes]),
+        f_max=torch.tensor([float(one.f_max) for one in classes]),
     )

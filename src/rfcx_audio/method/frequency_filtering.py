@@ -17,6 +17,7 @@ from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring import SlidingWindows
 
+_OTHERS = 64  # unlabelled species of a crop that are scored at once; of more, random ones
 TrainOn = Literal["row", "all"]
 """Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""
 
@@ -149,14 +150,9 @@ class FrequencyFiltering(Supervised):
         places, labels = _row_places(model, crops, spectrogram.shape[3], generator)
         trained = labels.known > 0
         if self.train_on == "all":
-            others = _random_places(model, trained, spectrogram.shape[3], generator)
-            places = _Places(
-                *(
-                    torch.where(trained, other.scatter(1, places.species, row), other)
-                    for row, other in zip(places, others, strict=True)
-                )
-            )
-            trained = trained | (crops.clip.known <= 0)
+            others = _random_places(model, labels.known, spectrogram.shape[3], generator)
+            places = _joined(places, others, trained)
+            trained = trained | (crops.clip.known <= 0) & _scored(others, trained)
         logits = model.of_classes(spectrogram, places.classes, places.start)
         clip = torch.zeros_like(labels.known, dtype=logits.dtype)
         clip = clip.scatter(1, places.species, logits)
@@ -188,14 +184,14 @@ def _row_places(
 ) -> tuple[_Places, Labels]:
     """The place and the labels of one row of each example; `known` is 0 where none is usable."""
     nothing = torch.zeros_like(crops.clip.known)
-    usable = _agreeing(crops) & (model.class_of(crops.boxes.species, crops.boxes.songtype) >= 0)
+    usable = _agreeing(crops) & (model.class_of(crops.boxes) >= 0)
     if not usable.shape[1]:
         none = torch.zeros(len(nothing), 1, dtype=torch.int64, device=nothing.device)
         return _Places(none, none, none.to(nothing.dtype)), Labels(nothing, nothing)
     box = chosen_boxes(crops.boxes, usable, generator)[:, None]
     row = Boxes(*(field.gather(1, box) for field in crops.boxes))
     species = row.species.clamp(min=0)
-    classes = model.class_of(row.species, row.songtype).clamp(min=0)
+    classes = model.class_of(row).clamp(min=0)
     frames = model.frames[classes[:, 0]]
     start = random_starts(row.t_min[:, 0], row.t_max[:, 0], frames, width, generator)
     weight = row.weight * usable.gather(1, box)
@@ -209,16 +205,40 @@ def _row_places(
 def _random_places(
     model: ClassBandDetector, like: Tensor, width: int, generator: torch.Generator
 ) -> _Places:
-    """One place of each species of `like` (batch, species), anywhere in the crop."""
+    """One place of each species of `like` (batch, species), or of `_OTHERS` of them."""
 
     def draw(number: int) -> Tensor:
         return torch.rand(len(like), number, device=like.device, generator=generator)
 
     species = torch.arange(like.shape[1], device=like.device).expand_as(like)
     classes = random_classes(model.species, like.shape[1], draw(len(model.species)))
+    if like.shape[1] > _OTHERS:
+        species = draw(like.shape[1]).topk(_OTHERS, dim=1).indices
+        classes = classes.gather(1, species)
     room = (width - model.frames[classes]).clamp(min=0)
-    start = draw(like.shape[1]).mul(room + 1).floor().clamp(max=room)
+    start = draw(species.shape[1]).mul(room + 1).floor().clamp(max=room)
     return _Places(species, classes, start)
+
+
+def _joined(row: _Places, others: _Places, trained: Tensor) -> _Places:
+    """The places of the drawn rows (batch, 1) and of other species (batch, some), without repeats.
+
+    A species that has both is scored at its row's place; where only some species have a place, it
+    takes it twice.
+    """
+    same = others.species == row.species
+    complete = same.shape[1] == trained.shape[1]
+    if complete:
+        same = same & trained
+    merged = [torch.where(same, drawn, other) for drawn, other in zip(row, others, strict=True)]
+    if complete:
+        return _Places(*merged)
+    return _Places(*(torch.cat(pair, 1) for pair in zip(row, merged, strict=True)))
+
+
+def _scored(places: _Places, like: Tensor) -> Tensor:
+    """(batch, species) bool, as `like`: whether a species has a place."""
+    return torch.zeros_like(like).scatter(1, places.species, torch.ones_like(places.species > 0))
 
 
 def _agreeing(crops: CropLabels) -> Tensor:

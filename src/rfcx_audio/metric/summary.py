@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import pandas as pd
 import torch
 from torch import Tensor
@@ -81,13 +83,16 @@ def window_summary(scores: Tensor, target: Tensor, known: Tensor) -> dict[str, f
     }
 
 
-def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
+def per_species(
+    scores: Tensor, target: Tensor, known: Tensor, names: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Metrics of each species.
 
     Args:
         scores: (n, species).
         target: (n, species).
         known: (n, species), 0 = unknown.
+        names: of the species; None: their numbers.
 
     Returns:
         `species`, the numbers of known `present` and `absent` cells, the mean precision `lwlrap`
@@ -96,7 +101,7 @@ def per_species(scores: Tensor, target: Tensor, known: Tensor) -> pd.DataFrame:
     labelled = known > 0
     return pd.DataFrame(
         {
-            "species": range(target.shape[1]),
+            "species": range(target.shape[1]) if names is None else list(names),
             "present": (labelled & (target >= 0.5)).sum(0).tolist(),
             "absent": (labelled & (target < 0.5)).sum(0).tolist(),
             "lwlrap": label_precision(scores, target, known).precision.tolist(),

@@ -8,7 +8,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.batch import ClassBands, Logits
+from rfcx_audio.batch import Boxes, ClassBands, Logits
 from rfcx_audio.model.band_crops import crop_bands, interpolation, mask_bands, placed
 from rfcx_audio.model.encoder import Encoder
 
@@ -39,7 +39,8 @@ class ClassBandDetector(nn.Module):
 
     Args:
         encoder: gives a map of `encoder.num_features` features.
-        head: called as `head(encoder.num_features)`; one logit for each class.
+        head: called as `head(encoder.num_features, num_species=…)`, with the number of classes; one
+            logit for each.
         norm: of the whole spectrogram, band by band.
         bands: of the classes; several songs of a species are merged by their maximum.
         num_species: of the labels; each must have a class.
@@ -63,12 +64,14 @@ class ClassBandDetector(nn.Module):
     low: Tensor
     high: Tensor
     frames: Tensor
+    f_min: Tensor
+    f_max: Tensor
     band_weights: Tensor
 
     def __init__(
         self,
         encoder: Encoder,
-        head: Callable[[int], nn.Module],
+        head: Callable[..., nn.Module],
         norm: nn.Module,
         bands: ClassBands,
         num_species: int,
@@ -86,12 +89,11 @@ class ClassBandDetector(nn.Module):
         if set(bands.species.tolist()) != set(range(num_species)):
             raise ValueError(
                 f"the classes are of species {sorted(set(bands.species.tolist()))}; each of the "
-                f"{num_species} species needs a band; set model.bands.classes.templates to the "
-                "bands of your species, and model.head.num_species to the number of their songs"
+                f"{num_species} species needs a band: data/templates=rows takes them from the rows"
             )
         self.norm = norm
         self.encoder = encoder
-        self.head = head(encoder.num_features)
+        self.head = head(encoder.num_features, num_species=len(bands.species))
         self.bands = bands
         self.num_species = num_species
         self.mode: Mode = mode
@@ -109,10 +111,24 @@ class ClassBandDetector(nn.Module):
             self.register_buffer("band_weights", weights, persistent=False)
         self._layouts: dict[tuple[int, torch.device], _Layout] = {}
 
-    def class_of(self, species: Tensor, songtype: Tensor) -> Tensor:
-        """The class of each (species, songtype), of any shape; -1 where there is none."""
-        same = (species[..., None] == self.species) & (songtype[..., None] == self.songtype)
-        return torch.where(same.any(-1), same.int().argmax(-1), -1)
+    def class_of(self, boxes: Boxes) -> Tensor:
+        """The class of each row: of its species, if possible of its song, and nearest in frequency.
+
+        Args:
+            boxes: of any shape.
+
+        Returns:
+            int64 of the same shape; -1 where no class is of the species.
+        """
+        species, songtype = boxes.species[..., None], boxes.songtype[..., None]
+        f_min, f_max = boxes.f_min[..., None], boxes.f_max[..., None]
+        shared = torch.minimum(f_max, self.f_max) - torch.maximum(f_min, self.f_min)
+        whole = torch.maximum(f_max, self.f_max) - torch.minimum(f_min, self.f_min)
+        # The share of both bands in common is in [-1, 1]; the same song counts for more.
+        nearness = shared / whole.clamp(min=1e-6) + 3.0 * (songtype == self.songtype)
+        is_species = species == self.species
+        nearest = torch.where(is_species, nearness, -torch.inf).argmax(-1)
+        return torch.where(is_species.any(-1), nearest, -1)
 
     def of_classes(self, spectrogram: Tensor, classes: Tensor, start: Tensor) -> Tensor:
         """The logits of some classes of each example.
@@ -275,7 +291,8 @@ def _check_crops(bands: ClassBands, size: Sequence[int], shrinks: int) -> None:
             f"size = {tuple(size)} is too small: encoder and head shrink it by the reduction of "
             f"{shrinks}; raise model.size, or choose model/head=linear"
         )
-    for species, songtype, low, high, frames in zip(*(x.tolist() for x in bands), strict=True):
+    sizes = (bands.species, bands.songtype, bands.low, bands.high, bands.frames)
+    for species, songtype, low, high, frames in zip(*(x.tolist() for x in sizes), strict=True):
         if min(high - low, frames) < _LEAST:
             raise ValueError(
                 f"the band of species {species}, song {songtype} has {high - low} mels and "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -10,9 +11,11 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rfcx_audio.data import few
 from rfcx_audio.scores.known import RECORDING, WINDOW
 from rfcx_audio.scores.scores import Scores
 
+_log = logging.getLogger(__name__)
 _SHOWN = 3
 
 
@@ -35,15 +38,15 @@ class JoinedScores(NamedTuple):
 
 
 def join(several: Mapping[str, Scores], tolerance_s: float = 1e-3) -> JoinedScores:
-    """Stacks the scores of several tables; their rows and columns may be in any order.
+    """Stacks the scores of several tables; their rows and species may be in any order.
 
     Args:
         several: tables by name, all of windows or all of recordings.
         tolerance_s: by how much the times of one window may differ between tables.
 
     Raises:
-        EnsembleError: the tables differ in keys or species, a key is repeated, or a score is
-            outside [0, 1].
+        EnsembleError: the tables differ in keys, have no species in common, a key is repeated, or
+            a score is outside [0, 1].
     """
     species = _common_species(several)
     names, members = list(several), list(several.values())
@@ -80,7 +83,10 @@ def check_probabilities(name: str, scores: Scores) -> None:
 
 
 def _common_species(several: Mapping[str, Scores]) -> tuple[str, ...]:
-    """The names of the species, in the order of the first table."""
+    """The names of the species that all tables have, in the order of the first.
+
+    Species that only some have are left out, with a warning that names them.
+    """
     if not several:
         raise EnsembleError("no table of scores is given")
     first, *_ = several
@@ -91,14 +97,20 @@ def _common_species(several: Mapping[str, Scores]) -> tuple[str, ...]:
                 f"{first} is of {_what(expected.keys)}, {name} of {_what(scores.keys)}; predict "
                 "both alike"
             )
-        missing = sorted({*expected.species} - {*scores.species})
-        more = sorted({*scores.species} - {*expected.species})
-        if missing or more:
-            raise EnsembleError(
-                f"the tables are of different species: only {first} has {missing}, only {name} "
-                f"has {more}"
+    shared = set.intersection(*({*scores.species} for scores in several.values()))
+    if not shared:
+        raise EnsembleError(
+            "the tables have no species in common: "
+            + "; ".join(f"{name} has {few(list(one.species))}" for name, one in several.items())
+        )
+    for name, scores in several.items():
+        others = [one for one in scores.species if one not in shared]
+        if others:
+            _log.warning(
+                "%d species of %s are left out, as other tables lack them: %s",
+                *(len(others), name, ", ".join(others)),
             )
-    return expected.species
+    return tuple(name for name in expected.species if name in shared)
 
 
 def _snapped(recordings: pd.Series, times_s: pd.Series, tolerance_s: float) -> pd.Series:

@@ -79,6 +79,7 @@ class Scores:
         duration_s: float,
         values: Sequence[Sequence[float]] | np.ndarray,
         metadata: dict[str, Any] | None = None,
+        species: Sequence[str] | None = None,
     ) -> Scores:
         """The scores of one recording's windows.
 
@@ -88,11 +89,13 @@ class Scores:
             duration_s: of a window.
             values: (windows, species) in [0, 1].
             metadata: see `Scores`.
+            species: names of the columns; None: `s0`, `s1`, …
         """
         starts_s, values = np.asarray(starts_s, dtype=float), np.asarray(values)
         columns = ([recording_id] * len(starts_s), starts_s, starts_s + duration_s)
         keys = pd.DataFrame(dict(zip(WINDOW, columns, strict=True)))
-        return cls(keys, values, tuple(species_columns(values.shape[1])), metadata or {})
+        names = species_columns(values.shape[1]) if species is None else species
+        return cls(keys, values, tuple(names), metadata or {})
 
     @classmethod
     def from_frame(cls, frame: pd.DataFrame, metadata: dict[str, Any] | None = None) -> Scores:
@@ -261,6 +264,9 @@ class Scores:
         if sample is None:
             return pooled, []
         wanted = pd.read_csv(sample, dtype={RECORDING[0]: str}, keep_default_na=False)
+        numbered = [RECORDING[0], *species_columns(len(self.species))]
+        if list(wanted.columns) == numbered:  # the competition's columns, whatever the names
+            pooled = pooled.set_axis(numbered, axis=1)
         if list(wanted.columns) != list(pooled.columns):
             raise ValueError(
                 f"{sample} has the columns {list(wanted.columns)}, the scores {list(pooled)}"

@@ -15,7 +15,7 @@ from torch import Tensor, contiguous_format
 from rfcx_audio.scores import Calibration
 from rfcx_audio.versions import versions
 
-FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 1
+FORMAT, FORMAT_VERSION = "rfcx_audio artefact", 2
 WEIGHTS_FILE, DESCRIPTION_FILE = "weights.safetensors", "model.json"
 _LIBRARIES = ("rfcx-audio", "torch", "torchaudio", "timm", "numpy")
 _SEAL = "sha256"
@@ -38,6 +38,8 @@ class Artefact(NamedTuple):
         windows: how recordings are cut, and scores pooled.
         calibration: of the scores, as `Calibration.to_dict` has it; None where there is none.
         checkpoint_sha256: of the checkpoint that the weights come from.
+        about: what is known of the species by name: `band` (Hz, of the rows that were trained on),
+            `scientific_name`, `common_name`.
         weights: of the model, by name.
     """
 
@@ -48,6 +50,7 @@ class Artefact(NamedTuple):
     windows: Mapping[str, Any]
     calibration: Mapping[str, Any] | None
     checkpoint_sha256: str
+    about: Mapping[str, Any]
     weights: Mapping[str, Tensor]
 
 
@@ -59,6 +62,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "windows": (dict,),
     "calibration": (dict, type(None)),
     "checkpoint_sha256": (str,),
+    "about": (dict,),
     "weights_sha256": (str,),
     "versions": (dict,),
 }
@@ -153,7 +157,7 @@ def _description(path: Path) -> dict[str, Any]:
         raise ArtefactError(f"{path} is no readable JSON: {error}") from None
     if not isinstance(description, dict) or description.get("format") != FORMAT:
         raise ArtefactError(f"{path} does not call itself {FORMAT!r}")
-    if description.get("version") != FORMAT_VERSION:
+    if description.get("version") not in (1, FORMAT_VERSION):
         raise ArtefactError(
             f"{path} has the format version {description.get('version')!r}, this library reads "
             f"{FORMAT_VERSION}; use the rfcx_audio that wrote it, "
@@ -164,12 +168,14 @@ def _description(path: Path) -> dict[str, Any]:
             f"{path} was changed since it was written: its content does not have the SHA-256 that "
             "it states; fetch the folder anew"
         )
+    if description["version"] == 1:  # which stated nothing of the species but their names
+        description = {"about": {}, **description, "version": FORMAT_VERSION}
     _check_content(description, path)
     return description
 
 
 def _check_content(description: Mapping[str, Any], path: Path) -> None:
-    """Refuses keys and values that format version 1 does not have.
+    """Refuses keys and values that the format version does not have.
 
     Raises:
         ArtefactError: there are such.

@@ -8,6 +8,7 @@ from pickle import UnpicklingError
 from textwrap import shorten
 from typing import Any
 
+import pandas as pd
 import torch
 import yaml
 from torch import nn
@@ -97,10 +98,11 @@ def load_recogniser(
         frontend=build_part(trained.frontend, LogMel),
         detector=detector,
         windows=build_part({**trained.windows, **changes}, SlidingWindows),
-        num_species=len(trained.species),
+        species=trained.species,
         views=views(tta, flip=flip),
         checkpoint_hash=trained.checkpoint_sha256,
         calibration=None if calibration is None else Calibration.from_dict(calibration),
+        about=trained.about,
     )
     return recogniser.eval()
 
@@ -123,7 +125,7 @@ def read_trained(place: str | Path) -> Artefact:
         data = config["data"]
         reader = {"sample_rate": data["sample_rate"], "channel": data["reader"]["channel"]}
         return Artefact(
-            species=species_columns(data["num_species"]),
+            species=data.get("species") or species_columns(data["num_species"]),
             reader={"_target_": "rfcx_audio.data.AudioReader", **reader},
             frontend=config["frontend"],
             # A method may wrap the model, as co-teaching does; its weights come from the file.
@@ -131,6 +133,7 @@ def read_trained(place: str | Path) -> Artefact:
             windows=config["inference"],
             calibration=None,
             checkpoint_sha256=file_hash(Path(place)),
+            about=_about_species(data),
             weights={
                 key.removeprefix(_MODEL_PREFIX): value
                 for key, value in content["state_dict"].items()
@@ -139,6 +142,21 @@ def read_trained(place: str | Path) -> Artefact:
         )
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         raise CheckpointError(f"{place} has an unreadable configuration: {error!r}") from None
+
+
+def _about_species(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """What a configuration states of species by name: the band of their templates, other names."""
+    names = data.get("species") or species_columns(data["num_species"])
+    about = {name: dict(row) for name, row in (data.get("other_names") or {}).items()}
+    templates = data.get("templates")
+    if templates:
+        made = pd.DataFrame(
+            templates if isinstance(templates, list) else build_part(templates, pd.DataFrame)
+        )
+        bands = made.groupby("species_id").agg(low=("f_min", "min"), high=("f_max", "max"))
+        for number, low, high in bands.reset_index().to_numpy().tolist():
+            about.setdefault(names[int(number)], {})["band"] = [low, high]
+    return about
 
 
 def without_pretrained(node: Any) -> Any:  # noqa: ANN401 (a configuration of any depth)

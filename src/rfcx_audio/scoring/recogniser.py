@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -55,11 +56,12 @@ class Recogniser(nn.Module):
         frontend: (batch, samples) -> (batch, channels, mels, frames).
         detector: (batch, channels, mels, frames) -> `Logits`.
         windows: how recordings are cut, and scores pooled.
-        num_species: of the detector.
+        species: names of the detector's outputs, in their order.
         views: in which each window is scored, see `views`; the mean of the probabilities counts.
         checkpoint_hash: SHA-256 of the file that the weights come from; empty if from none.
         calibration: what the scores of windows (not of frames) go through in the end; None leaves
             them as they are.
+        about: what is known of the species by name, see `Artefact`.
     """
 
     def __init__(
@@ -68,10 +70,11 @@ class Recogniser(nn.Module):
         frontend: LogMel,
         detector: nn.Module,
         windows: SlidingWindows,
-        num_species: int,
+        species: Sequence[str],
         views: Sequence[View] = (View(),),
         checkpoint_hash: str = "",
         calibration: Calibration | None = None,
+        about: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         super().__init__()
         self.reader = reader
@@ -79,10 +82,16 @@ class Recogniser(nn.Module):
         # The faster layout of convolutions, see `Supervised`.
         self.detector = detector.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
         self.windows = windows
-        self.num_species = num_species
+        self.species = tuple(species)
         self.views = tuple(views)
         self.checkpoint_hash = checkpoint_hash
         self.calibration = calibration
+        self.about = dict(about)
+
+    @property
+    def num_species(self) -> int:
+        """Width of the scores."""
+        return len(self.species)
 
     @property
     def device(self) -> torch.device:
@@ -206,6 +215,7 @@ class Recogniser(nn.Module):
             **windows,
             "tta": len(self.views),
             "views": [view._asdict() for view in self.views],
+            "about": self.about,
             **calibrated,
         }
 
@@ -216,7 +226,7 @@ class Recogniser(nn.Module):
         failures: dict[str, str] = {}
         metadata = {**self.settings(), "failures": failures}
         nothing = np.empty((0, self.num_species))
-        found, frames = [Scores.of_windows("", [], 0.0, nothing, metadata)], {}
+        found, frames = [Scores.of_windows("", [], 0.0, nothing, metadata, self.species)], {}
         outcomes = self._outcomes(named, with_frames)
         for name, outcome in track(outcomes, "scoring recordings", total=len(named), disable=alone):
             if isinstance(outcome, AudioError):
@@ -226,9 +236,8 @@ class Recogniser(nn.Module):
                 failures[name] = str(outcome)
                 continue
             scores, starts, frame = outcome
-            found.append(
-                Scores.of_windows(name, starts.numpy(), self.windows.duration_s, scores.numpy())
-            )
+            of_windows = (name, starts.numpy(), self.windows.duration_s, scores.numpy())
+            found.append(Scores.of_windows(*of_windows, species=self.species))
             if frame is not None:
                 frame_s = self.windows.num_frames(self.frontend) * self.frontend.hop_s
                 frames[name] = FrameScores(starts.numpy(), frame_s / frame.shape[1], frame.numpy())

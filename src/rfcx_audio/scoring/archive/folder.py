@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -63,19 +63,23 @@ class Archive:
         paths: audio files by recording id, in the order of the joined table. There may be more or
             fewer of them than when the folder was begun.
         settings: as `archive_settings` returns them.
-        num_species: of the recogniser.
+        species: names of the recogniser's outputs.
 
     Raises:
         ArchiveError: the folder was begun with other settings, or an id had another file.
     """
 
     def __init__(
-        self, folder: Path, paths: Mapping[str, Path], settings: dict[str, Any], num_species: int
+        self,
+        folder: Path,
+        paths: Mapping[str, Path],
+        settings: dict[str, Any],
+        species: Sequence[str],
     ) -> None:
         self.folder = folder
         self.paths = paths
         self.settings = settings
-        self.num_species = num_species
+        self.species = tuple(species)
         self._keep_settings()
         self._keep_paths()
 
@@ -120,7 +124,8 @@ class Archive:
         Returns:
             Recordings of the sample that have no scores.
         """
-        example = Scores.of_windows("", [0.0], 0.0, np.zeros((1, self.num_species)), metadata)
+        nothing = np.zeros((1, len(self.species)))
+        example = Scores.of_windows("", [0.0], 0.0, nothing, metadata, self.species)
         pooled: list[Scores] = [example.pool("max").rows(np.arange(0))]
         pool = self.settings["pool"]
 

@@ -61,7 +61,7 @@ def score_archive(
     precision = best_precision(device_type)
     recogniser = load()
     settings = archive_settings(recogniser, device_type, precision)
-    archive = Archive(folder, paths, settings, recogniser.num_species)
+    archive = Archive(folder, paths, settings, recogniser.species)
     left = {name: paths[name] for name in archive.left()}
     if len(left) < len(paths):
         _log.info("%d of %d recordings are done already", len(paths) - len(left), len(paths))

@@ -1,0 +1,97 @@
+"""The names of the species of a data set, in the order of their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+from typing import NamedTuple
+
+import pandas as pd
+
+from rfcx_audio.data.rows import AnnotationError, few
+from rfcx_audio.data.species_numbers import read_species
+from rfcx_audio.data.table_text import frame_of, text_of
+
+OTHER_NAMES = ("scientific_name", "common_name")
+"""The further columns of species.csv."""
+
+_RESERVED = {"recording_id", "t_min", "t_max"}  # the key columns of a table of scores
+
+
+class SpeciesNames(NamedTuple):
+    """The species that are scored.
+
+    Attributes:
+        names: in the order of the scores; `s0`, `s1`, … where only numbers are known.
+        others: scientific and common names by name, where they are known.
+    """
+
+    names: tuple[str, ...]
+    others: Mapping[str, Mapping[str, str]] = MappingProxyType({})
+
+    def __str__(self) -> str:
+        """The number of species, and the first names."""
+        count = len(self.names)
+        return f"{count} species: {', '.join(self.names[:8])}{', …' if count > 8 else ''}"
+
+
+def names_of(numbers: Mapping[str, int], num_species: int) -> tuple[str, ...]:
+    """The first name of each number, `s<number>` where there is none.
+
+    Raises:
+        AnnotationError: a name is that of a key column of scores.
+    """
+    reserved = sorted(_RESERVED & set(numbers))
+    if reserved:
+        raise AnnotationError(
+            f"a species cannot be called {few(reserved)}: tables of scores have a column of that "
+            "name; rename it in the tables or in species.csv"
+        )
+    found: dict[int, str] = {}
+    for name, number in numbers.items():
+        found.setdefault(number, name)
+    return tuple(found.get(number, f"s{number}") for number in range(num_species))
+
+
+def other_names(path: Path, names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """The scientific and common names that species.csv states, by name.
+
+    Raises:
+        AnnotationError: it is no such table.
+    """
+    text = frame_of(path, text_of(path), ",")
+    there = [column for column in OTHER_NAMES if column in text]
+    rows = text[text["species"].isin(list(names))]
+    stated = {
+        str(name): {column: str(row[column]) for column in there if row[column]}
+        for name, row in zip(rows["species"], rows.to_dict("records"), strict=True)
+    }
+    return {name: row for name, row in stated.items() if row}
+
+
+def read_species_names(path: Path, num_species: int | None) -> SpeciesNames:
+    """The names in a species.csv, see `read_species`.
+
+    Args:
+        path: CSV with `species`, `species_id` and, if known, the columns of `OTHER_NAMES`.
+        num_species: None: one more than the highest number.
+
+    Raises:
+        AnnotationError: it is no such table, or has other numbers.
+    """
+    numbers = read_species(path, num_species)
+    count = max(numbers.values(), default=-1) + 1 if num_species is None else num_species
+    names = names_of(numbers, count)
+    return SpeciesNames(names, other_names(path, names))
+
+
+def write_species_names(species: SpeciesNames, path: Path) -> None:
+    """The inverse of `read_species_names`."""
+    table = pd.DataFrame({"species": species.names, "species_id": range(len(species.names))})
+    for column in OTHER_NAMES:
+        known = [species.others.get(name, {}).get(column, "") for name in species.names]
+        if any(known):
+            table[column] = known
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False)

@@ -1,0 +1,114 @@
+"""A configuration with what the data decide: species, bands, sample rate, frequency range."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, cast
+
+import pandas as pd
+
+from rfcx_audio.config import DictConfig, build, variant
+from rfcx_audio.data import (
+    AnnotationError,
+    Recordings,
+    RfcxFolder,
+    SpeciesNames,
+    frequency_range,
+    with_every_species,
+)
+
+_log = logging.getLogger(__name__)
+_SHOWN = 8
+_RANGE = ("sample_rate", "f_min", "f_max")
+
+
+def settle(config: DictConfig) -> DictConfig:
+    """A copy of a configuration in which what the data decide has its value.
+
+    A command does this first. In a notebook, it comes before parts are built:
+
+    >>> config = rfcx_audio.load_config("train", ["data=rfcx", "data.root=rfcx"])
+    >>> config.data.num_species is None
+    True
+    >>> rfcx_audio.settle(config).data.num_species
+    24
+
+    Args:
+        config: of `conf/train.yaml`. In `data`, `num_species`, `species`, `sample_rate`, `f_min`
+            and `f_max` are taken from the tables and recordings where they are null, and
+            `templates` from the rows where they are to be; given values stay.
+
+    Raises:
+        AnnotationError: the tables cannot be read, or there is no recording.
+    """
+    if _is_settled(config):  # as in the runs of a cross-validation
+        return config
+    source = cast(RfcxFolder, build(config.data.source))
+    source.prepare()
+    species, rows = source.species, source.rows()
+    _log.info("%s", species)
+    changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
+    changes["other_names"] = {name: dict(row) for name, row in species.others.items()} or None
+    made: Any = build(config.data.templates)
+    templates = cast(pd.DataFrame, made(rows)) if callable(made) else pd.DataFrame(made)
+    changes |= _range(config, source, templates)
+    if callable(made):
+        ends = [changes.get(name, config.data[name]) for name in ("f_min", "f_max")]
+        complete, missing = with_every_species(templates, len(species.names), *ends)
+        changes["templates"] = complete.round(3).to_dict("records")
+        _report(species, rows, templates, missing)
+    return variant(config, {f"data.{name}": value for name, value in changes.items()})
+
+
+def _is_settled(config: DictConfig) -> bool:
+    data = config.data
+    open_ones = [name for name in ("species", *_RANGE) if data[name] is None]
+    return not open_ones and not _is_partial(data.templates)
+
+
+def _is_partial(node: object) -> bool:
+    return isinstance(node, DictConfig) and bool(node.get("_partial_", False))
+
+
+def _range(config: DictConfig, source: RfcxFolder, templates: pd.DataFrame) -> dict[str, Any]:
+    """Values for what of the sample rate and the frequency range is not given."""
+    wanted = [name for name in _RANGE if config.data[name] is None]
+    if not wanted:
+        return {}
+    folder = source.audio_folder
+    if not folder.is_dir():
+        raise AnnotationError(f"{folder} does not exist; the recordings belong there")
+    recordings = Recordings.scan(folder)
+    if not recordings.infos:
+        reasons = [f"{name}: {reason}" for name, reason in recordings.failures.items()]
+        raise AnnotationError(
+            f"{folder} holds {len(reasons)} recordings, none of which can be read"
+            + "".join(f"\n{one}" for one in reasons[:_SHOWN])
+        )
+    found = frequency_range(templates, recordings.infos, config.data.sample_rate)
+    _log.info("sample rate %d Hz, front end %g to %g Hz", *found)
+    return {name: getattr(found, name) for name in wanted}
+
+
+def _report(
+    species: SpeciesNames, rows: pd.DataFrame, templates: pd.DataFrame, missing: list[int]
+) -> None:
+    """Logs how many bands were found, and which species have few or no rows for one."""
+    if len(templates):
+        _log.info(
+            "%d bands of %d species from the rows",
+            len(templates),
+            templates["species_id"].nunique(),
+        )
+    counts = rows[rows["present"]].groupby("species_id").size()
+    for number, what in ((0, "no confirmed row"), (1, "one confirmed row")):
+        found = [name for place, name in enumerate(species.names) if counts.get(place, 0) == number]
+        if found:
+            _log.warning("%d species have %s: %s", len(found), what, ", ".join(found))
+    if missing:
+        names = ", ".join(species.names[number] for number in missing)
+        _log.warning(
+            "%d species have no row with frequencies, and get the whole band: %s",
+            len(missing),
+            names,
+        )
