@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Boxes, ClassBands, Labels, SpectrogramBatch, unknown_labels
 from rfcx_audio.loss import EPR, MaskedBCE
 from rfcx_audio.method import FrequencyFiltering, constant
+from rfcx_audio.method import frequency_filtering as module
 from rfcx_audio.method.frequency_filtering import (
+    _joined,
+    _random_places,
+    _scored,
     chosen_boxes,
     random_classes,
     random_starts,
@@ -33,9 +37,10 @@ class OneWeightAClass(nn.Module):
         self.frames = torch.tensor([4, 4, 4])
         self.bands = BANDS
         self.species = BANDS.species
+        self.songs, self.is_song = torch.arange(3)[:, None], torch.ones(3, 1, dtype=torch.bool)
 
-    def class_of(self, species: Tensor, songtype: Tensor) -> Tensor:
-        return torch.where(songtype == 1, species, -1)
+    def class_of(self, boxes: Boxes) -> Tensor:
+        return torch.where(boxes.songtype == 1, boxes.species, -1)
 
     def of_classes(self, spectrogram: Tensor, classes: Tensor, start: Tensor) -> Tensor:
         assert ((start >= 0) & (start <= spectrogram.shape[3] - 4)).all()
@@ -172,11 +177,28 @@ def test_there_is_no_third_way_to_train() -> None:
 
 def test_songs_of_a_species_are_drawn_equally_often() -> None:
     draw = torch.rand(3000, 4, generator=torch.Generator().manual_seed(0))
-    classes = random_classes(torch.tensor([1, 0, 1, 1]), 2, draw)
+    songs = torch.tensor([[1, 0, 0], [0, 2, 3]])
+    classes = random_classes(songs, torch.tensor([[True, False, False], [True] * 3]), draw)
     assert (classes[:, 0] == 1).all()
     counts = classes[:, 1].bincount(minlength=4)
     assert counts[1] == 0
     assert ((counts[[0, 2, 3]] - 1000).abs() < 120).all()
+
+
+def test_of_very_many_species_some_are_trained_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_OTHERS", 2)
+    generator = torch.Generator().manual_seed(0)
+    model, like = OneWeightAClass(), torch.zeros(200, 3, dtype=torch.bool)
+    others = _random_places(model, like, 20, generator)  # pyright: ignore[reportArgumentType]
+    assert others.species.shape == (200, 2)
+    assert (others.species[:, 0] != others.species[:, 1]).all()
+    assert (_scored(others, like).sum(1) == 2).all()
+    row = type(others)(*torch.tensor([[[1]] * 200, [[1]] * 200, [[9]] * 200]))
+    places = _joined(row, others, like)
+    assert places.species.shape == (200, 3)
+    assert (places.start[places.species == 1] == 9).all()  # twice, but at one place
+    counts = others.species.flatten().bincount(minlength=3)
+    assert ((counts - 400 / 3).abs() < 40).all()
 
 
 def test_gradient_reaches_the_drawn_classes_only() -> None:

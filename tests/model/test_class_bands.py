@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.batch import ClassBands, Logits
+from rfcx_audio.batch import Boxes, ClassBands, Logits
 from rfcx_audio.model import BandNorm, ClassBandDetector, class_bands
 from rfcx_audio.model.class_bands import slide
 
@@ -51,10 +51,10 @@ class Sums(nn.Module):
         return Logits(clip, clip[:, None])
 
 
-def detector(mode: str = "crop", pool: str = "max") -> ClassBandDetector:
+def detector(mode: str = "crop", pool: str = "max", bands: ClassBands = BANDS) -> ClassBandDetector:
     head = partial(Sums, num_species=3)
     made = ClassBandDetector(
-        Mean(), head, BandNorm(MELS), BANDS, 2, mode=mode, size=(8, 8), pool=pool
+        Mean(), head, BandNorm(MELS), bands, 2, mode=mode, size=(8, 8), pool=pool
     )
     return made.eval()
 
@@ -158,9 +158,26 @@ def test_a_crop_smaller_than_encoder_and_head_need_is_refused() -> None:
         ClassBandDetector(Mean(), head, nn.Identity(), BANDS, 2, size=(8, 16))
 
 
-def test_classes_are_found_by_species_and_song() -> None:
-    species, songs = torch.tensor([[0, 0], [1, -1]]), torch.tensor([[4, 1], [4, 0]])
-    assert detector().class_of(species, songs).tolist() == [[1, 0], [-1, -1]]
+def row(species: int, song: int, f_min: float = 500.0, f_max: float = 900.0) -> Boxes:
+    nothing = torch.zeros(1)
+    numbers = torch.tensor([species]), torch.tensor([song])
+    edges = torch.tensor([f_min]), torch.tensor([f_max])
+    return Boxes(*numbers, nothing > 0, nothing, nothing, nothing, *edges)
+
+
+def test_rows_find_the_class_of_their_species_and_song() -> None:
+    classes = [detector().class_of(row(*one)).item() for one in ((0, 4), (0, 1), (1, 1), (-1, 0))]
+    assert classes == [1, 0, 2, -1]
+    assert detector().class_of(row(1, 4)).item() == 2  # the only one of its species
+    assert detector().class_of(row(0, 9, 1300.0, 1700.0)).item() == 1  # an unknown song's nearest
+
+
+def test_of_several_classes_of_a_song_a_row_takes_the_nearest() -> None:
+    several = BANDS._replace(songtype=torch.tensor([1, 1, 1]))
+    found = detector(bands=several)
+    assert found.class_of(row(0, 1, 300.0, 900.0)).item() == 0
+    assert found.class_of(row(0, 1, 1000.0, 2500.0)).item() == 1
+    assert found.class_of(row(0, 1, 0.0, 24_000.0)).item() == 0  # no frequencies: the wider one
 
 
 @pytest.mark.parametrize(

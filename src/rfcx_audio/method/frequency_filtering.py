@@ -61,19 +61,19 @@ def random_starts(
     return torch.minimum((low + unit * (high - low)).round().clamp(min=0), last)
 
 
-def random_classes(species: Tensor, num_species: int, draw: Tensor) -> Tensor:
+def random_classes(songs: Tensor, is_song: Tensor, draw: Tensor) -> Tensor:
     """One class (a song) of each species, all with equal probability.
 
     Args:
-        species: (classes,) int64, the species of each class.
-        num_species: each has at least one class.
+        songs: (species, most songs) int64, the classes of each species.
+        is_song: the same shape, bool; each species has at least one.
         draw: (batch, classes), drawn evenly from [0, 1).
 
     Returns:
         (batch, species) int64.
     """
-    theirs = species == torch.arange(num_species, device=species.device)[:, None]
-    return torch.where(theirs, draw[:, None], -1).argmax(2)
+    drawn = torch.where(is_song, draw[:, songs], -1.0)  # (batch, species, most songs)
+    return songs.expand_as(drawn).gather(2, drawn.argmax(2, keepdim=True))[..., 0]
 
 
 class FrequencyFiltering(Supervised):
@@ -211,7 +211,7 @@ def _random_places(
         return torch.rand(len(like), number, device=like.device, generator=generator)
 
     species = torch.arange(like.shape[1], device=like.device).expand_as(like)
-    classes = random_classes(model.species, like.shape[1], draw(len(model.species)))
+    classes = random_classes(model.songs, model.is_song, draw(len(model.species)))
     if like.shape[1] > _OTHERS:
         species = draw(like.shape[1]).topk(_OTHERS, dim=1).indices
         classes = classes.gather(1, species)

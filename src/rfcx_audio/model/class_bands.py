@@ -51,6 +51,8 @@ class ClassBandDetector(nn.Module):
 
     Attributes:
         bands: of the classes, on the CPU.
+        songs: (species, most songs) int64, the classes of each species.
+        is_song: the same shape, bool; a species may have fewer.
         reduction: the least size of a spectrogram's axes.
 
     Raises:
@@ -66,6 +68,8 @@ class ClassBandDetector(nn.Module):
     frames: Tensor
     f_min: Tensor
     f_max: Tensor
+    songs: Tensor
+    is_song: Tensor
     band_weights: Tensor
 
     def __init__(
@@ -104,6 +108,9 @@ class ClassBandDetector(nn.Module):
         self.reduction = shrinks if mode == "mask" else 1
         for name, field in bands._asdict().items():
             self.register_buffer(name, field.clone(), persistent=False)
+        members = _members(bands.species, num_species)
+        for name, field in zip(("songs", "is_song"), members, strict=True):
+            self.register_buffer(name, field, persistent=False)
         if mode == "crop":
             _check_crops(bands, self.size, shrinks)
             highest = int(bands.high.max())
@@ -174,8 +181,8 @@ class ClassBandDetector(nn.Module):
         )  # (batch, places)
         lowest = torch.where(layout.is_place, 0.0, -torch.inf)  # (classes, most places)
         by_class = self._pooled(by_place[:, layout.places] + lowest)  # (batch, classes)
-        lowest = torch.where(layout.is_song, 0.0, -torch.inf)  # (species, most songs)
-        clip = (by_class[:, layout.songs] + lowest).amax(2)  # (batch, species)
+        lowest = torch.where(self.is_song, 0.0, -torch.inf)  # (species, most songs)
+        clip = (by_class[:, self.songs] + lowest).amax(2)  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))
 
     def _normalised(self, spectrogram: Tensor) -> Tensor:
@@ -247,8 +254,6 @@ class _Layout(NamedTuple):
         starts: (places,) int64, first frames.
         places: (classes, most places) int64, those of each class.
         is_place: the same shape, bool; a class may have fewer.
-        songs: (species, most songs) int64, the classes of each species.
-        is_song: the same shape, bool.
         time_weights: (classes, longest, width of a crop) float32, see `placed`; empty for masks.
     """
 
@@ -256,8 +261,6 @@ class _Layout(NamedTuple):
     starts: Tensor
     places: Tensor
     is_place: Tensor
-    songs: Tensor
-    is_song: Tensor
     time_weights: Tensor
 
 
@@ -267,13 +270,12 @@ def _made_layout(bands: ClassBands, width: int, mode: Mode, crop_width: int) -> 
     counts = torch.tensor([len(one) for one in starts])
     classes = torch.arange(len(counts)).repeat_interleave(counts)
     places, is_place = _members(classes, len(counts))
-    songs, is_song = _members(bands.species, int(bands.species.max()) + 1)
     weights = torch.empty(0)
     if mode == "crop":
         weights = interpolation(torch.zeros_like(frames), frames, crop_width, int(frames.max()))
         weights = weights.transpose(1, 2).contiguous()
     all_starts = torch.tensor([start for one in starts for start in one])
-    return _Layout(classes, all_starts, places, is_place, songs, is_song, weights)
+    return _Layout(classes, all_starts, places, is_place, weights)
 
 
 def _members(group: Tensor, number: int) -> tuple[Tensor, Tensor]:
