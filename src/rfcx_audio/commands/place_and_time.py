@@ -66,11 +66,10 @@ def infos_of_scores(
         return _described(config, paths, table)
     names = {name: Path(name) for name in scores.recordings}
     known = {} if table is None else read_recordings_table(table, names)
-    files = {name: known.get(name, RecordingInfo()).path for name in names}
-    infos = _described(config, {name: files[name] or names[name] for name in names}, table)
+    infos = _described(config, names, table)
     ends = scores.keys.groupby("recording_id")["t_max"].max()
     for name, info in infos.items():
-        path = files[name]
+        path = known.get(name, RecordingInfo()).path
         sure = path is not None and (path.is_absolute() or path.is_file())
         duration_s = float(ends[name]) if info.duration_s is None else info.duration_s
         infos[name] = replace(info, path=path if sure else None, duration_s=duration_s)

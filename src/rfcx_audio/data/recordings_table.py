@@ -43,7 +43,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
 
 
 def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, RecordingInfo]:
-    """What a table says about recordings.
+    """Where and when recordings were made, by a table.
 
     Args:
         path: a text table with commas, semicolons or tabs. `recording_id` (or `path`, `file`) names

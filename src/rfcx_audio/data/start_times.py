@@ -78,9 +78,11 @@ def start_in_name(name: str) -> tuple[datetime | None, str]:
     """
     for found in _IN_NAME.finditer(name):
         words = found.groupdict()
-        numbers = [int(words[key]) for key in ("year", "month", "day", "hour", "minute")]
+        year, month, day, hour, minute, second = (
+            int(words[key] or 0) for key in ("year", "month", "day", "hour", "minute", "second")
+        )
         try:
-            start = datetime(*numbers, int(words["second"] or 0))
+            start = datetime(year, month, day, hour, minute, second)
         except ValueError:
             continue  # digits that are no date, such as a serial number
         zone = words["zone"]

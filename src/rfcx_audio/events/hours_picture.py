@@ -59,10 +59,12 @@ def draw_calls_by_hour(table: pd.DataFrame, zone: str) -> Figure:
 
 def _rates(of_site: pd.DataFrame, species: pd.Index) -> pd.DataFrame:
     """(species, 24) events per recorded hour; NaN in hours without recordings."""
-    columns = ["events", "recorded_minutes"]
-    sums = of_site.pivot_table(columns, "species", "hour", aggfunc="sum")
-    events, minutes = (sums[name].reindex(index=species, columns=_HOURS) for name in columns)
-    return events / (minutes / 60).where(minutes > 0)
+    sums = {
+        value: of_site.pivot_table(value, "species", "hour", aggfunc="sum").reindex(species)
+        for value in ("events", "recorded_minutes")
+    }
+    hours = (sums["recorded_minutes"] / 60).where(sums["recorded_minutes"] > 0)
+    return (sums["events"] / hours).T.reindex(_HOURS).T
 
 
 def _draw_site(axes: Axes, shares: np.ndarray, site: str) -> None:

@@ -154,9 +154,8 @@ def write_events(
 
 def _sorted_within(events: pd.DataFrame, durations_s: Mapping[str, float]) -> pd.DataFrame:
     """Sorted events, in millionths of a second as text has them, rounded down at a file's end."""
-    ends = events["recording_id"].map(dict(durations_s)).astype(float)
-    last = np.floor(ends * 1e6) / 1e6
-    t_max = np.minimum(events["t_max"].astype(float).round(6), last.where(last > 0, np.inf))
+    ends_s = np.array([durations_s[name] or np.inf for name in events["recording_id"]])
+    t_max = np.minimum(events["t_max"].astype(float).round(6), np.floor(ends_s * 1e6) / 1e6)
     events = events.assign(t_min=events["t_min"].astype(float).round(6), t_max=t_max)
     order = {name: place for place, name in enumerate(durations_s)}
     places = events["recording_id"].map(order)
