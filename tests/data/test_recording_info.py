@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -76,7 +77,7 @@ def test_starts_without_a_zone_stay_so_and_are_counted(
     files = [write(tmp_path / f"{name}.wav") for name in ("20210614_053000", "owl")]
     infos = described(*files, root=tmp_path)
     assert infos["20210614_053000"].start == datetime(2021, 6, 14, 5, 30)
-    assert "1 of 2 start times have no time zone" in caplog.text
+    assert "1 of 1 start times have no time zone" in caplog.text
     assert "timezone=America/Puerto_Rico" in caplog.text
     assert "1 of 2 recordings have no start time, the first is 'owl'" in caplog.text
 
@@ -140,6 +141,32 @@ def test_a_recording_that_cannot_be_read_has_the_start_of_its_name(tmp_path: Pat
     info = described(tmp_path / "20210614_053000Z.wav", root=tmp_path)["20210614_053000Z"]
     assert (info.start_from, info.duration_s, info.sample_rate) == ("file name", None, None)
     assert describe_recordings({}) == {}
+
+
+def test_names_need_no_files() -> None:
+    infos = describe_recordings({"pond/20210614_053000Z": Path("x\0y")}, open_files=False)
+    assert infos["pond/20210614_053000Z"].start is None
+    names = {name: Path(name) for name in ("pond/20210614_053000Z", "ridge/owl")}
+    infos = describe_recordings(names, open_files=False)
+    assert [info.site for info in infos.values()] == ["pond", "ridge"]
+    assert infos["pond/20210614_053000Z"].start_from == "file name"
+
+
+def test_a_name_that_is_no_text_gives_a_site_that_a_table_can_hold(tmp_path: Path) -> None:
+    odd = tmp_path / os.fsdecode(b"caf\xe9_20210614_053000Z.wav")
+    path = write(tmp_path / "a.wav").rename(odd)
+    info = described(path, root=tmp_path).popitem()[1]
+    assert info.site == "caf\\xe9"
+
+
+def test_what_all_recordings_lack_is_no_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    described(write(tmp_path / "owl.wav"), write(tmp_path / "frog.wav"), root=tmp_path)
+    (record,) = caplog.records
+    assert record.levelname == "INFO"
+    assert record.getMessage().startswith("2 of 2 recordings have no start time")
 
 
 def test_positions_are_on_the_globe() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -120,6 +121,21 @@ def test_tables_that_name_files_are_left_out_where_there_are_none(
     left_out = write_events(some_events(), infos, tmp_path)
     assert left_out == ["raven", "birdnet", "kaleidoscope"]
     assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"audacity"}
+
+
+def test_names_that_are_no_text_are_written_as_numbers(
+    tmp_path: Path, infos: dict[str, RecordingInfo]
+) -> None:
+    infos["c"] = RecordingInfo(Path(os.fsdecode(b"/caf\xe9/caf\xe9.wav")), duration_s=60.0)
+    assert write_events(some_events(), infos, tmp_path) == []
+    for place in ("raven.selections.txt", "birdnet/BirdNET_CombinedTable.csv"):
+        assert "/caf\\xe9/caf\\xe9.wav" in (tmp_path / place).read_text(encoding="utf-8")
+    cells = pd.read_csv(tmp_path / "kaleidoscope" / "cluster.csv")
+    assert {("caf\\xe9", "caf\\xe9.wav")} == set(
+        cells.loc[cells["IN FILE"].str.startswith("caf"), ["FOLDER", "IN FILE"]].itertuples(
+            index=False, name=None
+        )
+    )
 
 
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import tzinfo
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +36,8 @@ def infos_of_audio(config: DictConfig, paths: Mapping[str, Path]) -> dict[str, R
         AnnotationError: see `read_recordings_table`.
         ValueError: the time zone is none.
     """
-    return _described(config, paths, _table_of_audio(config))
+    known = _known(_table_of_audio(config), paths)
+    return describe_recordings(paths, known, _zone(config))
 
 
 def infos_of_scores(
@@ -63,13 +65,13 @@ def infos_of_scores(
     if table is None and beside is not None and beside.is_file():
         table = beside
     if paths:
-        return _described(config, paths, table)
+        return describe_recordings(paths, _known(table, paths), _zone(config))
     names = {name: Path(name) for name in scores.recordings}
-    known = {} if table is None else read_recordings_table(table, names)
-    infos = _described(config, names, table)
+    known = _known(table, names)
+    infos = describe_recordings(names, known, _zone(config), open_files=False)
     ends = scores.keys.groupby("recording_id")["t_max"].max()
     for name, info in infos.items():
-        path = known.get(name, RecordingInfo()).path
+        path = known[name].path if name in known else None
         sure = path is not None and (path.is_absolute() or path.is_file())
         duration_s = float(ends[name]) if info.duration_s is None else info.duration_s
         infos[name] = replace(info, path=path if sure else None, duration_s=duration_s)
@@ -98,14 +100,16 @@ def write_summary(
         _log.info("no picture of the hours: no event has a known time")
 
 
-def _described(
-    config: DictConfig, paths: Mapping[str, Path], table: Path | None
-) -> dict[str, RecordingInfo]:
-    zone = None if config.timezone is None else parse_zone(str(config.timezone))
-    known = None if table is None else read_recordings_table(table, paths)
-    if known is not None:
-        _log.info("%s has lines about %d of %d recordings", table, len(known), len(paths))
-    return describe_recordings(paths, known, zone)
+def _zone(config: DictConfig) -> tzinfo | None:
+    return None if config.timezone is None else parse_zone(str(config.timezone))
+
+
+def _known(table: Path | None, paths: Mapping[str, Path]) -> dict[str, RecordingInfo]:
+    if table is None:
+        return {}
+    known = read_recordings_table(table, paths)
+    _log.info("%s has lines about %d of %d recordings", table, len(known), len(paths))
+    return known
 
 
 def _table_of_audio(config: DictConfig) -> Path | None:

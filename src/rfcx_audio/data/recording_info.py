@@ -65,6 +65,8 @@ def describe_recordings(
     paths: Mapping[str, Path],
     table: Mapping[str, RecordingInfo] | None = None,
     zone: tzinfo | None = None,
+    *,
+    open_files: bool = True,
 ) -> dict[str, RecordingInfo]:
     """Where and when each recording was made.
 
@@ -77,6 +79,7 @@ def describe_recordings(
         paths: audio files by recording.
         table: what is known beforehand, see `read_recordings_table`.
         zone: of starts that have none; the others are converted to it. None: as they are.
+        open_files: False if the paths are names only.
 
     Returns:
         By recording, in the order of `paths`.
@@ -87,13 +90,14 @@ def describe_recordings(
     faults: list[str] = []
     for name, path in paths.items():
         given = (table or {}).get(name, RecordingInfo())
-        named_start, prefix = start_in_name(path.name)
+        named_start, prefix = start_in_name(readable_name(path.name))
         by_name = RecordingInfo(
             site=folders[path] or prefix, start=named_start, start_from=_from(named_start)
         )
-        sources = [given, *_of_file(path, name, faults), by_name]
+        of_file = _of_file(path, name, faults) if open_files else []
+        sources = [given, *of_file, by_name]
         conflicts += _conflict(name, sources, zone)
-        info = _header(path)
+        info = _header(path) if open_files else RecordingInfo()
         for source in reversed(sources):
             info = source.completed(info)
         start = None if info.start is None else in_zone(info.start, zone)
@@ -213,7 +217,8 @@ def _warn(infos: Mapping[str, RecordingInfo], conflicts: list[str], faults: list
         _log.warning("%d GUANO fields cannot be used, the first is %s", len(faults), faults[0])
     unknown = [name for name, info in infos.items() if info.start is None]
     if unknown:
-        _log.warning(
+        _log.log(
+            _level(unknown, infos),
             "%d of %d recordings have no start time, the first is %r: there is none in its name or "
             "its metadata; a table with recording_id and start may give it: recordings_table=…",
             len(unknown),
@@ -222,11 +227,17 @@ def _warn(infos: Mapping[str, RecordingInfo], conflicts: list[str], faults: list
         )
     local = [name for name, info in infos.items() if info.start and info.start.tzinfo is None]
     if local:
-        _log.warning(
+        _log.log(
+            _level(local, infos),
             "%d of %d start times have no time zone, the first is %r at %s; name it with timezone=…"
             ", such as timezone=America/Puerto_Rico or timezone=-04:00",
             len(local),
-            len(infos),
+            len(infos) - len(unknown),
             local[0],
             infos[local[0]].start,
         )
+
+
+def _level(some: list[str], infos: Mapping[str, RecordingInfo]) -> int:
+    """That some recordings lack what others have may be a mistake; that all do is their kind."""
+    return logging.WARNING if len(some) < len(infos) else logging.INFO

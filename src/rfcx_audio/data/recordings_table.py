@@ -139,7 +139,8 @@ def _columns(path: Path, text: pd.DataFrame) -> dict[str, str]:
     if found["recording_id"] is None:
         raise AnnotationError(
             f"{path} line 1 has no column that names the recording; it has "
-            f"{', '.join(text.columns.drop('line'))}; expected recording_id, path or file"
+            f"{', '.join(text.columns.drop('line'))}; expected recording_id, path or file. If it "
+            "is about something else, rename it"
         )
     return {field: column for field, column in found.items() if column is not None}
 

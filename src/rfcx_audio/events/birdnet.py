@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from rfcx_audio.data import readable_name
+
 SELECTION_COLUMNS = (
     *("Selection", "View", "Channel", "Begin Time (s)", "End Time (s)", "Low Freq (Hz)"),
     *("High Freq (Hz)", "Common Name", "Species Code", "Confidence", "Begin Path"),
@@ -49,7 +51,7 @@ def birdnet_table(events: pd.DataFrame, paths: Mapping[str, Path]) -> pd.DataFra
             "Scientific name": events["species"],
             "Common name": events["species"],
             "Confidence": events["score"],
-            "File": [str(paths[name].resolve()) for name in events["recording_id"]],
+            "File": [readable_name(str(paths[name].resolve())) for name in events["recording_id"]],
         },
         columns=pd.Index(RESULT_COLUMNS),
     )

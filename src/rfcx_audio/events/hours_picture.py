@@ -41,7 +41,8 @@ def draw_calls_by_hour(table: pd.DataFrame, zone: str) -> Figure:
     panels = figure.subplots(1, len(sites), sharey=True, squeeze=False)[0]
     for axes, site in zip(panels, sites, strict=True):
         shares = rates[site].to_numpy() / np.where(highest > 0, highest, 1)[:, None]
-        _draw_site(axes, shares, site)
+        _draw_site(axes, shares)
+        axes.set_title(site or ("no site" if len(sites) > 1 else "all recordings"))
     panels[0].set_yticks(range(len(species)), [f"{name} ({totals[name]})" for name in species])
     panels[0].set_ylabel("species (events)")
     right = panels[-1].secondary_yaxis("right")
@@ -67,7 +68,7 @@ def _rates(of_site: pd.DataFrame, species: pd.Index) -> pd.DataFrame:
     return (sums["events"] / hours).T.reindex(_HOURS).T
 
 
-def _draw_site(axes: Axes, shares: np.ndarray, site: str) -> None:
+def _draw_site(axes: Axes, shares: np.ndarray) -> None:
     axes.patch.set(hatch="////", facecolor="0.95", edgecolor="0.75")
     edges = np.arange(25) - 0.5
     rows = np.arange(len(shares) + 1) - 0.5
@@ -75,7 +76,6 @@ def _draw_site(axes: Axes, shares: np.ndarray, site: str) -> None:
     axes.set_ylim(len(shares) - 0.5, -0.5)
     axes.set_xticks(range(0, 24, 3), [f"{hour:02}" for hour in range(0, 24, 3)])
     axes.set_xlabel("hour of the day")
-    axes.set_title(site or "all recordings")
 
 
 def _left(table: pd.DataFrame, species: pd.Index, sites: list[str]) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data import RecordingInfo, after
+from rfcx_audio.data import RecordingInfo, after, readable_name
 
 KALEIDOSCOPE_COLUMNS = (
     *("INDIR", "FOLDER", "IN FILE", "CHANNEL", "OFFSET", "DURATION", "Fmin", "Fmean", "Fmax"),
@@ -47,9 +47,9 @@ def kaleidoscope_table(events: pd.DataFrame, infos: Mapping[str, RecordingInfo])
     begin, end = events["t_min"].reset_index(drop=True), events["t_max"].reset_index(drop=True)
     table = pd.DataFrame(
         {
-            "INDIR": above,
+            "INDIR": readable_name(str(above)),
             "FOLDER": [_folder(path, above) for path in files],
-            "IN FILE": [path.name for path in files],
+            "IN FILE": [readable_name(path.name) for path in files],
             "CHANNEL": 0,
             "OFFSET": begin,
             "DURATION": end - begin,
@@ -67,7 +67,7 @@ def kaleidoscope_table(events: pd.DataFrame, infos: Mapping[str, RecordingInfo])
 
 def _folder(path: Path, above: str) -> str:
     inside = path.parent.relative_to(above).as_posix()
-    return "" if inside == "." else inside
+    return "" if inside == "." else readable_name(inside)
 
 
 def _times(start: datetime | None) -> list[str]:

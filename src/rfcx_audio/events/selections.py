@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo
+from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, readable_name
 from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
 
-Format = Literal["raven", "audacity", "birdnet", "kaleidoscope"]
-FORMATS: tuple[Format, ...] = ("raven", "audacity", "birdnet", "kaleidoscope")
+FORMATS = ("raven", "audacity", "birdnet", "kaleidoscope")
+"""Of the tables for other programs."""
+
 _NAME_FILES = ("raven", "birdnet", "kaleidoscope")
 
 
@@ -45,9 +45,9 @@ def raven_table(
             "End Time (s)": begin + events["t_max"],
             "Low Freq (Hz)": events["f_min"],
             "High Freq (Hz)": events["f_max"],
-            "Begin File": [file.name for file in files],
+            "Begin File": [readable_name(file.name) for file in files],
             "File Offset (s)": events["t_min"],
-            "Begin Path": [str(file) for file in files],
+            "Begin Path": [readable_name(str(file)) for file in files],
             "Species": [_one_line(name) for name in events["species"]],
             "Score": events["score"],
         }
