@@ -67,6 +67,11 @@ def test_the_table_among_the_recordings_is_read_unless_another_is_given(audio: P
         described(audio, f"recordings_table={other}")
 
 
+def test_a_table_that_is_not_there_is_named(audio: Path) -> None:
+    with pytest.raises(ValueError, match=r"recordings_table=gone.csv does not exist"):
+        described(audio, "recordings_table=gone.csv")
+
+
 def test_a_list_of_recordings_may_have_their_places(audio: Path) -> None:
     places = audio.parent / "list.csv"
     places.write_text(f"path,recording_id,site\n{audio}/{NAMES[2]}.wav,one,P9\n")

@@ -106,7 +106,8 @@ def test_zones_have_names_or_offsets() -> None:
 
 
 def test_starts_are_written_as_iso_8601() -> None:
-    assert parse_start("2021-06-14 05:30") == DAWN
+    for text in ("2021-06-14 05:30", "2021/06/14 5:30", " 20210614T053000 "):
+        assert parse_start(text) == DAWN
     assert parse_start("2021/06/14T05:30:00Z") == DAWN.replace(tzinfo=UTC)
     assert parse_start("2021-06-14T05:30:00.250-04:00").utcoffset() == timedelta(hours=-4)
     for wrong in ("14/06/2021 05:30", "2021-06-14", "dawn", ""):

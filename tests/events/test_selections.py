@@ -14,7 +14,14 @@ from rfcx_audio.data import (
     read_tables,
     table_rows,
 )
-from rfcx_audio.events import EVENT_COLUMNS, FORMATS, raven_table, write_events, write_raven
+from rfcx_audio.events import (
+    EVENT_COLUMNS,
+    FORMATS,
+    check_formats,
+    raven_table,
+    write_events,
+    write_raven,
+)
 
 NAMES = ["Little Owl", 'Frog "B"', "s2"]
 DURATIONS_S = {"a.1": 60.0, "b": 12.3456, "c": 60.0}
@@ -141,6 +148,8 @@ def test_names_that_are_no_text_are_written_as_numbers(
 def test_an_unknown_format_is_named(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="formats has excel; choose among raven, audacity"):
         write_events(some_events(), {}, tmp_path, ["raven", "excel"])
+    with pytest.raises(ValueError, match=r"expected a list: formats=\[raven\]"):
+        check_formats("raven")
 
 
 def test_parquet_holds_the_events_as_they_are(written: Path) -> None:

@@ -30,44 +30,32 @@ def infos_of_audio(config: DictConfig, paths: Mapping[str, Path]) -> dict[str, R
     """Where and when recordings were made, see `describe_recordings`.
 
     The table is `config.recordings_table`; else `recordings.csv` in the folder of the recordings;
-    else their list, if it is a CSV with such columns; else there is none.
+    else their list, if it is a CSV with such columns; else what `predict` wrote beside the scores.
 
     Raises:
         AnnotationError: see `read_recordings_table`.
-        ValueError: the time zone is none.
+        ValueError: the table does not exist, or the time zone is none.
     """
-    known = _known(_table_of_audio(config), paths)
-    return describe_recordings(paths, known, _zone(config))
+    zone = _zone(config)
+    return describe_recordings(paths, _known(config, paths), zone)
 
 
 def infos_of_scores(
     config: DictConfig, scores: Scores, paths: Mapping[str, Path]
 ) -> dict[str, RecordingInfo]:
-    """The same for recordings with scores, whose audio need not be there.
+    """The same for recordings with scores; `paths` is empty if their audio is not given.
 
-    Without a table of its own, it is the one that `predict` writes beside the scores.
-
-    Args:
-        config: of `detect`.
-        scores: of windows; without audio and table, a recording ends with its last window.
-        paths: of the audio; empty if none is given. Then a path is that of the table, if it does
-            not depend on the current folder or is there.
-
-    Returns:
-        By recording, in the order of `paths`, else of the scores.
+    Without it, a path is that of the table, if it does not depend on the current folder or is there. Without
+    a duration in the table, a recording ends with its last window.
 
     Raises:
         AnnotationError: see `read_recordings_table`.
-        ValueError: the time zone is none.
+        ValueError: the table does not exist, or the time zone is none.
     """
-    table = _table_of_audio(config)
-    beside = None if config.scores is None else Path(config.scores).parent / RECORDINGS
-    if table is None and beside is not None and beside.is_file():
-        table = beside
     if paths:
-        return describe_recordings(paths, _known(table, paths), _zone(config))
+        return infos_of_audio(config, paths)
     names = {name: Path(name) for name in scores.recordings}
-    known = _known(table, names)
+    known = _known(config, names)
     infos = describe_recordings(names, known, _zone(config), open_files=False)
     ends = scores.keys.groupby("recording_id")["t_max"].max()
     for name, info in infos.items():
@@ -104,7 +92,9 @@ def _zone(config: DictConfig) -> tzinfo | None:
     return None if config.timezone is None else parse_zone(str(config.timezone))
 
 
-def _known(table: Path | None, paths: Mapping[str, Path]) -> dict[str, RecordingInfo]:
+def _known(config: DictConfig, paths: Mapping[str, Path]) -> dict[str, RecordingInfo]:
+    """What a table gives about recordings; nothing without one."""
+    table = _table(config)
     if table is None:
         return {}
     known = read_recordings_table(table, paths)
@@ -112,13 +102,18 @@ def _known(table: Path | None, paths: Mapping[str, Path]) -> dict[str, Recording
     return known
 
 
-def _table_of_audio(config: DictConfig) -> Path | None:
+def _table(config: DictConfig) -> Path | None:
     if config.recordings_table is not None:
-        return Path(config.recordings_table)
-    if config.recordings is None:
-        return None
-    place = Path(config.recordings)
-    if (place / RECORDINGS).is_file():
-        return place / RECORDINGS
-    is_list = place.is_file() and place.suffix.lower() == ".csv"
-    return place if is_list and names_places(place) else None
+        table = Path(config.recordings_table)
+        if not table.is_file():
+            raise ValueError(f"recordings_table={table} does not exist; expected a CSV file")
+        return table
+    if config.recordings is not None:
+        place = Path(config.recordings)
+        if (place / RECORDINGS).is_file():
+            return place / RECORDINGS
+        if place.is_file() and place.suffix.lower() == ".csv" and names_places(place):
+            return place
+    scores = config.get("scores")
+    beside = None if scores is None else Path(scores).parent / RECORDINGS
+    return beside if beside is not None and beside.is_file() else None

@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 _OFFSET = r"[+-]\d{1,2}(?::?\d{2})?"
 _ZONE = re.compile(rf"(?:UTC|GMT)?({_OFFSET})|UTC|GMT|Z", re.IGNORECASE)
+_ONE_DIGIT = re.compile(r"(?<=\d)([T ])(\d)(?=:)")
 # 20210614_053000, 2021-06-14T05-30-00, 20210614053000, 2021-06-14-birdnet-05:30:00 (BirdNET-Pi),
 # 20210614$053000 (Song Meter); then, if it is there, a zone: Z, UTC, +10, -0400, +05:30. A counter
 # such as -001 is none, so that hours west of Greenwich need their minutes.
@@ -52,7 +53,8 @@ def parse_start(text: str) -> datetime:
     """
     words = text.strip()
     try:
-        start = datetime.fromisoformat(words.replace("/", "-"))
+        # Spreadsheets write slashes, and hours of one digit.
+        start = datetime.fromisoformat(_ONE_DIGIT.sub(r"\g<1>0\2", words.replace("/", "-")))
     except ValueError:
         start = None
     if start is None or len(words) < len("2021-06-14T05"):

@@ -13,6 +13,7 @@ from rfcx_audio.events.hours_picture import draw_calls_by_hour
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
 from rfcx_audio.events.selections import (
     FORMATS,
+    check_formats,
     raven_table,
     write_audacity,
     write_birdnet,
@@ -27,6 +28,7 @@ __all__ = [
     "birdnet_selections",
     "birdnet_table",
     "by_site",
+    "check_formats",
     "describe_events",
     "draw_calls_by_hour",
     "find_events",

@@ -129,11 +129,9 @@ def write_events(
         The formats left out because they name audio files, and a recording has none.
 
     Raises:
-        ValueError: a format is unknown.
+        ValueError: see `check_formats`.
     """
-    unknown = sorted(set(formats) - set(FORMATS))
-    if unknown:
-        raise ValueError(f"formats has {', '.join(unknown)}; choose among {', '.join(FORMATS)}")
+    check_formats(formats)
     paths = {name: info.path for name, info in infos.items() if info.path is not None}
     durations_s = {name: info.duration_s or 0.0 for name, info in infos.items()}
     events = _sorted_within(events, durations_s)
@@ -150,6 +148,19 @@ def write_events(
     if "kaleidoscope" in chosen:
         _write_csv(kaleidoscope_table(events, infos), folder / "kaleidoscope" / "cluster.csv")
     return left_out
+
+
+def check_formats(formats: Collection[str]) -> None:
+    """Refuses tables for programs that are not among `FORMATS`.
+
+    Raises:
+        ValueError: there are such, or a word stands in place of a list.
+    """
+    if isinstance(formats, str):
+        raise ValueError(f"formats={formats} is one word; expected a list: formats=[{formats}]")
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        raise ValueError(f"formats has {', '.join(unknown)}; choose among {', '.join(FORMATS)}")
 
 
 def _sorted_within(events: pd.DataFrame, durations_s: Mapping[str, float]) -> pd.DataFrame:
