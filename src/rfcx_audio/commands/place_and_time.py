@@ -45,8 +45,8 @@ def infos_of_scores(
 ) -> dict[str, RecordingInfo]:
     """The same for recordings with scores; `paths` is empty if their audio is not given.
 
-    Without it, a path is that of the table, if it does not depend on the current folder or is there. Without
-    a duration in the table, a recording ends with its last window.
+    Without it, a path is that of the table, if it does not depend on the current folder or is
+    there, and a recording without a duration in the table ends with its last window.
 
     Raises:
         AnnotationError: see `read_recordings_table`.
