@@ -1,13 +1,27 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import RAVEN_COLUMNS, read_tables, table_rows
-from rfcx_audio.events import EVENT_COLUMNS, raven_table, write_events, write_raven
+from rfcx_audio.data import (
+    RAVEN_COLUMNS,
+    AnnotationError,
+    RecordingInfo,
+    read_tables,
+    table_rows,
+)
+from rfcx_audio.events import (
+    EVENT_COLUMNS,
+    FORMATS,
+    check_formats,
+    raven_table,
+    write_events,
+    write_raven,
+)
 
 NAMES = ["Little Owl", 'Frog "B"', "s2"]
 DURATIONS_S = {"a.1": 60.0, "b": 12.3456, "c": 60.0}
@@ -30,7 +44,8 @@ def some_events() -> pd.DataFrame:
             "score": rng.random(12),
         }
     )
-    return events.sort_values(["recording_id", "t_min"], ignore_index=True)[list(EVENT_COLUMNS)]
+    events = events.sort_values(["recording_id", "t_min"], ignore_index=True)
+    return events[list(EVENT_COLUMNS)].round({"t_min": 6, "t_max": 6})
 
 
 @pytest.fixture
@@ -39,22 +54,102 @@ def paths(tmp_path: Path) -> dict[str, Path]:
 
 
 @pytest.fixture
-def written(tmp_path: Path, paths: dict[str, Path]) -> Path:
-    write_events(some_events(), paths, DURATIONS_S, tmp_path)
+def infos(paths: dict[str, Path]) -> dict[str, RecordingInfo]:
+    return {name: RecordingInfo(path, duration_s=DURATIONS_S[name]) for name, path in paths.items()}
+
+
+@pytest.fixture
+def written(tmp_path: Path, infos: dict[str, RecordingInfo]) -> Path:
+    assert write_events(some_events(), infos, tmp_path) == []
     return tmp_path
 
 
+def read_rows(place: Path, **columns: str) -> pd.DataFrame:
+    numbers = {name: number for number, name in enumerate(NAMES)}
+    return table_rows(read_tables(place, columns), numbers, 3)
+
+
 @pytest.mark.parametrize(
-    "place", ["events.csv", "raven", "raven.selections.txt", "audacity"], ids=str
+    "place",
+    [
+        *("events.csv", "raven", "raven.selections.txt", "audacity"),
+        *("birdnet/BirdNET_SelectionTable.txt", "birdnet/BirdNET_CombinedTable.csv"),
+    ],
 )
 def test_what_is_written_is_read_again(written: Path, place: str) -> None:
-    numbers = {name: number for number, name in enumerate(NAMES)}
-    rows = table_rows(read_tables(written / place), numbers, 3)
-    rows = rows.sort_values(["recording_id", "t_min"], ignore_index=True)
+    rows = read_rows(written / place)
     events = some_events()
-    columns = ["recording_id", "species_id", "songtype_id", "t_min", "t_max", "f_min", "f_max"]
-    pd.testing.assert_frame_equal(rows[columns], events[columns], atol=1e-5, rtol=0)
+    columns = ["recording_id", "species_id", "songtype_id", "t_min", "t_max"]
+    if "Combined" not in place:  # which has no frequencies
+        columns += ["f_min", "f_max"]
+    pd.testing.assert_frame_equal(rows[columns], events[columns], atol=1e-9, rtol=0)
     assert rows["present"].all()
+
+
+@pytest.mark.xfail(raises=AnnotationError, strict=False, reason="no column of durations is read")
+def test_what_is_written_for_kaleidoscope_is_read_again(written: Path) -> None:
+    names = {"species": "TOP1MATCH", "recording_id": "IN FILE", "f_min": "Fmin", "f_max": "Fmax"}
+    rows = read_rows(written / "kaleidoscope", **names, t_min="OFFSET", duration="DURATION")
+    columns = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max"]
+    pd.testing.assert_frame_equal(rows[columns], some_events()[columns], atol=1e-9, rtol=0)
+
+
+def test_all_tables_are_sorted_and_no_event_ends_after_its_file(
+    tmp_path: Path, infos: dict[str, RecordingInfo]
+) -> None:
+    infos["b"] = RecordingInfo(infos["b"].path, duration_s=12.3456789)
+    late = some_events().assign(recording_id="b", t_max=12.3456789)
+    write_events(pd.concat([late, some_events()]).sample(frac=1, random_state=0), infos, tmp_path)
+    for place in ("events.csv", "raven/b.selections.txt", "birdnet/BirdNET_SelectionTable.txt"):
+        rows = read_rows(tmp_path / place)
+        assert (rows["t_max"] <= rows["recording_id"].map({**DURATIONS_S, "b": 12.3456789})).all()
+        ordered = rows.sort_values(["recording_id", "t_min"], kind="stable", ignore_index=True)
+        pd.testing.assert_frame_equal(rows.drop(columns="line"), ordered.drop(columns="line"))
+    cells = pd.read_csv(tmp_path / "kaleidoscope" / "cluster.csv")
+    of_b = cells[cells["IN FILE"] == "b.flac"]
+    assert (of_b["OFFSET"] + of_b["DURATION"]).round(6).max() == 12.345678
+    assert of_b["OFFSET"].is_monotonic_increasing
+
+
+@pytest.mark.parametrize("one", FORMATS)
+def test_only_the_chosen_tables_are_written(
+    tmp_path: Path, infos: dict[str, RecordingInfo], one: str
+) -> None:
+    write_events(some_events(), infos, tmp_path, [one])
+    folders = {path.name for path in tmp_path.iterdir() if path.is_dir()}
+    assert folders == {one}
+    assert (tmp_path / "events.csv").exists()
+
+
+def test_tables_that_name_files_are_left_out_where_there_are_none(
+    tmp_path: Path, infos: dict[str, RecordingInfo]
+) -> None:
+    infos["c"] = RecordingInfo(duration_s=60.0)
+    left_out = write_events(some_events(), infos, tmp_path)
+    assert left_out == ["raven", "birdnet", "kaleidoscope"]
+    assert {path.name for path in tmp_path.iterdir() if path.is_dir()} == {"audacity"}
+
+
+def test_names_that_are_no_text_are_written_as_numbers(
+    tmp_path: Path, infos: dict[str, RecordingInfo]
+) -> None:
+    infos["c"] = RecordingInfo(Path(os.fsdecode(b"/caf\xe9/caf\xe9.wav")), duration_s=60.0)
+    assert write_events(some_events(), infos, tmp_path) == []
+    for place in ("raven.selections.txt", "birdnet/BirdNET_CombinedTable.csv"):
+        assert "/caf\\xe9/caf\\xe9.wav" in (tmp_path / place).read_text(encoding="utf-8")
+    cells = pd.read_csv(tmp_path / "kaleidoscope" / "cluster.csv")
+    assert {("caf\\xe9", "caf\\xe9.wav")} == set(
+        cells.loc[cells["IN FILE"].str.startswith("caf"), ["FOLDER", "IN FILE"]].itertuples(
+            index=False, name=None
+        )
+    )
+
+
+def test_an_unknown_format_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="formats has excel; choose among raven, audacity"):
+        write_events(some_events(), {}, tmp_path, ["raven", "excel"])
+    with pytest.raises(ValueError, match=r"expected a list: formats=\[raven\]"):
+        check_formats("raven")
 
 
 def test_parquet_holds_the_events_as_they_are(written: Path) -> None:

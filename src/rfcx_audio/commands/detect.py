@@ -9,9 +9,16 @@ from pathlib import Path
 import pandas as pd
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, write_summary
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import FrameScores, Recordings, inside, read_annotations
-from rfcx_audio.events import describe_events, find_events, write_events
+from rfcx_audio.events import (
+    check_formats,
+    describe_events,
+    find_events,
+    with_clock_times,
+    write_events,
+)
 from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import list_recordings, load_recogniser
@@ -21,21 +28,25 @@ _log = logging.getLogger(__name__)
 
 def run(config: DictConfig) -> None:
     """The command."""
+    check_formats(config.formats)
     recordings = recordings_of(config)
+    # Before hours of scoring, so that a fault in a table of recordings ends the command at once.
+    infos = {} if config.checkpoint is None else infos_of_audio(config, recordings.paths)
     scores, frames = scores_of(config, recordings)
     if recordings.paths:
         check_recordings(scores, recordings)
     settings = (config.high, config.low, config.merge_gap_s, config.min_duration_s)
     found = find_events(scores, frames, *settings)
     rows, names = species_of(config, len(scores.species), recordings.nyquist_hz)
-    if recordings.paths:
-        found = inside(found, recordings.durations_s)
-    else:
-        _log.warning("Raven's tables name files and their lengths: give recordings=… to have them")
-    events = describe_events(found, rows, names, recordings.nyquist_hz)
+    infos = infos or infos_of_scores(config, scores, recordings.paths)
+    found = inside(found, {name: info.duration_s or 0.0 for name, info in infos.items()})
+    events = with_clock_times(describe_events(found, rows, names, recordings.nyquist_hz), infos)
     folder = Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    write_events(events, recordings.paths, recordings.durations_s, folder)
+    left_out = write_events(events, infos, folder, config.formats)
+    if left_out:
+        _log.warning("tables for %s name audio files: give recordings=…", ", ".join(left_out))
+    write_summary(events, infos, scores.recordings, folder)
     failures = {**recordings.failures, **scores.metadata.get("failures", {})}
     pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False

@@ -7,10 +7,12 @@ from functools import partial
 from pathlib import Path
 
 from rfcx_audio.commands.calls import call_config
+from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.config import DictConfig, build
+from rfcx_audio.data import add_to_table
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import Recogniser, draw_recording, list_recordings, load_recogniser
-from rfcx_audio.scoring.archive import Archive, file_name, score_archive
+from rfcx_audio.scoring.archive import RECORDINGS, Archive, file_name, score_archive
 from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
@@ -39,7 +41,8 @@ def predict(
 
     Returns:
         The scores of all windows, which also stand in `scores.parquet` of the folder; recordings
-        that cannot be read are in `failures.csv`.
+        that cannot be read are in `failures.csv`. Where and when each recording was made is in
+        `recordings.csv`.
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
@@ -69,9 +72,11 @@ def score(config: DictConfig) -> Archive:
     changes = {name: config[name] for name in names}
     load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
     paths = list_recordings(config.recordings)
+    infos = infos_of_audio(config, paths)
     archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
     sample = None if config.sample_submission is None else Path(config.sample_submission)
     missing = archive.join({"checkpoint": str(config.checkpoint), **archive.settings}, sample)
+    add_to_table(infos, archive.folder / RECORDINGS)
     if missing:
         _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
     if config.pictures:

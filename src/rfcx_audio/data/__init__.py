@@ -19,7 +19,14 @@ from rfcx_audio.data.labels import (
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.recording_info import RecordingInfo, describe_recordings
 from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
+from rfcx_audio.data.recordings_table import (
+    INFO_COLUMNS,
+    add_to_table,
+    names_places,
+    read_recordings_table,
+)
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.row_templates import row_templates, with_every_species
@@ -34,12 +41,14 @@ from rfcx_audio.data.species_names import (
 )
 from rfcx_audio.data.species_numbers import number_species, read_species
 from rfcx_audio.data.split import Split, training_recordings
+from rfcx_audio.data.start_times import after, parse_zone, start_in_name
 from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
 
 __all__ = [
+    "INFO_COLUMNS",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
     "AnnotationError",
@@ -59,6 +68,7 @@ __all__ = [
     "Loader",
     "RecordingDataModule",
     "RecordingDataset",
+    "RecordingInfo",
     "Recordings",
     "ResidentAudio",
     "ResidentReader",
@@ -69,6 +79,8 @@ __all__ = [
     "SyntheticFolder",
     "TableFolder",
     "add_pseudo_rows",
+    "add_to_table",
+    "after",
     "assign_folds",
     "background_start",
     "check_range",
@@ -76,6 +88,7 @@ __all__ = [
     "collate_placed",
     "complete_labels",
     "crop_start",
+    "describe_recordings",
     "few",
     "find_recordings",
     "frequency_range",
@@ -84,11 +97,14 @@ __all__ = [
     "label_recording",
     "label_windows",
     "match_audio",
+    "names_places",
     "number_species",
+    "parse_zone",
     "probe",
     "reachable",
     "read_annotations",
     "read_pseudo",
+    "read_recordings_table",
     "read_rfcx",
     "read_rows",
     "read_species",
@@ -101,6 +117,7 @@ __all__ = [
     "spans",
     "species_bands",
     "species_classes",
+    "start_in_name",
     "stitch",
     "table_rows",
     "training_recordings",

@@ -1,5 +1,7 @@
-"""Detections: finding events in scores, and writing them for Raven, Audacity and as tables."""
+"""Detections: finding events in scores, their clock times, and writing them for other programs."""
 
+from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
+from rfcx_audio.events.clock import CLOCK_COLUMNS, by_site, with_clock_times, zone_name
 from rfcx_audio.events.find import (
     EVENT_COLUMNS,
     describe_events,
@@ -7,16 +9,37 @@ from rfcx_audio.events.find import (
     hysteresis,
     window_cells,
 )
-from rfcx_audio.events.selections import raven_table, write_audacity, write_events, write_raven
+from rfcx_audio.events.hours_picture import draw_calls_by_hour
+from rfcx_audio.events.kaleidoscope import kaleidoscope_table
+from rfcx_audio.events.selections import (
+    FORMATS,
+    check_formats,
+    raven_table,
+    write_audacity,
+    write_birdnet,
+    write_events,
+    write_raven,
+)
 
 __all__ = [
+    "CLOCK_COLUMNS",
     "EVENT_COLUMNS",
+    "FORMATS",
+    "birdnet_selections",
+    "birdnet_table",
+    "by_site",
+    "check_formats",
     "describe_events",
+    "draw_calls_by_hour",
     "find_events",
     "hysteresis",
+    "kaleidoscope_table",
     "raven_table",
     "window_cells",
+    "with_clock_times",
     "write_audacity",
+    "write_birdnet",
     "write_events",
     "write_raven",
+    "zone_name",
 ]

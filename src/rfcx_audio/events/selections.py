@@ -1,14 +1,21 @@
-"""Writing events for Raven and Audacity, as CSV and as Parquet."""
+"""Writing events as CSV and Parquet, and for Raven, Audacity, BirdNET's tools and Kaleidoscope."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data import RAVEN_COLUMNS
+from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, readable_name
+from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
+from rfcx_audio.events.kaleidoscope import kaleidoscope_table
+
+FORMATS = ("raven", "audacity", "birdnet", "kaleidoscope")
+"""Of the tables for other programs."""
+
+_NAME_FILES = ("raven", "birdnet", "kaleidoscope")
 
 
 def raven_table(
@@ -38,9 +45,9 @@ def raven_table(
             "End Time (s)": begin + events["t_max"],
             "Low Freq (Hz)": events["f_min"],
             "High Freq (Hz)": events["f_max"],
-            "Begin File": [file.name for file in files],
+            "Begin File": [readable_name(file.name) for file in files],
             "File Offset (s)": events["t_min"],
-            "Begin Path": [str(file) for file in files],
+            "Begin Path": [readable_name(str(file)) for file in files],
             "Species": [_one_line(name) for name in events["species"]],
             "Score": events["score"],
         }
@@ -64,8 +71,7 @@ def write_raven(
     for name, part in events.groupby("recording_id"):
         file = folder / "raven" / f"{name}.selections.txt"
         _write_tabs(raven_table(part, paths, at_start), file)
-    ends_s = np.cumsum([durations_s[name] for name in paths])
-    begins_s = dict(zip(paths, [0.0, *ends_s], strict=False))
+    begins_s = _begins_s(paths, durations_s)
     _write_tabs(raven_table(events, paths, begins_s), folder / "raven.selections.txt")
 
 
@@ -85,25 +91,101 @@ def write_audacity(events: pd.DataFrame, folder: Path) -> None:
         _write(folder / "audacity" / f"{name}.txt", "".join(lines))
 
 
-def write_events(
-    events: pd.DataFrame,
-    paths: Mapping[str, Path],
-    durations_s: Mapping[str, float],
-    folder: Path,
+def write_birdnet(
+    events: pd.DataFrame, paths: Mapping[str, Path], durations_s: Mapping[str, float], folder: Path
 ) -> None:
-    """Writes `events.csv`, `events.parquet`, and the tables for Audacity and Raven.
+    """The tables in which BirdNET-Analyzer combines its results of several files.
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
-        paths: see `write_raven`; if empty, no Raven tables are written, as they name audio files.
+        paths: see `write_raven`.
         durations_s: see `write_raven`.
-        folder: receives all files.
+        folder: receives `birdnet/BirdNET_SelectionTable.txt` for Raven, and
+            `birdnet/BirdNET_CombinedTable.csv`.
     """
-    events.to_csv(folder / "events.csv", index=False, float_format="%.6f")
+    begins_s = _begins_s(paths, durations_s)
+    selections = birdnet_selections(raven_table(events, paths, begins_s))
+    _write_tabs(selections, folder / "birdnet" / "BirdNET_SelectionTable.txt")
+    _write_csv(birdnet_table(events, paths), folder / "birdnet" / "BirdNET_CombinedTable.csv")
+
+
+def write_events(
+    events: pd.DataFrame,
+    infos: Mapping[str, RecordingInfo],
+    folder: Path,
+    formats: Collection[str] = FORMATS,
+) -> list[str]:
+    """Writes `events.csv`, `events.parquet`, and tables for other programs.
+
+    All are sorted by recording and time, and no event ends after its recording.
+
+    Args:
+        events: with the columns of `EVENT_COLUMNS`, and others.
+        infos: of all recordings, in the order in which Raven opens them (by name).
+        folder: receives all files.
+        formats: of `FORMATS`.
+
+    Returns:
+        The formats left out because they name audio files, and a recording has none.
+
+    Raises:
+        ValueError: see `check_formats`.
+    """
+    check_formats(formats)
+    paths = {name: info.path for name, info in infos.items() if info.path is not None}
+    durations_s = {name: info.duration_s or 0.0 for name, info in infos.items()}
+    events = _sorted_within(events, durations_s)
+    _write_csv(events, folder / "events.csv")
     events.to_parquet(folder / "events.parquet", index=False)
-    write_audacity(events, folder)
-    if paths:
+    left_out = [one for one in formats if one in _NAME_FILES and len(paths) < len(infos)]
+    chosen = set(formats) - set(left_out)
+    if "audacity" in chosen:
+        write_audacity(events, folder)
+    if "raven" in chosen:
         write_raven(events, paths, durations_s, folder)
+    if "birdnet" in chosen:
+        write_birdnet(events, paths, durations_s, folder)
+    if "kaleidoscope" in chosen:
+        _write_csv(kaleidoscope_table(events, infos), folder / "kaleidoscope" / "cluster.csv")
+    return left_out
+
+
+def check_formats(formats: Collection[str]) -> None:
+    """Refuses tables for programs that are not among `FORMATS`.
+
+    Raises:
+        ValueError: there are such, or a word stands in place of a list.
+    """
+    if isinstance(formats, str):
+        raise ValueError(f"formats={formats} is one word; expected a list: formats=[{formats}]")
+    unknown = sorted(set(formats) - set(FORMATS))
+    if unknown:
+        raise ValueError(f"formats has {', '.join(unknown)}; choose among {', '.join(FORMATS)}")
+
+
+def _sorted_within(events: pd.DataFrame, durations_s: Mapping[str, float]) -> pd.DataFrame:
+    """Sorted events, in millionths of a second as text has them, rounded down at a file's end."""
+    ends_s = np.array([durations_s[name] or np.inf for name in events["recording_id"]])
+    t_max = np.minimum(events["t_max"].astype(float).round(6), np.floor(ends_s * 1e6) / 1e6)
+    events = events.assign(t_min=events["t_min"].astype(float).round(6), t_max=t_max)
+    order = {name: place for place, name in enumerate(durations_s)}
+    places = events["recording_id"].map(order)
+    return (
+        events.assign(place=places)
+        .sort_values(["place", "t_min", "t_max", "species"], kind="stable", ignore_index=True)
+        .drop(columns="place")
+    )
+
+
+def _begins_s(paths: Mapping[str, Path], durations_s: Mapping[str, float]) -> dict[str, float]:
+    """The start of each recording in the sequence of all, s."""
+    ends_s = np.cumsum([durations_s[name] for name in paths]).round(6)
+    return dict(zip(paths, [0.0, *ends_s], strict=False))
+
+
+def _write_csv(table: pd.DataFrame, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    table.to_csv(path, index=False, float_format="%.6f")
 
 
 def _write_tabs(table: pd.DataFrame, path: Path) -> None:
