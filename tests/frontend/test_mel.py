@@ -175,18 +175,6 @@ def test_a_cast_of_the_model_or_of_the_waveform_leaves_it_in_float32(dtype):
     assert torch.equal(actual, expected)
 
 
-@pytest.mark.gpu
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
-def test_on_a_gpu_under_autocast_it_equals_the_cpu(dtype):
-    frontend, waveform = small(scaling="log"), noise(2, 16000)
-    expected = frontend(waveform)
-    with torch.autocast("cuda", dtype=dtype):
-        actual = frontend.to("cuda")(waveform.to("cuda"))
-    assert actual.dtype == torch.float32
-    torch.testing.assert_close(actual.cpu(), expected, rtol=1e-4, atol=1e-4)
-
-
 @settings(deadline=None, max_examples=60)
 @given(num_samples=st.integers(64, 900), hop_length=st.integers(1, 90), center=st.booleans())
 def test_num_frames_is_exact(num_samples, hop_length, center):
