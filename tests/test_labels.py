@@ -118,11 +118,12 @@ def test_the_true_prevalence_counts_every_recording(scores: Path, labels: Path) 
 @pytest.mark.parametrize("labels", FORMATS, indirect=True)
 def test_detect_takes_bands_and_names_from_every_format(labels: Path) -> None:
     config = load_config("detect", ["scores=s", f"labels={labels}"])
-    rows, names = detect.species_of(config, 2, 8000.0)
+    scores = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2]])
+    rows, names = detect.species_of(config, scores, 8000.0)
     assert rows.groupby("species_id")[["f_min", "f_max"]].min().loc[[0, 1]].notna().all(axis=None)
     assert set(rows["recording_id"]) == set(NAMES)
-    expected = {} if labels.name in ("truth.csv",) or (labels / "train_tp.csv").exists() else None
-    assert dict(names) == (expected if expected is not None else {0: "Frog", 1: "Owl"})
+    unnamed = labels.name == "truth.csv" or (labels / "train_tp.csv").exists()
+    assert dict(names) == ({0: "s0", 1: "s1"} if unnamed else {0: "Frog", 1: "Owl"})
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ import soundfile
 from quick import words
 from rfcx_audio.commands.detect import check_recordings, recordings_of, scores_of, species_of
 from rfcx_audio.config import load_config
-from rfcx_audio.data import Recordings, TableFolder
-from rfcx_audio.events import describe_events
+from rfcx_audio.data import RecordingInfo, Recordings, TableFolder
+from rfcx_audio.events import below_nyquist, describe_events
 from rfcx_audio.experiment import train_run
 from rfcx_audio.scores import Scores
 
@@ -125,14 +125,23 @@ def test_recordings_have_the_ids_that_predict_gives_them(scores: Path, tmp_path:
     assert set(events["recording_id"]) == {"day/a", "day/b"}
 
 
-def test_species_without_labels_have_the_whole_band(
+def test_bands_are_those_of_the_labels_or_of_the_model_or_the_whole_one(
     labels: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    rows, names = species_of(load_config("detect"), 24, 24_000.0)
-    assert "the species have no bands: events reach up to 24000 Hz" in caplog.text
-    assert names == {}
-    found = pd.DataFrame({"recording_id": ["a"], "species_id": [3], "t_min": 0.0, "t_max": 1.0})
-    events = describe_events(found.assign(score=0.9), rows, names, 24_000.0)
-    assert events[["songtype_id", "f_min", "f_max"]].to_numpy().tolist() == [[1, 0, 24_000]]
-    named = species_of(load_config("detect", [f"labels={labels}"]), 2, 8000.0)[1]
+    about = {"Owl": {"band": [300.0, 900.0]}}
+    names, config = ("Owl", "Wren"), load_config("detect")
+    scores = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2]], {"about": about}, names)
+    rows, found = species_of(config, scores, 24_000.0)
+    assert found == {0: "Owl", 1: "Wren"}
+    assert "1 of 2 species have no bands: their events reach up to 24000 Hz" in caplog.text
+    events = pd.DataFrame({"recording_id": ["a", "b"], "species_id": [0, 1], "t_min": 0.0})
+    events = describe_events(events.assign(t_max=1.0, score=0.9), rows, found, 24_000.0)
+    assert events[["songtype_id", "f_min", "f_max"]].to_numpy().tolist() == [
+        [1, 300, 900],
+        [1, 0, 24_000],
+    ]
+    cut = below_nyquist(events, {"b": RecordingInfo(sample_rate=8000)})
+    assert cut[["f_min", "f_max"]].to_numpy().tolist() == [[300, 900], [0, 4000]]
+    unnamed = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2]])
+    named = species_of(load_config("detect", [f"labels={labels}"]), unnamed, 8000.0)[1]
     assert named == {0: "Frog", 1: "Owl"}

@@ -13,6 +13,7 @@ from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import FrameScores, Recordings, inside, read_annotations
 from rfcx_audio.events import (
+    below_nyquist,
     check_formats,
     describe_events,
     find_events,
@@ -37,10 +38,11 @@ def run(config: DictConfig) -> None:
         check_recordings(scores, recordings)
     settings = (config.high, config.low, config.merge_gap_s, config.min_duration_s)
     found = find_events(scores, frames, *settings)
-    rows, names = species_of(config, len(scores.species), recordings.nyquist_hz)
+    rows, names = species_of(config, scores, recordings.nyquist_hz)
     infos = infos or infos_of_scores(config, scores, recordings.paths)
     found = inside(found, {name: info.duration_s or 0.0 for name, info in infos.items()})
-    events = with_clock_times(describe_events(found, rows, names, recordings.nyquist_hz), infos)
+    described = describe_events(found, rows, names, recordings.nyquist_hz)
+    events = with_clock_times(below_nyquist(described, infos), infos)
     folder = Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     left_out = write_events(events, infos, folder, config.formats)
@@ -108,13 +110,26 @@ def check_recordings(scores: Scores, recordings: Recordings) -> None:
 
 
 def species_of(
-    config: DictConfig, num_species: int, f_max: float
+    config: DictConfig, scores: Scores, f_max: float
 ) -> tuple[pd.DataFrame, Mapping[int, str]]:
-    """Boxes of the species, up to `f_max` (Hz) where the labels have no frequency, and names."""
-    if config.labels is None:
-        _log.warning("without labels=… the species have no bands: events reach up to %g Hz", f_max)
-        return pd.DataFrame(
-            columns=["species_id", "songtype_id", "f_min", "f_max"], dtype=float
-        ), {}
-    annotations = read_annotations(config.labels, num_species, config.species, f_max=f_max)
-    return annotations.rows, annotations.names
+    """Boxes of the species: of the labels, else as the model was trained with; and their names.
+
+    Args:
+        config: of the command.
+        scores: whose metadata state the bands.
+        f_max: Hz, where the labels have no frequency.
+    """
+    names = dict(enumerate(scores.species))
+    if config.labels is not None:
+        annotations = read_annotations(config.labels, scores.species, config.species, f_max=f_max)
+        return annotations.rows, {**names, **annotations.names}
+    about = scores.metadata.get("about", {})
+    bands = {n: about[name]["band"] for n, name in names.items() if "band" in about.get(name, {})}
+    if len(bands) < len(names):
+        _log.warning(
+            "%d of %d species have no bands: their events reach up to %g Hz; labels=… gives them",
+            *(len(names) - len(bands), len(names), f_max),
+        )
+    boxes = [(number, 1, *band) for number, band in bands.items()]
+    columns = pd.Index(["species_id", "songtype_id", "f_min", "f_max"])
+    return pd.DataFrame(boxes, columns=columns, dtype=float), names

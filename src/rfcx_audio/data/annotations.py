@@ -114,7 +114,9 @@ def read_annotations(
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
     if scored is None or isinstance(scored, int):
         return Annotations(rows, names, complete)
-    return Annotations(_of_scored(rows, numbers, scored, place), dict(enumerate(scored)), complete)
+    if not _are_numbers(scored):
+        names = dict(enumerate(scored))
+    return Annotations(_of_scored(rows, numbers, scored, place), names, complete)
 
 
 def _count(scored: int | Sequence[str]) -> int:

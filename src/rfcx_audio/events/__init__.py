@@ -4,6 +4,7 @@ from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
 from rfcx_audio.events.clock import CLOCK_COLUMNS, by_site, with_clock_times, zone_name
 from rfcx_audio.events.find import (
     EVENT_COLUMNS,
+    below_nyquist,
     describe_events,
     find_events,
     hysteresis,
@@ -25,6 +26,7 @@ __all__ = [
     "CLOCK_COLUMNS",
     "EVENT_COLUMNS",
     "FORMATS",
+    "below_nyquist",
     "birdnet_selections",
     "birdnet_table",
     "by_site",

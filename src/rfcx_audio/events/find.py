@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data import FrameScores, spans, species_bands, stitch
+from rfcx_audio.data import FrameScores, RecordingInfo, spans, species_bands, stitch
 from rfcx_audio.scores import Scores
 
 EVENT_COLUMNS = (
@@ -142,3 +142,17 @@ def describe_events(
     species = [names.get(number, f"s{number}") for number in events["species_id"]]
     events = events.assign(species=species).astype({"songtype_id": "int64", "species_id": "int64"})
     return events[list(EVENT_COLUMNS)]
+
+
+def below_nyquist(events: pd.DataFrame, infos: Mapping[str, RecordingInfo]) -> pd.DataFrame:
+    """Events whose bands end where their recordings' sound ends, where the sample rate is known.
+
+    Args:
+        events: with the columns of `EVENT_COLUMNS`.
+        infos: by recording.
+    """
+    rates = {name: info.sample_rate for name, info in infos.items() if info.sample_rate}
+    top = events["recording_id"].map(rates).astype(float).fillna(np.inf) / 2
+    return events.assign(
+        f_min=events["f_min"].clip(upper=top), f_max=events["f_max"].clip(upper=top)
+    )
