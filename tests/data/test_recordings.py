@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
-from rfcx_audio.data import AudioError, Recordings, find_recordings
+from rfcx_audio.data import Recordings, find_recordings
 
 
 def test_one_file_can_be_scanned(noise_file: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_folder_is_scanned_with_its_broken_files(noise_file: Path) -> None:
 
 def test_two_files_with_one_id_are_refused(tmp_path: Path, noise_file: Path) -> None:
     (tmp_path / "noise.wav").write_bytes(b"")
-    with pytest.raises(AudioError, match="share one id"):
+    with pytest.raises(ValueError, match="share the id 'noise'"):
         find_recordings(tmp_path)
 
 

@@ -38,7 +38,7 @@ def test_tables_of_all_kinds_become_one_corpus(labels: Path) -> None:
     corpus = table_folder(labels).load()
     assert corpus.truth is None
     rows = corpus.usable.sort_values(["recording_id", "t_min"])
-    assert set(rows) == {*RFCX_COLUMNS, "present", "weight", "source", "line"}
+    assert set(rows) == {*RFCX_COLUMNS, "present", "weight", "source", "line", "whole_band"}
     columns = ["recording_id", "species_id", "t_min", "t_max", "f_max", "present"]
     assert rows[columns].to_numpy().tolist() == [
         ["a", 1, 0.5, 1.0, 900.0, True],

@@ -24,7 +24,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def read(place: Path, *names: str, **columns: str) -> pd.DataFrame:
     numbers = {name: number for number, name in enumerate(names or ("Owl", "Frog"))}
-    return table_rows(read_tables(place, columns), numbers, len(numbers))
+    return table_rows(read_tables(place, columns).rows, numbers, len(numbers))
 
 
 def values(rows: pd.DataFrame) -> list[tuple]:

@@ -49,7 +49,7 @@ def written(tmp_path: Path, paths: dict[str, Path]) -> Path:
 )
 def test_what_is_written_is_read_again(written: Path, place: str) -> None:
     numbers = {name: number for number, name in enumerate(NAMES)}
-    rows = table_rows(read_tables(written / place), numbers, 3)
+    rows = table_rows(read_tables(written / place).rows, numbers, 3)
     rows = rows.sort_values(["recording_id", "t_min"], ignore_index=True)
     events = some_events()
     columns = ["recording_id", "species_id", "songtype_id", "t_min", "t_max", "f_min", "f_max"]
@@ -101,4 +101,4 @@ def test_no_events_give_a_table_with_column_names_only(
 ) -> None:
     write_raven(some_events().iloc[:0], paths, DURATIONS_S, tmp_path)
     assert (tmp_path / "raven.selections.txt").read_text() == "\t".join(RAVEN_COLUMNS) + "\n"
-    assert read_tables(tmp_path / "raven.selections.txt").empty
+    assert read_tables(tmp_path / "raven.selections.txt").rows.empty

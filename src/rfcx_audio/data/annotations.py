@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
 
+from rfcx_audio.data.matching import placed_rows
+from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, read_rfcx, read_rows
 from rfcx_audio.data.species_numbers import check_species, number_species, read_species
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.table_text import first_line
-from rfcx_audio.data.tables import read_tables
+from rfcx_audio.data.tables import NO_SPECIES, read_tables
 from rfcx_audio.data.truth import read_truth
 
 RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
 """The files of a folder in the RFCX layout, and whether their rows are presences."""
 
+_log = logging.getLogger(__name__)
 _SPECIES_FILE = "species.csv"
 _UNLIMITED = 2**31 - 1
 
@@ -32,16 +36,22 @@ class Annotations(NamedTuple):
 
     Attributes:
         rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
-            `weight`, `source` (name of the file) and `line` (in that file). Complete truth may lack
-            times and frequencies (NaN).
+            `weight`, `source` (name of the file), `line` (in that file) and `whole_band` (bool: the
+            table has no frequencies for the row). Complete truth may lack times and frequencies
+            (NaN).
         names: name of each species by its number; empty where the numbers are all that is known.
         complete: whether the rows are all calls of all recordings that they are used for, so that
             a species without a row is absent; otherwise it is unknown there.
+        without_rows: recordings that a table is about, without a row there: the table is empty, or
+            its rows name no species (`ignore`).
+        unmatched: by recording that was not found, what is known of the reason.
     """
 
     rows: pd.DataFrame
     names: Mapping[int, str] = MappingProxyType({})
     complete: bool = False
+    without_rows: tuple[str, ...] = ()
+    unmatched: Mapping[str, str] = MappingProxyType({})
 
 
 def read_annotations(
@@ -50,6 +60,8 @@ def read_annotations(
     species: str | Path | Mapping[str, int] | None = None,
     columns: Mapping[str, str | None] | None = None,
     f_max: float = 24_000.0,
+    ignore: Sequence[str] = NO_SPECIES,
+    recordings: Recordings | Iterable[str] | None = None,
 ) -> Annotations:
     """The annotations in a folder or a file.
 
@@ -78,6 +90,10 @@ def read_annotations(
             alphabet.
         columns: of such tables by field, see `read_tables`.
         f_max: Hz, the upper edge of rows without one.
+        ignore: names in such tables that are no species, see `read_tables`.
+        recordings: that the rows of such tables are about, or their ids, which the rows get, see
+            `match_recordings`; with their lengths, a row that ends in the next file labels both.
+            None: `recording_id` is the name of the file alone, in whatever folder it is.
 
     Raises:
         AnnotationError: there is nothing to read, or it breaks a rule; the message names file and
@@ -103,10 +119,14 @@ def read_annotations(
     no_tables = (
         (beside,) if species is None or isinstance(species, Mapping) else (beside, Path(species))
     )
-    tables = read_tables(place, columns, no_tables)
-    numbers = _numbers(species, tables, place, num_species)
+    tables = read_tables(place, columns, no_tables, ignore)
+    numbers = _numbers(species, tables.rows, place, num_species)
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
-    return Annotations(table_rows(tables, numbers, limit, f_max), names)
+    for note in tables.notes:
+        _log.warning("%s", note)
+    rows = table_rows(tables.rows, numbers, limit, f_max)
+    rows, without_rows, unmatched = placed_rows(rows, tables.without_rows, recordings)
+    return Annotations(rows, names, False, without_rows, unmatched)
 
 
 def is_truth(place: Path) -> bool:

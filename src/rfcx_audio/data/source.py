@@ -34,6 +34,7 @@ class Corpus:
             known.
         pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
             none.
+        without_rows: recordings that a table is about, without a row there, see `Annotations`.
     """
 
     rows: pd.DataFrame
@@ -45,6 +46,7 @@ class Corpus:
     train_truth: pd.DataFrame | None
     templates: pd.DataFrame | None
     pseudo: pd.DataFrame | None = None
+    without_rows: tuple[str, ...] = ()
 
 
 class RfcxFolder:
@@ -98,7 +100,7 @@ class RfcxFolder:
         train = Recordings.scan(folder)
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
-            raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
+            raise AnnotationError(train.without_audio(len(rows), folder))
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
         others = (train, test, truth, train_truth, self.templates, self.pseudo())

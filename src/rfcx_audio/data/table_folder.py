@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
 from rfcx_audio.data.annotations import read_annotations
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.rows import AnnotationError, match_audio
+from rfcx_audio.data.rows import AnnotationError, few, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
 from rfcx_audio.data.species_numbers import (
     check_species,
@@ -17,19 +18,23 @@ from rfcx_audio.data.species_numbers import (
     read_species,
     write_species,
 )
-from rfcx_audio.data.tables import read_tables
+from rfcx_audio.data.tables import NO_SPECIES, Tables, read_tables
+
+_log = logging.getLogger(__name__)
 
 
 class TableFolder(RfcxFolder):
     """A folder of a user's own tables (Raven, Audacity, CSV), and of audio.
 
     Args:
-        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, see `read_tables`.
+        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, at any depth, see
+            `read_tables`.
         num_species: of the tables.
-        audio: the folder of the recordings.
+        audio: the folder of the recordings, at any depth.
         species: a CSV of `species` (name) and `species_id` (from 0). Where it is missing, the names
             in the tables are numbered in their order, and it is written.
         columns: of the tables by field, see `read_tables`.
+        ignore: names in the tables that are no species, see `read_tables`.
         missing_audio: see `RfcxFolder`.
         templates: see `RfcxFolder`.
         pseudo_rows: see `RfcxFolder`.
@@ -42,6 +47,7 @@ class TableFolder(RfcxFolder):
         audio: str,
         species: str,
         columns: Mapping[str, str | None] | None = None,
+        ignore: Sequence[str] = NO_SPECIES,
         missing_audio: MissingAudio = "error",
         templates: pd.DataFrame | None = None,
         pseudo_rows: str | None = None,
@@ -50,15 +56,16 @@ class TableFolder(RfcxFolder):
         self.audio = Path(audio)
         self.species = Path(species)
         self.columns = columns
+        self.ignore = ignore
 
     def prepare(self) -> None:
         """Writes the numbers of the species if they are not there yet."""
         if not self.species.exists():
-            write_species(self.numbers(self.tables()), self.species)
+            write_species(self.numbers(self.tables().rows), self.species)
 
-    def tables(self) -> pd.DataFrame:
-        """The rows of all tables as text."""
-        return read_tables(self.root, self.columns, (self.species,))
+    def tables(self) -> Tables:
+        """All tables as text."""
+        return read_tables(self.root, self.columns, (self.species,), self.ignore)
 
     def numbers(self, tables: pd.DataFrame) -> dict[str, int]:
         """Number of each species by name, from the file or newly given.
@@ -82,15 +89,20 @@ class TableFolder(RfcxFolder):
         """
         if not self.audio.is_dir():
             raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        train = Recordings.scan(self.audio)
+        train = Recordings.scan(self.audio, at_any_depth=True)
         species = self.species if self.species.exists() else None
-        settings = (self.num_species, species, self.columns, train.nyquist_hz)
-        rows = read_annotations(self.root, *settings).rows
-        usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
+        settings = (self.num_species, species, self.columns, train.nyquist_hz, self.ignore)
+        found = read_annotations(self.root, *settings, recordings=train)
+        usable, left_out = match_audio(
+            found.rows, train.durations_s, self.missing_audio, train.failures, found.unmatched
+        )
         if usable.empty:
-            raise AnnotationError(
-                f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
-                "data.source.audio to the folder of the recordings"
+            raise AnnotationError(train.without_audio(len(found.rows), self.audio))
+        if found.without_rows:
+            _log.info(
+                "%d recordings are not used: their tables have no row of a species (%s)",
+                len(found.without_rows),
+                few(list(found.without_rows)),
             )
-        others = (train, None, None, None, self.templates, self.pseudo())
-        return Corpus(rows, usable, left_out, *others)
+        others = (train, None, None, None, self.templates, self.pseudo(), found.without_rows)
+        return Corpus(found.rows, usable, left_out, *others)

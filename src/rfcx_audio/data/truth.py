@@ -47,4 +47,5 @@ def read_truth(path: Path, num_species: int) -> pd.DataFrame:
         raise AnnotationError(listing(faults))
     rows["songtype_id"] = rows["songtype_id"].fillna(1)
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
-    return rows.assign(present=True, weight=1.0, source=path.name, line=lines)
+    own = {"present": True, "weight": 1.0, "source": path.name}
+    return rows.assign(**own, line=lines, whole_band=rows[["f_min", "f_max"]].isna().all(axis=1))
