@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -38,3 +39,28 @@ def test_all_faults_of_all_files_are_listed(tmp_path: Path) -> None:
         "c.txt line 2: t_max = '0 + 1 - ?' is no finite number",
     ):
         assert words in message, words
+
+
+def test_a_moment_is_a_tenth_of_a_second_around_it(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("2.0\t2.0\tOwl\n0.01\t0.01\tOwl\n1\t1.02\tOwl\n")
+    rows = table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
+    expected = [[1.95, 2.05], [0.0, 0.1], [1.0, 1.02]]
+    np.testing.assert_allclose(rows[["t_min", "t_max"]], expected)
+    (tmp_path / "a.txt").write_text("-1.0\t-1.0\tOwl\n")
+    with pytest.raises(AnnotationError, match=r"t_min = -1\.0 is negative"):
+        table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
+
+
+def test_a_row_without_frequencies_is_marked(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(
+        "0\t1\tOwl\n\\\t300\t-1.000000\n1\t2\tOwl\n\\\t-1.000000\t-1.000000\n2\t3\tOwl\n"
+    )
+    rows = table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1, f_max=8000.0)
+    assert rows["whole_band"].to_list() == [False, True, True]
+    assert rows[["f_min", "f_max"]].to_numpy().tolist() == [[300, 8000], [0, 8000], [0, 8000]]
+
+
+def test_a_label_without_a_name_is_refused_with_the_remedy(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("0\t1\t\n")
+    with pytest.raises(AnnotationError, match=r"a.txt line 1: species '' .* data.source.ignore=\["):
+        table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)

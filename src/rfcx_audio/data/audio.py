@@ -15,10 +15,7 @@ import soxr
 
 from rfcx_audio.data.unfinished_wav import opened
 
-UNREAD_SUFFIXES = (
-    *(".m4a", ".aac", ".mp4", ".m4b", ".wma", ".wac", ".amr", ".3gp", ".ape", ".wv", ".mka"),
-    *(".webm", ".ac3", ".dsf"),
-)
+UNREAD_SUFFIXES = (".m4a", ".m4b", ".aac", ".wma", ".wac", ".amr", ".ape", ".wv", ".ac3", ".dsf")
 """Endings of audio files in a form that libsndfile does not read; they are named, not scored."""
 
 AUDIO_SUFFIXES = (
@@ -245,7 +242,7 @@ def _refuse_too_many(samples: int) -> None:
 
 def _reason(error: soundfile.LibsndfileError, path: Path) -> str:
     if path.suffix.lower() in UNREAD_SUFFIXES:
-        return f"{path.suffix} files cannot be read; convert it to FLAC or WAV"
+        return f"{path.suffix} files cannot be read; convert this one to FLAC or WAV"
     reason = error.error_string.strip().rstrip(".")
     # libsndfile's message for a file that exists, and looks like MP3.
     return "Format not recognised" if reason.startswith("File does not exist") else reason

@@ -55,7 +55,7 @@ def within_files(path: Path, table: pd.DataFrame, has_offset: bool) -> None:
     begin, end, offset = (
         pd.to_numeric(table[name], errors="coerce") for name in ("t_min", "t_max", "file_offset")
     )
-    t_max = offset + end - begin
+    t_max = (offset + end - begin).round(9)  # without the rounding errors of a sum
     sums = table["file_offset"] + " + " + table["t_max"] + " - " + table["t_min"]
     table["t_max"] = t_max.astype(str).where(np.isfinite(t_max), sums)
     table["t_min"] = table["file_offset"]

@@ -30,15 +30,9 @@ def frame_of(path: Path, content: str, separator: str | None = None) -> pd.DataF
     Raises:
         AnnotationError: a row has more cells than there are columns, or quotes are broken.
     """
-    first, _, rest = content.partition("\n")
-    stated = _SEPARATOR_LINE.fullmatch(first)
-    if stated is not None:
-        content, separator = f"\n{rest}", separator or stated[1]
     header: list[str] = []
     rows, faults = [], []
-    for values, line in _cells(path, content, separator or separator_of(content)):
-        if not any(values):
-            continue
+    for values, line in _lines(path, content, separator or separator_of(content)):
         if not header:
             header = values
         elif len(values) > len(header):
@@ -54,9 +48,18 @@ def frame_of(path: Path, content: str, separator: str | None = None) -> pd.DataF
     return table.loc[:, ~table.columns.duplicated(keep="last")]
 
 
+def columns_of(path: Path, content: str) -> list[str]:
+    """The names of the columns of a table; none in an empty one."""
+    return next((cells for cells, _ in _lines(path, content, separator_of(content))), [])
+
+
 def separator_of(content: str) -> str:
     """What stands between the cells of the first line with text: a tab, a semicolon or a comma."""
-    first = re.sub(r'"[^"]*"', "", content.lstrip("\n").partition("\n")[0])
+    first = content.lstrip("\n").partition("\n")[0]
+    stated = _SEPARATOR_LINE.fullmatch(first)
+    if stated is not None:
+        return stated[1]
+    first = re.sub(r'"[^"]*"', "", first)
     return next((mark for mark in "\t;" if mark in first), ",")
 
 
@@ -93,6 +96,13 @@ def text_of(path: Path) -> str:
         raise AnnotationError(f"{path} is no text in UTF-8 (it holds zero bytes); save it as such")
     # A Mac writes an accent as a letter of its own, other systems a letter with an accent.
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
+
+
+def _lines(path: Path, content: str, separator: str) -> Iterator[tuple[list[str], int]]:
+    """The lines with cells, see `_cells`; without the one in which Excel names the separator."""
+    for values, line in _cells(path, content, separator):
+        if any(values) and not (line == 1 and _SEPARATOR_LINE.fullmatch(separator.join(values))):
+            yield values, line
 
 
 def _cells(path: Path, content: str, separator: str) -> Iterator[tuple[list[str], int]]:

@@ -21,7 +21,7 @@ from rfcx_audio.data.table_columns import (
     fields_of,
     find_columns,
 )
-from rfcx_audio.data.table_text import frame_of, separator_of, text_of
+from rfcx_audio.data.table_text import columns_of, frame_of, separator_of, text_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 RAVEN_COLUMNS = (
@@ -170,16 +170,15 @@ def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
 
 def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, bool]:
     """The fields of a table with column names, and whether it names no recording."""
-    header = frame_of(path, content.lstrip("\n").partition("\n")[0]).columns.drop("line").to_list()
+    header = columns_of(path, content)
     found = find_columns(header, chosen)
     if not {"species", "t_min", "t_max", "duration"} & set(found):
         raise _NoTableError(
             f"{path} has no column of a table of labels, its first line is {header}"
         )
     check_found(path, header, found, chosen)
-    separator = separator_of(content)
     text = frame_of(path, content)
-    table = fields_of(path, text, found, semicolons=separator == ";")
+    table = fields_of(path, text, found, semicolons=separator_of(content) == ";")
     if "t_max" not in found:
         table["t_max"] = _ends(table)
     if is_selection_table(text):
