@@ -80,3 +80,12 @@ def test_tables_of_two_folders_apart_from_the_audio_are_refused() -> None:
 def test_the_whole_path_goes_before_its_end() -> None:
     sites = ["dawn", "old/dawn", "x/old/dawn"]
     assert matched(names("old/dawn", "dawn"), sites) == ["old/dawn", "dawn"]
+
+
+def test_a_file_found_by_its_name_alone_is_noted(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    assert matched(names("siteA/dawn", "x/dusk"), ["siteA/dawn", "dusk"]) == ["siteA/dawn", "dusk"]
+    assert not caplog.text
+    assert matched(names("E:/siteB/dawn"), ["siteA/dawn"]) == ["siteA/dawn"]
+    assert "1 names of recordings agree with the audio in the name of the file only" in caplog.text
+    assert "'E:/siteB/dawn', is taken for 'siteA/dawn'" in caplog.text

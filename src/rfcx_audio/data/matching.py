@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -13,6 +14,7 @@ from rfcx_audio.data.row_ends import into_the_next
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.tables import PLACE_COLUMNS
 
+_log = logging.getLogger(__name__)
 _HOW = (
     "give the rows a column with the folders too, such as Raven's Begin Path, and "
     "data.source.audio the folder above them"
@@ -148,6 +150,19 @@ def match_recordings(
         matched |= {key: recording for key, claim in mine.items() if claim in kept}
     if faults:
         raise AnnotationError(listing(faults))
+    elsewhere = [
+        (claim.name, recording)
+        for recording, mine in claims.items()
+        for key, claim in mine.items()
+        if key in matched and claim.name.has_folder and claim.common == 1 < len(places[recording])
+    ]
+    if elsewhere:
+        _log.info(
+            "%d names of recordings agree with the audio in the name of the file only, and have "
+            "other folders; the first, %s, is taken for %r",
+            len(elsewhere),
+            *elsewhere[0],
+        )
     return matched
 
 
