@@ -57,5 +57,5 @@ def test_the_messages_are_those_of_the_library() -> None:
     messages = re.findall(r"^\| `(.*?)` \|", table, re.MULTILINE)
     assert len(messages) == 9
     for message in messages:
-        for part in re.split(r"…|'.*?'|t_max", message):
+        for part in re.split(r"…|\(…\)|'.*?'|t_max", message):
             assert part.strip() in joined, message

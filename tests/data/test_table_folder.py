@@ -106,7 +106,12 @@ def test_a_table_whose_recording_column_is_not_known_is_named_once(labels: Path)
     (labels / "calls.csv").write_text(text)
     with pytest.raises(AnnotationError) as caught:
         table_folder(labels).load()
-    assert str(caught.value).count("calls.csv has no column for the recording, and no audio") == 1
+    assert (
+        str(caught.value).count(
+            "calls.csv has no column for the recording (it has sound, start, end, label), and"
+        )
+        == 1
+    )
     assert "data.source.columns.recording_id=" in str(caught.value)
 
 

@@ -14,6 +14,7 @@ from rfcx_audio.data.row_ends import into_the_next
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.tables import PLACE_COLUMNS
 
+_Key = tuple[str, str]  # what a table names, and the folder of the table
 _log = logging.getLogger(__name__)
 _HOW = (
     "give the rows a column with the folders too, such as Raven's Begin Path, and "
@@ -80,34 +81,42 @@ def placed_rows(
     if not isinstance(recordings, Recordings):
         recordings = tuple(recordings)
     names = rows.assign(path=rows["source"])
-    ends = names[names["end_file"] != ""].assign(named=names["end_file"])
     matched = match_recordings(pd.concat([names, without_rows]), recordings)
+    ends = names[names["end_file"] != ""].assign(named=names["end_file"])
     in_next = match_recordings(ends, recordings)
-    known = set(_places(recordings))
-    ids, why = [], {}
-    for row in rows.itertuples():
-        name = matched.get((str(row.named), str(row.folder)))
-        if name is None:
-            name = str(row.named) if row.recording_id in known else str(row.recording_id)
-            if row.own_name:
-                why[name] = (
-                    f"{row.source} has no column for the recording, and no audio file is called "
-                    f"{name!r}; name the column with data.source.columns.recording_id=…, or call "
-                    "the table as its recording"
-                )
-        ids.append(name)
     ends_in = [in_next.get(key, "") for key in zip(rows["end_file"], rows["folder"], strict=True)]
+    ids, reasons = _ids(rows, matched, set(_places(recordings)))
     placed = rows.assign(recording_id=ids, ends_in=ends_in).drop(columns=list(PLACE_COLUMNS))
     if isinstance(recordings, Recordings):
         placed = into_the_next(placed, recordings.durations_s)
     keys = zip(without_rows["named"], without_rows["folder"], strict=True)
     empty = {matched[key] for key in keys if key in matched} - set(placed["recording_id"])
-    return placed.drop(columns="ends_in"), tuple(sorted(empty)), why
+    return placed.drop(columns="ends_in"), tuple(sorted(empty)), reasons
+
+
+def _ids(
+    rows: pd.DataFrame, matched: Mapping[_Key, str], known: set[str]
+) -> tuple[list[str], dict[str, str]]:
+    """The recording of each row, or what its table names; why there is none, where it is known."""
+    ids, reasons = [], {}
+    for row in rows.itertuples():
+        name = matched.get((str(row.named), str(row.folder)))
+        if name is None:
+            # Not the id of another file: rows must not be used for that.
+            name = str(row.named) if row.recording_id in known else str(row.recording_id)
+            if row.own_name:
+                reasons[name] = (
+                    f"{row.source} has no column for the recording ({row.own_name}), and no audio "
+                    f"file is called {name!r}; name the column with "
+                    "data.source.columns.recording_id=…, or call the table as its recording"
+                )
+        ids.append(name)
+    return ids, reasons
 
 
 def match_recordings(
     names: pd.DataFrame, recordings: Recordings | Iterable[str]
-) -> dict[tuple[str, str], str]:
+) -> dict[_Key, str]:
     r"""The recording of each name in tables; names without a recording are missing.
 
     Names agree from their end: `E:\cards\siteA\dawn.WAV` is `siteA/dawn` rather than
@@ -127,43 +136,46 @@ def match_recordings(
             one recording.
     """
     places = _places(recordings)
+    claims, faults = _claims(names, places)
+    matched: dict[_Key, str] = {}
+    by_file_only = []
+    for recording, mine in claims.items():
+        kept = _kept(recording, list(mine.values()), faults)
+        matched |= {key: recording for key, claim in mine.items() if claim in kept}
+        if len(places[recording]) > 1:
+            apart = [claim.name for claim in kept if claim.name.has_folder and claim.common == 1]
+            by_file_only += [(name, recording) for name in apart]
+    if faults:
+        raise AnnotationError(listing(faults))
+    if by_file_only:
+        _log.info(
+            "%d names of recordings agree with the audio in the name of the file only, and have "
+            "other folders; the first, %s, is taken for %r",
+            len(by_file_only),
+            *by_file_only[0],
+        )
+    return matched
+
+
+def _claims(
+    names: pd.DataFrame, places: Mapping[str, tuple[str, ...]]
+) -> tuple[dict[str, dict[_Key, _Claim]], list[str]]:
+    """By recording, the names that agree best with it; and what is wrong with others."""
     by_last: dict[str, list[str]] = {}
     for recording, parts in places.items():
         by_last.setdefault(parts[-1], []).append(recording)
-    claims: dict[str, dict[tuple[str, str], _Claim]] = {}
+    claims: dict[str, dict[_Key, _Claim]] = {}
     faults = []
     for row in names.drop_duplicates(["named", "folder"]).itertuples():
         key = (str(row.named), str(row.folder))
-        name = _Name(
-            tuple(key[0].split("/")),
-            PurePosixPath(key[1]).parts,
-            f"{Path(str(row.path)).name} line {row.line}",
-        )
+        source = f"{Path(str(row.path)).name} line {row.line}"
+        name = _Name(tuple(key[0].split("/")), PurePosixPath(key[1]).parts, source)
         best = _best(name, by_last.get(name.parts[-1], []), places)
         if len(best) > 1:
             faults.append(f"{name} may be {few(sorted(best))}; {_HOW}")
         for recording, common in best.items():
             claims.setdefault(recording, {})[key] = _Claim(name, common)
-    matched: dict[tuple[str, str], str] = {}
-    for recording, mine in claims.items():
-        kept = _kept(recording, list(mine.values()), faults)
-        matched |= {key: recording for key, claim in mine.items() if claim in kept}
-    if faults:
-        raise AnnotationError(listing(faults))
-    elsewhere = [
-        (claim.name, recording)
-        for recording, mine in claims.items()
-        for key, claim in mine.items()
-        if key in matched and claim.name.has_folder and claim.common == 1 < len(places[recording])
-    ]
-    if elsewhere:
-        _log.info(
-            "%d names of recordings agree with the audio in the name of the file only, and have "
-            "other folders; the first, %s, is taken for %r",
-            len(elsewhere),
-            *elsewhere[0],
-        )
-    return matched
+    return claims, faults
 
 
 def _places(recordings: Recordings | Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -200,7 +212,8 @@ def _kept(recording: str, claims: list[_Claim], faults: list[str]) -> list[_Clai
         others = [c.name for c in nearest if longest.parts[-len(c.name.parts) :] != c.name.parts]
         faults += [
             f"{longest} and {other} are two files, and either may be recording {recording!r}; "
-            f"{_HOW}"
+            f"{_HOW}. If they are one, name a column without folders: "
+            "data.source.columns.recording_id='Begin File'"
             for other in others[:1]
         ]
         kept += nearest

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -53,6 +54,7 @@ def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
             f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(text.columns)}, "
             f"expected {', '.join(RFCX_COLUMNS)}"
         )
+    text["recording_id"] = one_form(text["recording_id"])
     rows = as_numbers(text[list(RFCX_COLUMNS)], _NUMBERS)
     faults = row_faults(path, lines, rows, text, num_species)
     if faults:
@@ -154,6 +156,11 @@ def row_faults(
         for index in np.flatnonzero(wrong):
             reasons.setdefault(int(index), []).append(words[index])
     return [f"{path} line {lines[index]}: {'; '.join(reasons[index])}" for index in sorted(reasons)]
+
+
+def one_form(names: pd.Series) -> pd.Series:
+    """Names in one Unicode form (NFC), as the ids of audio files are."""
+    return names.map(lambda name: unicodedata.normalize("NFC", str(name)))
 
 
 def listing(messages: list[str]) -> str:

@@ -60,9 +60,9 @@ class Tables(NamedTuple):
             `t_max`, `f_max`, `present` (text, empty where the table has none); where it stands,
             `path` and `line`; and its recording: `named` (as in the table, with the folders that
             it has there, without the ending), `folder` (of the table, below the place that was
-            read), `own_name` (bool: the table names no recording, so that it is the one that the
-            table is named after) and `end_file` (the file that a selection ends in, or empty).
-            `recording_id` is the last part of `named`. Times are those within the recording.
+            read), `own_name` (what the table has, where it names no recording, so that it is the
+            one that the table is named after; else empty) and `end_file` (that a selection ends
+            in, or empty). `recording_id` is the last part of `named`. Times are those within the recording.
         without_rows: the same columns without fields, for each recording that a table without rows
             is named after, or that only rows with ignored names are about.
         notes: what was passed over or ignored, a line each.
@@ -157,19 +157,19 @@ def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
     content = text_of(path)
     first = content.lstrip("\n").partition("\n")[0]
     if not first.strip() or is_label_track(first):
-        table, own_name = label_track(path, content), True
+        table, own_name = label_track(path, content), "it is a label track"
     else:
         table, own_name = _with_columns(path, content, chosen)
     if own_name and table.empty:
         table = pd.DataFrame([{**dict.fromkeys(ALIASES, ""), "line": 0}])
     table["named"] = _composed(_ENDINGS.sub("", path.stem)) if own_name else _named(table)
     table["named"] = table["named"].map(_without_ending)
-    table["recording_id"] = table["named"].astype(str).map(lambda name: name.rpartition("/")[2])
+    table["recording_id"] = table["named"].astype(str).map(_last)
     return table.assign(own_name=own_name, end_file=_end_file(table))
 
 
-def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, bool]:
-    """The fields of a table with column names, and whether it names no recording."""
+def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
+    """The fields of a table with column names; what it has, if it names no recording."""
     header = columns_of(path, content)
     found = find_columns(header, chosen)
     if not {"species", "t_min", "t_max", "duration"} & set(found):
@@ -185,7 +185,8 @@ def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[
         table = one_view(table, text)
     if is_selection_table(text) or "file_offset" in found:
         within_files(path, table, "file_offset" in found)
-    return table.reset_index(drop=True), "recording_id" not in found
+    own_name = "" if "recording_id" in found else f"it has {', '.join(header)}"
+    return table.reset_index(drop=True), own_name
 
 
 def _ends(table: pd.DataFrame) -> pd.Series:
@@ -208,9 +209,17 @@ def _named(table: pd.DataFrame) -> pd.Series:
 def _end_file(table: pd.DataFrame) -> pd.Series:
     """The file that each row ends in, in the folder of the one that it begins in."""
     names = table["end_file"].astype(str).str.replace("\\", "/", regex=False).map(_without_ending)
-    begin = table["named"].astype(str).map(lambda name: name[: name.rfind("/") + 1])
+    begin = table["named"].astype(str).map(_above)
     alone = ~names.str.contains("/", regex=False) & (names != "")
     return names.where(~alone, begin + names)
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _above(name: str) -> str:
+    return name[: name.rfind("/") + 1]
 
 
 def _without_ending(name: str) -> str:

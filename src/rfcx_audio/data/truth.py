@@ -12,6 +12,7 @@ from rfcx_audio.data.rows import (
     AnnotationError,
     as_numbers,
     listing,
+    one_form,
     read_text,
     row_faults,
 )
@@ -40,6 +41,7 @@ def read_truth(path: Path, num_species: int) -> pd.DataFrame:
         )
     lines = text.pop("line").to_numpy()
     given = [column for column in _NUMBERS if column in text]
+    text["recording_id"] = one_form(text["recording_id"])
     rows = as_numbers(text, given)
     rows = rows.assign(**{column: np.nan for column in _NUMBERS if column not in text})
     faults = row_faults(path, lines, rows, text, num_species, given)
