@@ -262,3 +262,16 @@ def test_memory_does_not_grow_with_the_length_of_a_recording(archive: Path) -> N
 
     # As a whole, forty minutes at this rate are 154 MB, and their spectrogram is more.
     assert peak_mb(40) < peak_mb(2) + 40
+
+
+def test_a_command_that_scored_nothing_fails_with_the_reason(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path)
+    (tmp_path / "audio").mkdir()
+    (tmp_path / "audio" / "a.m4a").write_bytes(b"x")
+    (tmp_path / "audio" / "b.wav").touch()
+    places = f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio"
+    done = run(tmp_path, *places)
+    assert done.returncode == 1
+    assert "none of the 2 recordings could be read; the first, 'a': .m4a files" in done.stderr
+    failures = pd.read_csv(tmp_path / "out" / "failures.csv")
+    assert failures["recording_id"].to_list() == ["a", "b"]

@@ -8,7 +8,7 @@ import pytest
 from rfcx_audio.data import AnnotationError, Annotations, read_annotations, read_rfcx
 from rfcx_audio.data.rows import RFCX_COLUMNS
 
-COLUMNS = [*RFCX_COLUMNS, "present", "weight", "source", "line"]
+COLUMNS = [*RFCX_COLUMNS, "present", "weight", "source", "line", "whole_band"]
 RAVEN = (
     "Selection\tView\tBegin Time (s)\tEnd Time (s)\tLow Freq (Hz)\tHigh Freq (Hz)\tBegin File"
     "\tFile Offset (s)\tSpecies\n1\tSpectrogram 1\t1.5\t2.5\t300\t900\tNA.wav\t1.5\tOwl\n"

@@ -94,6 +94,7 @@ def rows_on(*recordings: str) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "recording_id": recordings,
+            "t_min": 4.0,
             "t_max": 5.0,
             "source": "train_tp.csv",
             "line": range(2, 2 + len(recordings)),
@@ -117,9 +118,19 @@ def test_rows_without_audio_are_an_error_when_asked_for() -> None:
         match_audio(rows_on("here", "gone"), {"here": 60.0}, "error")
 
 
-def test_times_beyond_the_end_are_an_error() -> None:
-    with pytest.raises(AnnotationError, match=r"line 2: t_max = 5 s lies beyond .*'here' \(4 s\)"):
+def test_a_row_that_begins_after_the_end_is_an_error() -> None:
+    with pytest.raises(AnnotationError, match=r"line 2: t_min = 4 s lies beyond .*'here' \(4 s\)"):
         match_audio(rows_on("here"), {"here": 4.0}, "leave_out")
+
+
+def test_a_row_that_ends_after_the_end_is_cut_there_and_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    kept, left_out = match_audio(rows_on("here", "long"), {"here": 4.5, "long": 9.0}, "error")
+    assert kept["t_max"].to_list() == [4.5, 5.0]
+    assert left_out.empty
+    assert "1 rows end after their recording and are cut at its end; the first is" in caplog.text
+    assert "train_tp.csv line 2, which ends at 5 s in 'here' of 4.5 s" in caplog.text
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c", "d"]), max_size=20), st.sets(st.sampled_from("ab")))

@@ -38,7 +38,7 @@ def test_tables_of_all_kinds_become_one_corpus(labels: Path) -> None:
     corpus = table_folder(labels).load()
     assert corpus.truth is None
     rows = corpus.usable.sort_values(["recording_id", "t_min"])
-    assert set(rows) == {*RFCX_COLUMNS, "present", "weight", "source", "line"}
+    assert set(rows) == {*RFCX_COLUMNS, "present", "weight", "source", "line", "whole_band"}
     columns = ["recording_id", "species_id", "t_min", "t_max", "f_max", "present"]
     assert rows[columns].to_numpy().tolist() == [
         ["a", 1, 0.5, 1.0, 900.0, True],
@@ -99,3 +99,45 @@ def test_own_labels_become_labelled_crops(labels: Path) -> None:
     assert trained == set(boxes["recording_id"]) == set("abcd")
     with pytest.raises(ValueError, match=r"no truth.csv"):
         data.test_dataloader()
+
+
+def test_a_table_whose_recording_column_is_not_known_is_named_once(labels: Path) -> None:
+    text = "sound,start,end,label\n" + "a.wav,0,1,Owl\n" * 3
+    (labels / "calls.csv").write_text(text)
+    with pytest.raises(AnnotationError) as caught:
+        table_folder(labels).load()
+    assert (
+        str(caught.value).count(
+            "calls.csv has no column for the recording (it has sound, start, end, label), and"
+        )
+        == 1
+    )
+    assert "data.source.columns.recording_id=" in str(caught.value)
+
+
+def test_two_cards_with_the_same_names_keep_their_rows(labels: Path) -> None:
+    for card, frequency in (("siteA", 100), ("siteB", 200)):
+        (labels / card).mkdir()
+        soundfile.write(labels / card / "5_30.WAV", np.zeros(16_000), 16_000, format="WAV")
+        row = f"E:\\{card}\\5_30.WAV,Owl,0,1,{frequency},3000\n"
+        (labels / f"{card}.csv").write_text(
+            f"begin path,species,start,end,low_freq,high_freq\n{row}"
+        )
+    rows = table_folder(labels).load().usable
+    cards = rows[rows["recording_id"].str.startswith("site")]
+    found = cards[["recording_id", "f_min"]].to_numpy().tolist()
+    assert found == [["siteA/5_30", 100], ["siteB/5_30", 200]]
+    (labels / "siteB.csv").write_text("file,label,start,end\n5_30.WAV,Owl,0,1\n")
+    with pytest.raises(
+        AnnotationError, match=r"siteB.csv line 2: '5_30' may be 'siteA/5_30', 'site"
+    ):
+        table_folder(labels).load()
+
+
+def test_audio_of_which_nothing_can_be_read_is_not_called_missing(labels: Path) -> None:
+    for path in labels.glob("*.wav"):
+        path.write_bytes(b"nonsense")
+    with pytest.raises(
+        AnnotationError, match=r"6 rows has audio that can be read: 4 of 4 audio fil"
+    ):
+        table_folder(labels).load()

@@ -24,7 +24,7 @@ def write(folder: Path, name: str, text: str) -> Path:
 
 def read(place: Path, *names: str, **columns: str) -> pd.DataFrame:
     numbers = {name: number for number, name in enumerate(names or ("Owl", "Frog"))}
-    return table_rows(read_tables(place, columns), numbers, len(numbers))
+    return table_rows(read_tables(place, columns).rows, numbers, len(numbers))
 
 
 def values(rows: pd.DataFrame) -> list[tuple]:
@@ -130,3 +130,96 @@ def test_a_label_track_without_labels_is_no_fault(tmp_path: Path) -> None:
     write(tmp_path, "empty.txt", "")
     write(tmp_path, "a.txt", "0.0\t1.0\tOwl\n")
     assert values(read(tmp_path)) == [("a", 0, 0, 1, 0, 24_000, 1)]
+
+
+def test_tables_lie_at_any_depth_but_not_in_results_nor_hidden(tmp_path: Path) -> None:
+    for folder in ("siteA", "runs/today", "runs/today/.hydra", ".trash"):
+        (tmp_path / folder).mkdir(parents=True)
+        write(tmp_path / folder, "a.txt", "0.0\t1.0\tOwl\n")
+    (tmp_path / "._a.txt").write_bytes(b"\x00\x05\x16\x07\xff")  # as a Mac leaves on a card
+    (tmp_path / "more.csv").mkdir()
+    found = read_tables(tmp_path)
+    assert found.rows[["named", "folder"]].to_numpy().tolist() == [["a", "siteA"]]
+    assert list(found.notes) == [
+        f"passed over: {tmp_path / 'runs' / 'today'} holds results of this library"
+    ]
+
+
+def test_a_text_file_beside_tables_is_passed_over_and_named(tmp_path: Path) -> None:
+    write(
+        tmp_path, "notes.txt", "Windy, with rain; nothing before five\nIt went on, and on, and on\n"
+    )
+    with pytest.raises(AnnotationError, match=r"notes.txt has no column of a table of labels, its"):
+        read(tmp_path)
+    write(tmp_path, "a.txt", "0.0\t1.0\tOwl\n")
+    found = read_tables(tmp_path)
+    assert len(found.rows) == 1
+    assert "passed over: " in found.notes[0]
+    assert "notes.txt has no column" in found.notes[0]
+    write(tmp_path, "half.csv", "species,from,to\nOwl,1,2\n")
+    with pytest.raises(AnnotationError, match=r"half.csv line 1 has no column for t_min, t_max"):
+        read(tmp_path)
+
+
+def test_names_that_are_no_species_are_ignored_and_counted(tmp_path: Path) -> None:
+    write(tmp_path, "a.txt", "0\t1\tOwl\n1\t2\tNOCALL\n2\t3\t\n")
+    write(tmp_path, "quiet.txt", "0\t3\tnocall\n")
+    found = read_tables(tmp_path)
+    assert found.rows["species"].to_list() == ["Owl", ""]
+    assert found.notes == (
+        "rows whose name is no species (data.source.ignore) are ignored: 'NOCALL' in 1, 'nocall' in"
+        " 1",
+    )
+    assert set(found.without_rows["named"]) == {"a", "quiet"}
+    assert read_tables(tmp_path, ignore=["", "owl", "nocall"]).rows.empty
+
+
+def test_tables_without_rows_name_the_recording_that_they_are_called_after(tmp_path: Path) -> None:
+    write(tmp_path, "a.Table.1.selections.txt", RAVEN.format("Species"))
+    write(tmp_path, "b.txt", "")
+    write(tmp_path, "all.csv", "file,start,end,label\n")
+    found = read_tables(tmp_path)
+    assert found.rows.empty
+    assert found.without_rows["named"].to_list() == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "end"),
+    [("utf-8-sig", "\r\n"), ("utf-16", "\r\n"), ("utf-16", "\n"), ("utf-8", "\r")],
+)
+@pytest.mark.parametrize("mark", ["\t", ";", ","])
+def test_encodings_line_ends_and_quotes_make_no_difference(
+    tmp_path: Path, encoding: str, end: str, mark: str
+) -> None:
+    lines = [
+        ['"File"', '"Start (s)"', '"End (s)"', '"Label"'],
+        ['"Ri\u0301o d\'Or: 5.30.WAV"', "0.5", "1", '"Owl"'],  # an accent as a letter of its own
+    ]
+    path = tmp_path / "mine.csv"
+    path.write_bytes(end.join(mark.join(line) for line in lines).encode(encoding))
+    assert values(read(path)) == [("R\u00edo d'Or: 5.30", 0, 0.5, 1, 0, 24_000, 2)]
+
+
+def test_an_excel_table_may_name_its_separator(tmp_path: Path) -> None:
+    path = write(tmp_path, "a.csv", "sep=;\nstart;end;label\n0,5;1;Owl\n")
+    assert values(read(path)) == [("a", 0, 0.5, 1, 0, 24_000, 3)]
+
+
+def test_folders_of_kaleidoscope_belong_to_the_recording(tmp_path: Path) -> None:
+    text = "FOLDER,IN FILE,OFFSET,DURATION,MANUAL ID\nsite1\\day2,a.wav,1.5,2,Owl\n,b.wav,x,2,Owl\n"
+    rows = read_tables(write(tmp_path, "cluster.csv", text)).rows
+    assert rows["named"].to_list() == ["site1/day2/a", "b"]
+    assert rows[["t_min", "t_max"]].to_numpy().tolist() == [["1.5", "3.5"], ["x", "x + 2"]]
+
+
+def test_the_file_that_a_selection_ends_in_lies_where_it_begins(tmp_path: Path) -> None:
+    text = (
+        RAVEN.format("Begin Path\tEnd File\tFile Offset (s)\tSpecies")
+        + "1\tSpectrogram 1\t1\t58\t63\t3\t9\tE:\\a\\23h.wav\t00h.wav\t58\tOwl\n"
+        + "2\tSpectrogram 1\t1\t5\t6\t3\t9\tE:\\a\\23h.wav\t\t5\tOwl\n"
+    )
+    rows = read_tables(write(tmp_path, "night.txt", text)).rows
+    assert rows[["named", "end_file"]].to_numpy().tolist() == [
+        ["E:/a/23h", "E:/a/00h"],
+        ["E:/a/23h", ""],
+    ]

@@ -9,7 +9,6 @@ import pytest
 
 from rfcx_audio.data import (
     RAVEN_COLUMNS,
-    AnnotationError,
     RecordingInfo,
     read_tables,
     table_rows,
@@ -66,7 +65,8 @@ def written(tmp_path: Path, infos: dict[str, RecordingInfo]) -> Path:
 
 def read_rows(place: Path, **columns: str) -> pd.DataFrame:
     numbers = {name: number for number, name in enumerate(NAMES)}
-    return table_rows(read_tables(place, columns), numbers, 3)
+    rows = table_rows(read_tables(place, columns).rows, numbers, 3)
+    return rows.sort_values(["recording_id", "t_min"], ignore_index=True)
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,6 @@ def test_what_is_written_is_read_again(written: Path, place: str) -> None:
     assert rows["present"].all()
 
 
-@pytest.mark.xfail(raises=AnnotationError, strict=False, reason="no column of durations is read")
 def test_what_is_written_for_kaleidoscope_is_read_again(written: Path) -> None:
     names = {"species": "TOP1MATCH", "recording_id": "IN FILE", "f_min": "Fmin", "f_max": "Fmax"}
     rows = read_rows(written / "kaleidoscope", **names, t_min="OFFSET", duration="DURATION")
@@ -196,4 +195,4 @@ def test_no_events_give_a_table_with_column_names_only(
 ) -> None:
     write_raven(some_events().iloc[:0], paths, DURATIONS_S, tmp_path)
     assert (tmp_path / "raven.selections.txt").read_text() == "\t".join(RAVEN_COLUMNS) + "\n"
-    assert read_tables(tmp_path / "raven.selections.txt").empty
+    assert read_tables(tmp_path / "raven.selections.txt").rows.empty

@@ -49,6 +49,18 @@ def test_a_list_is_seen_from_the_folder_that_its_files_share(archive: Path) -> N
     assert list(names("list.csv")) == ["b/1", "a/1"]
 
 
+def test_relative_paths_may_count_from_the_folder_of_the_list(archive: Path) -> None:
+    (archive / "audio/list.txt").write_bytes("a/1.flac\r\nb/1.wav\r\ngone.wav\r\n".encode("utf-16"))
+    expected = {"audio/a/1": "audio/a/1.flac", "audio/b/1": "audio/b/1.wav", "gone": "gone.wav"}
+    assert names("audio/list.txt") == expected
+    (archive / "audio/list.csv").write_text("path;site\na/1.flac;x\nb/1.wav;y\n")
+    assert list(names("audio/list.csv")) == ["a/1", "b/1"]
+    (archive / "a").mkdir()
+    (archive / "a/1.flac").touch()
+    with pytest.raises(ValueError, match=r"names a/1.flac, which may be .*; write the whole path"):
+        list_recordings("audio/list.txt")
+
+
 def test_a_table_may_give_the_ids() -> None:
     Path("list.csv").write_text("recording_id,path\nfirst,audio/b/1.wav\nx/y,audio/a/1.flac\n")
     assert names("list.csv") == {"first": "audio/b/1.wav", "x/y": "audio/a/1.flac"}

@@ -46,8 +46,8 @@ def predict(
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
-        ValueError: the checkpoint cannot be used, there are no recordings, or the folder was begun
-            with other settings.
+        ValueError: the checkpoint cannot be used, there are no recordings, none can be read, or the
+            folder was begun with other settings.
     """
     places = {"checkpoint": checkpoint, "recordings": recordings}
     archive = score(call_config("predict", overrides, out, **places))
@@ -67,7 +67,11 @@ def run(config: DictConfig) -> None:
 
 
 def score(config: DictConfig) -> Archive:
-    """Scores what is left of the recordings, and writes the tables of all."""
+    """Scores what is left of the recordings, and writes the tables of all.
+
+    Raises:
+        ValueError: no recording can be read.
+    """
     names = "overlap", "pool", "smooth", "tta", "flip", "pixels_at_once"
     changes = {name: config[name] for name in names}
     load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
@@ -79,13 +83,19 @@ def score(config: DictConfig) -> Archive:
     add_to_table(infos, archive.folder / RECORDINGS)
     if missing:
         _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
+    failures = archive.failures()
+    if len(failures) == len(paths):
+        raise ValueError(
+            f"none of the {len(paths)} recordings could be read; the first, "
+            f"{failures[0].recording_id!r}: {failures[0].reason}. All are named in "
+            f"{archive.folder / 'failures.csv'}"
+        )
     if config.pictures:
         draw_missing(load(), archive)
-    failures = len(archive.failures())
     _log.info(
         "%d recordings scored, %d could not be read; the tables are in %s",
-        len(paths) - failures,
-        failures,
+        len(paths) - len(failures),
+        len(failures),
         archive.folder,
     )
     return archive

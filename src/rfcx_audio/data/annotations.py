@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, read_rfcx, read_rows
-from rfcx_audio.data.species_numbers import check_species, number_species, read_species
+from rfcx_audio.data.matching import placed_rows
+from rfcx_audio.data.recordings import Recordings
+from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
+from rfcx_audio.data.scored_species import (
+    are_numbers,
+    count_of,
+    given_numbers,
+    numbers_of_tables,
+    of_scored,
+)
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.table_text import first_line
-from rfcx_audio.data.tables import read_tables
+from rfcx_audio.data.tables import NO_SPECIES, read_tables
 from rfcx_audio.data.truth import read_truth
 
 RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
@@ -34,16 +42,22 @@ class Annotations(NamedTuple):
 
     Attributes:
         rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
-            `weight`, `source` (name of the file) and `line` (in that file). Complete truth may lack
-            times and frequencies (NaN).
+            `weight`, `source` (name of the file), `line` (in that file) and `whole_band` (bool: the
+            table has no frequencies for the row). Complete truth may lack times and frequencies
+            (NaN).
         names: name of each species by its number; empty where the numbers are all that is known.
         complete: whether the rows are all calls of all recordings that they are used for, so that
             a species without a row is absent; otherwise it is unknown there.
+        without_rows: recordings that a table is about, without a row there: the table is empty, or
+            its rows name no species (`ignore`).
+        unmatched: by recording that was not found, what is known of the reason.
     """
 
     rows: pd.DataFrame
     names: Mapping[int, str] = MappingProxyType({})
     complete: bool = False
+    without_rows: tuple[str, ...] = ()
+    unmatched: Mapping[str, str] = MappingProxyType({})
 
 
 def read_annotations(
@@ -52,6 +66,8 @@ def read_annotations(
     species: str | Path | Mapping[str, int] | None = None,
     columns: Mapping[str, str | None] | None = None,
     f_max: float = 24_000.0,
+    ignore: Sequence[str] = NO_SPECIES,
+    recordings: Recordings | Iterable[str] | None = None,
 ) -> Annotations:
     """The annotations in a folder or a file.
 
@@ -82,6 +98,10 @@ def read_annotations(
             `scored`, or in the alphabet.
         columns: of such tables by field, see `read_tables`.
         f_max: Hz, the upper edge of rows without one.
+        ignore: names in such tables that are no species, see `read_tables`.
+        recordings: that the rows of such tables are about, or their ids, which the rows get, see
+            `match_recordings`; with their lengths, a row that ends in the next file labels both.
+            None: `recording_id` is the name of the file alone, in whatever folder it is.
 
     Raises:
         AnnotationError: there is nothing to read, or it breaks a rule; the message names file and
@@ -96,10 +116,10 @@ def read_annotations(
     beside = (place if place.is_dir() else place.parent) / _SPECIES_FILE
     if species is None and beside.exists():
         species = beside
-    numbers = _given_numbers(species, scored)
+    numbers = given_numbers(species, scored)
     # Numbers without a name can only be places among what is scored.
-    limit = _UNLIMITED if scored is None or numbers else _count(scored)
-    complete = False
+    limit = _UNLIMITED if scored is None or numbers else count_of(scored)
+    complete, without_rows, unmatched = False, (), {}
     if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
         rows = read_rfcx(place, limit)
     elif place.name in RFCX_FILES:
@@ -108,81 +128,17 @@ def read_annotations(
         rows, complete = read_truth(place, limit), True
     else:
         files = [beside] + ([] if species is None or isinstance(species, Mapping) else [species])
-        tables = read_tables(place, columns, tuple(map(Path, files)))
-        numbers = numbers or _numbers_of_tables(tables, place, scored)
-        rows = table_rows(tables, numbers, _UNLIMITED, f_max)
+        tables = read_tables(place, columns, tuple(map(Path, files)), ignore)
+        for note in tables.notes:
+            _log.warning("%s", note)
+        numbers = numbers or numbers_of_tables(tables.rows, place, scored)
+        rows = table_rows(tables.rows, numbers, _UNLIMITED, f_max)
+        rows, without_rows, unmatched = placed_rows(rows, tables.without_rows, recordings)
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
-    if scored is None or isinstance(scored, int):
-        return Annotations(rows, names, complete)
-    if not _are_numbers(scored):
-        names = dict(enumerate(scored))
-    return Annotations(_of_scored(rows, numbers, scored, place), names, complete)
-
-
-def _count(scored: int | Sequence[str]) -> int:
-    return scored if isinstance(scored, int) else len(scored)
-
-
-def _given_numbers(
-    species: str | Path | Mapping[str, int] | None, scored: int | Sequence[str] | None
-) -> dict[str, int]:
-    """Number of each species by name, where numbers are given."""
-    if species is None or isinstance(species, Mapping):
-        return dict(species or {})
-    return read_species(Path(species), scored if isinstance(scored, int) else None)
-
-
-def _numbers_of_tables(
-    tables: pd.DataFrame, place: Path, scored: int | Sequence[str] | None
-) -> dict[str, int]:
-    """Number of each species by name, from the names themselves."""
-    numbers = number_species(tables["species"])
-    if isinstance(scored, int):
-        by_number = scored
-    elif scored is None or not _are_numbers(scored):
-        return numbers
-    else:
-        by_number = len(scored)
-    try:
-        check_species(numbers, by_number, str(place))
-    except AnnotationError:
-        raise AnnotationError(
-            f"{place} names {len(numbers)} species ({few(list(numbers))}), {by_number} without "
-            "names are scored; give species=…, a CSV with the columns species and species_id"
-        ) from None
-    return numbers
-
-
-def _are_numbers(scored: Sequence[str]) -> bool:
-    """Whether the scored species have no names but `s0`, `s1` and so on."""
-    return all(name == f"s{number}" for number, name in enumerate(scored))
-
-
-def _of_scored(
-    rows: pd.DataFrame, numbers: Mapping[str, int], scored: Sequence[str], place: Path
-) -> pd.DataFrame:
-    """Rows whose `species_id` is the place among the scored species; others are left out."""
-    if not numbers or _are_numbers(scored):
-        found = {number: number for number in range(len(scored))}
-    else:
-        places = {name: number for number, name in enumerate(scored)}
-        found = {number: places[name] for name, number in numbers.items() if name in places}
-    which = rows["species_id"].isin(list(found))
-    if not which.all():
-        names = {number: name for name, number in numbers.items()}
-        others = sorted({names.get(one, f"s{one}") for one in rows.loc[~which, "species_id"]})
-        if not which.any():
-            raise AnnotationError(
-                f"none of the species in {place} ({few(others)}) is scored; the scores have "
-                f"{few(list(scored))}. Names must be the same, or stand together in a species.csv "
-                "(species, species_id; several names may share a number)"
-            )
-        _log.warning(
-            "%d of %d rows in %s are of species that are not scored, and are left out: %s",
-            *(int((~which).sum()), len(rows), place, ", ".join(others)),
-        )
-    kept = rows[which]
-    return kept.assign(species_id=kept["species_id"].map(found)).reset_index(drop=True)
+    if scored is not None and not isinstance(scored, int):
+        rows = of_scored(rows, numbers, scored, place)
+        names = names if are_numbers(scored) else dict(enumerate(scored))
+    return Annotations(rows, names, complete, without_rows, unmatched)
 
 
 def is_truth(place: Path) -> bool:

@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import math
-import os
 import re
 import stat
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import numpy as np
 import soundfile
 import soxr
 
-AUDIO_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
+from rfcx_audio.data.unfinished_wav import opened
+
+UNREAD_SUFFIXES = (".m4a", ".m4b", ".aac", ".wma", ".wac", ".amr", ".ape", ".wv", ".ac3", ".dsf")
+"""Endings of audio files in a form that libsndfile does not read; they are named, not scored."""
+
+AUDIO_SUFFIXES = (
+    *(".flac", ".wav", ".wave", ".ogg", ".oga", ".opus", ".mp3", ".aif", ".aiff", ".aifc", ".au"),
+    *(".snd", ".caf", ".w64", ".rf64", ".sph", ".nist", ".voc", ".mp2"),
+    *UNREAD_SUFFIXES,
+)
+"""Endings of audio files, in any case; what a file holds shows in its content."""
+
 MAX_DURATION_S = 7 * 24 * 3600.0
 """A file whose header declares a longer recording is refused."""
 
@@ -67,10 +77,13 @@ def probe(path: Path) -> AudioInfo:
 def _probed(path: Path, size: int, changed_ns: int) -> AudioInfo:  # noqa: ARG001 (what it was)
     """The header is read once for as long as the file stays what it was."""
     try:
-        info = soundfile.info(_place(path), verbose=True)
+        with opened(path) as file:
+            info = soundfile.info(file, verbose=True)
     except soundfile.LibsndfileError as error:
-        raise AudioError(_reason(error)) from None
+        raise AudioError(_reason(error, path)) from None
     _check_whole(info.extra_info, size)
+    if info.format == "RAW":  # which libsndfile takes any content for, where the name ends in .au
+        raise AudioError("it has no header")
     if info.frames <= 0:
         raise AudioError("it holds no samples")
     if info.frames > MAX_DURATION_S * info.samplerate:
@@ -152,16 +165,17 @@ class AudioReader:
         start, stop = min(start, info.num_samples), min(stop, info.num_samples)
         _refuse_too_many((stop - start) * info.num_channels)
         try:
-            samples, _ = soundfile.read(
-                _place(path), start=start, stop=stop, dtype="float32", always_2d=True
-            )
+            with opened(path) as file:
+                samples, _ = soundfile.read(
+                    file, start=start, stop=stop, dtype="float32", always_2d=True
+                )
         except soundfile.LibsndfileError as error:
             if "seek" in error.error_string:
                 raise AudioError(
                     f"it is truncated: {info.num_samples} samples declared, the file ends before "
                     f"number {start}"
                 ) from None
-            raise AudioError(_reason(error)) from None
+            raise AudioError(_reason(error, path)) from None
         if len(samples) < stop - start:
             raise AudioError(
                 f"it is truncated: {info.num_samples} samples declared, "
@@ -218,11 +232,6 @@ def _check_whole(log: str, size: int) -> None:
         raise AudioError("it is truncated: the end of the stream is missing")
 
 
-def _place(path: Path) -> str:
-    # As text, soundfile fails on names that are no UTF-8; bytes it takes without declaring it.
-    return cast("str", os.fsencode(path))
-
-
 def _refuse_too_many(samples: int) -> None:
     if samples > MAX_SAMPLES:
         raise AudioError(
@@ -231,7 +240,9 @@ def _refuse_too_many(samples: int) -> None:
         )
 
 
-def _reason(error: soundfile.LibsndfileError) -> str:
+def _reason(error: soundfile.LibsndfileError, path: Path) -> str:
+    if path.suffix.lower() in UNREAD_SUFFIXES:
+        return f"{path.suffix} files cannot be read; convert this one to FLAC or WAV"
     reason = error.error_string.strip().rstrip(".")
     # libsndfile's message for a file that exists, and looks like MP3.
     return "Format not recognised" if reason.startswith("File does not exist") else reason

@@ -47,7 +47,7 @@ def add_pseudo_rows(rows: pd.DataFrame, pseudo: pd.DataFrame) -> tuple[pd.DataFr
     real = rows.assign(pseudo=False, round=0, teacher="", score=np.nan)
     if kept.empty:
         return real.reset_index(drop=True), aside
-    added = kept.assign(source="pseudo", line=0, pseudo=True)
+    added = kept.assign(source="pseudo", line=0, pseudo=True, whole_band=False)
     return pd.concat([real, added[real.columns]], ignore_index=True), aside
 
 

@@ -1,26 +1,37 @@
-"""The recordings of a folder: which can be read, and why the others cannot."""
+"""The recordings of a folder: their ids, which can be read, and why the others cannot."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
-from pathlib import Path
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES, AudioError, AudioInfo, probe
+from rfcx_audio.data.audio import AUDIO_SUFFIXES, UNREAD_SUFFIXES, AudioError, AudioInfo, probe
 
 
 @dataclass(frozen=True)
 class Recordings:
-    """A folder of recordings: what can be read, and what cannot with the reason."""
+    """A folder of recordings: what can be read, and what cannot with the reason.
+
+    Attributes:
+        paths: audio files by recording, of those that can be read.
+        infos: their headers.
+        failures: reason by recording, of the others.
+        unread: files of the others.
+    """
 
     paths: dict[str, Path]
     infos: dict[str, AudioInfo]
     failures: dict[str, str]
+    unread: dict[str, Path] = field(default_factory=dict)
 
     @classmethod
-    def scan(cls, folder: Path) -> Recordings:
-        """Reads the header of every audio file that lies in a folder, or of one file."""
-        return cls.probe(find_recordings(folder) if folder.is_dir() else {folder.stem: folder})
+    def scan(cls, folder: Path, at_any_depth: bool = False) -> Recordings:
+        """Reads the header of every audio file in a folder, see `find_recordings`, or of one."""
+        one = {readable_name(folder.stem): folder}
+        return cls.probe(find_recordings(folder, at_any_depth) if folder.is_dir() else one)
 
     @classmethod
     def probe(cls, paths: dict[str, Path]) -> Recordings:
@@ -31,7 +42,8 @@ class Recordings:
                 infos[name] = probe(path)
             except AudioError as error:
                 failures[name] = str(error)
-        return cls({name: paths[name] for name in infos}, infos, failures)
+        read = {name: paths[name] for name in infos}
+        return cls(read, infos, failures, {name: paths[name] for name in failures})
 
     @property
     def durations_s(self) -> dict[str, float]:
@@ -43,26 +55,122 @@ class Recordings:
         """The highest frequency that any of them holds; 24 000 without any."""
         return max((info.sample_rate / 2 for info in self.infos.values()), default=24_000.0)
 
+    @property
+    def places(self) -> dict[str, PurePosixPath]:
+        """The absolute path of every file by recording, as a table can name it: without ending."""
+        files = {**self.paths, **self.unread}
+        return {
+            name: PurePosixPath(
+                readable_name(absolute(path).parent.as_posix()), name.split("/")[-1]
+            )
+            for name, path in files.items()
+        }
 
-def find_recordings(folder: Path) -> dict[str, Path]:
-    """The audio files of a folder by recording id (the name without its ending), sorted.
+    def without_audio(self, num_rows: int, folder: Path) -> str:
+        """Why no row has audio, for an error."""
+        if not self.failures:
+            return (
+                f"none of the {num_rows} rows has its audio file in {folder}; set "
+                "data.source.audio to the folder of the recordings"
+            )
+        reasons = [f"{name!r}: {reason}" for name, reason in list(self.failures.items())[:3]]
+        return (
+            f"none of the {num_rows} rows has audio that can be read: {len(self.failures)} of "
+            f"{len(self.failures) + len(self.paths)} audio files in {folder} cannot be read "
+            f"({'; '.join(reasons)}{'; …' if len(self.failures) > 3 else ''})"
+        )
 
-    Bytes of a name that are no UTF-8 are numbers in the id, see `readable_name`.
+
+def find_recordings(folder: Path, at_any_depth: bool = False) -> dict[str, Path]:
+    """The audio files of a folder by recording id, sorted; hidden ones are left out.
+
+    Args:
+        folder: of the recordings.
+        at_any_depth: whether folders in it count too.
+
+    Returns:
+        Files by their path in the folder without the ending, see `name_files`.
 
     Raises:
-        AudioError: two files have the same id.
+        ValueError: two files have the same id.
+    """
+    found = Path(folder).rglob("*") if at_any_depth else Path(folder).iterdir()
+    return name_files(visible((path for path in found if is_audio(path)), folder), folder)
+
+
+def is_audio(path: Path) -> bool:
+    """Whether a file is called like an audio file, readable or not."""
+    return path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def visible(paths: Iterable[Path], root: Path) -> list[Path]:
+    """The files among paths below a folder that are not hidden, sorted.
+
+    What is called like an audio file and is none (a link to nowhere, a folder) is among them, so
+    that reading it shows what is wrong.
+    """
+    return sorted(
+        path
+        for path in paths
+        if not any(part.startswith(".") for part in path.relative_to(root).parts)
+        and (path.is_file() or is_audio(path))
+    )
+
+
+def name_files(files: Iterable[Path], root: Path) -> dict[str, Path]:
+    """Files by id: their path below a folder, without the ending.
+
+    Bytes of a name that are no UTF-8 are numbers in the id, and accents have one form, see
+    `readable_name`. A file in a form that cannot be read keeps its ending beside another file of
+    its name: `a.wac` beside `a.wav`, which was made from it.
+
+    Raises:
+        ValueError: two files have the same id.
+    """
+    above = absolute(root)
+    inside = [(absolute(file).relative_to(above), file) for file in files]
+    unread = [path.suffix.lower() in UNREAD_SUFFIXES for path, _ in inside]
+    read = {path.with_suffix("") for (path, _), no in zip(inside, unread, strict=True) if not no}
+    return unique_ids(
+        (
+            readable_name((path if no and stem in read else stem).as_posix()),
+            file,
+        )
+        for (path, file), no in zip(inside, unread, strict=True)
+        for stem in [path.with_suffix("")]
+    )
+
+
+def unique_ids(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
+    """Files by id; the same file may come twice.
+
+    Raises:
+        ValueError: an id has two files, or cannot be the name of one.
     """
     found: dict[str, Path] = {}
-    for path in sorted(Path(folder).iterdir()):
-        if path.suffix.lower() not in AUDIO_SUFFIXES:
-            continue
-        name = readable_name(path.stem)
-        if name in found:
-            raise AudioError(f"{found[name].name} and {path.name} in {folder} share one id")
-        found[name] = path
+    for name, file in named:
+        parts = PurePosixPath(name)
+        if not name or parts.is_absolute() or ".." in parts.parts:
+            raise ValueError(
+                f"{file} has the recording_id {name!r}; expected a name, or names with / between"
+            )
+        if found.setdefault(name, file) != file:
+            raise ValueError(
+                f"{found[name]} and {file} share the id {name!r}; leave one out, or name them in "
+                "a list: recordings=LIST.csv with the columns path and recording_id"
+            )
     return found
 
 
+def absolute(path: Path) -> Path:
+    """The path from the root, without following links: a file is called as it lies there."""
+    return Path(os.path.abspath(path))  # noqa: PTH100
+
+
 def readable_name(name: str) -> str:
-    """A file's name as any table can hold it: bytes that are no UTF-8 become numbers."""
-    return os.fsencode(name).decode(errors="backslashreplace")
+    """A file's name as any table can hold it.
+
+    Bytes that are no UTF-8 become numbers, and letters have one Unicode form (NFC): a Mac writes
+    an accent as a letter of its own, others write a letter with an accent.
+    """
+    return unicodedata.normalize("NFC", os.fsencode(name).decode(errors="backslashreplace"))

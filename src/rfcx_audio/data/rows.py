@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 import pandas as pd
 
+from rfcx_audio.data.row_ends import cut_at_end
+
 RFCX_COLUMNS = ("recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max")
 _NUMBERS = RFCX_COLUMNS[1:]
-_TIME_TOLERANCE_S = 0.05  # real tables round to 6 digits or 4 decimals
 _LARGEST_SONGTYPE = 2**31 - 1
 _ERRORS_SHOWN = 10
 
@@ -29,7 +31,8 @@ def read_rfcx(root: Path, num_species: int) -> pd.DataFrame:
 
     Returns:
         The columns of `RFCX_COLUMNS` (times in s, frequencies in Hz) and `present` (bool: TP),
-        `weight` (1.0), `source` (file name), `line` (in that file).
+        `weight` (1.0), `source` (file name), `line` (in that file), `whole_band` (bool: the table
+        has no frequencies for the row; False).
 
     Raises:
         AnnotationError: a file or column is missing, or a row breaks a rule; all of them are named.
@@ -51,12 +54,14 @@ def read_rows(path: Path, present: bool, num_species: int) -> pd.DataFrame:
             f"{path} lacks the column(s) {', '.join(missing)}; it has {', '.join(text.columns)}, "
             f"expected {', '.join(RFCX_COLUMNS)}"
         )
+    text["recording_id"] = one_form(text["recording_id"])
     rows = as_numbers(text[list(RFCX_COLUMNS)], _NUMBERS)
     faults = row_faults(path, lines, rows, text, num_species)
     if faults:
         raise AnnotationError(listing(faults))
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
-    return rows.assign(present=present, weight=1.0, source=path.name, line=lines)
+    own = {"present": present, "weight": 1.0, "source": path.name}
+    return rows.assign(**own, line=lines, whole_band=False)
 
 
 def as_numbers(text: pd.DataFrame, columns: Iterable[str]) -> pd.DataFrame:
@@ -70,6 +75,7 @@ def match_audio(
     durations_s: dict[str, float],
     missing_audio: Literal["error", "leave_out"],
     failures: dict[str, str] | None = None,
+    reasons: Mapping[str, str] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The rows that audio is there for, and the ones left out with the reason.
 
@@ -79,48 +85,51 @@ def match_audio(
         missing_audio: `error` refuses rows whose recording has no audio file, `leave_out` reports
             them. Rows of unreadable files (`failures`) are always reported.
         failures: reason by recording, of the audio files that cannot be read.
+        reasons: what is known beside, by recording without an audio file.
 
     Returns:
-        The rows kept, and the rows left out with a column `reason`.
+        The rows kept, cut at the end of their recording where they end after it, and the rows left
+        out with a column `reason`.
 
     Raises:
-        AnnotationError: a row ends after its recording, or `missing_audio` is `error` and a row's
+        AnnotationError: a row begins after its recording, or `missing_audio` is `error` and a row's
             recording has no audio file.
     """
-    failures = failures or {}
+    failures, known = failures or {}, reasons or {}
     has_audio = rows["recording_id"].isin(list(durations_s))
     kept, without = rows[has_audio], rows[~has_audio]
-    reasons = [
+    reason = [
         f"its audio cannot be read: {failures[name]}"
         if name in failures
         else "no audio file for its recording"
         for name in without["recording_id"]
     ]
-    left_out = without.assign(reason=reasons)
+    left_out = without.assign(reason=reason)
     unknown = left_out[~left_out["recording_id"].isin(list(failures))]
     if missing_audio == "error" and len(unknown):
+        messages = (
+            known.get(str(row.recording_id))
+            or f"{row.source} line {row.line}: unknown recording {row.recording_id!r}: there is no "
+            "audio file of that name"
+            for row in unknown.itertuples()
+        )
         raise AnnotationError(
-            listing(
-                [
-                    f"{row.source} line {row.line}: unknown recording {row.recording_id!r}: there "
-                    "is no audio file of that name"
-                    for row in unknown.itertuples()
-                ]
-            )
+            listing(list(dict.fromkeys(messages)))
             + "\nadd the audio, remove the rows, or set data.source.missing_audio=leave_out"
         )
     ends = kept["recording_id"].map(durations_s).astype(float)
-    late = kept[kept["t_max"] > ends + _TIME_TOLERANCE_S]
+    late = kept[kept["t_min"] >= ends]
     if len(late):
         raise AnnotationError(
             listing(
                 [
-                    f"{row.source} line {row.line}: t_max = {row.t_max:g} s lies beyond the end of "
+                    f"{row.source} line {row.line}: t_min = {row.t_min:g} s lies beyond the end of "
                     f"recording {row.recording_id!r} ({durations_s[str(row.recording_id)]:g} s)"
                     for row in late.itertuples()
                 ]
             )
         )
+    kept = cut_at_end(kept, durations_s)
     return kept.reset_index(drop=True), left_out.reset_index(drop=True)
 
 
@@ -147,6 +156,11 @@ def row_faults(
         for index in np.flatnonzero(wrong):
             reasons.setdefault(int(index), []).append(words[index])
     return [f"{path} line {lines[index]}: {'; '.join(reasons[index])}" for index in sorted(reasons)]
+
+
+def one_form(names: pd.Series) -> pd.Series:
+    """Names in one Unicode form (NFC), as the ids of audio files are."""
+    return names.map(lambda name: unicodedata.normalize("NFC", str(name)))
 
 
 def listing(messages: list[str]) -> str:

@@ -38,6 +38,7 @@ class Corpus:
         train_truth: the same for the training recordings; for measurements and upper bounds only.
         pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
             none.
+        without_rows: recordings that a table is about, without a row there, see `Annotations`.
     """
 
     rows: pd.DataFrame
@@ -48,6 +49,7 @@ class Corpus:
     truth: pd.DataFrame | None
     train_truth: pd.DataFrame | None
     pseudo: pd.DataFrame | None = None
+    without_rows: tuple[str, ...] = ()
 
 
 class RfcxFolder:
@@ -110,10 +112,16 @@ class RfcxFolder:
         """Width of the labels."""
         return len(self.species.names)
 
-    @property
-    def audio_folder(self) -> Path:
-        """Where the recordings to train on lie."""
-        return self.root / "train"
+    def recordings(self) -> Recordings:
+        """The recordings to train on.
+
+        Raises:
+            AnnotationError: their folder does not exist.
+        """
+        folder = self.root / "train"
+        if not folder.is_dir():
+            raise AnnotationError(f"{folder} does not exist; the recordings belong there")
+        return Recordings.scan(folder)
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
@@ -145,13 +153,10 @@ class RfcxFolder:
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        rows, folder = self.rows(), self.audio_folder
-        if not folder.is_dir():
-            raise AnnotationError(f"{folder} does not exist; the recordings belong there")
-        train = Recordings.scan(folder)
+        rows, train = self.rows(), self.recordings()
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
-            raise AnnotationError(f"none of the {len(rows)} rows has its audio file in {folder}")
+            raise AnnotationError(train.without_audio(len(rows), self.root / "train"))
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
         others = (train, test, truth, train_truth, self.pseudo())

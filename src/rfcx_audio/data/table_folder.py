@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.annotations import read_annotations
+from rfcx_audio.data.annotations import Annotations, read_annotations
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.rows import AnnotationError, match_audio
+from rfcx_audio.data.rows import AnnotationError, few, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
 from rfcx_audio.data.species_names import SpeciesNames, names_of
 from rfcx_audio.data.species_numbers import check_species, number_species
-from rfcx_audio.data.tables import read_tables
+from rfcx_audio.data.tables import NO_SPECIES, read_tables
+
+_log = logging.getLogger(__name__)
 
 
 class TableFolder(RfcxFolder):
     """A folder of a user's own tables (Raven, Audacity, CSV), and of audio.
 
     Args:
-        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, see `read_tables`.
-        audio: the folder of the recordings.
+        root: the folder; its files `*.csv`, `*.tsv` and `*.txt` are all read, at any depth, see
+            `read_tables`.
+        audio: the folder of the recordings, at any depth.
         num_species: of the tables; None: as many as they name.
         columns: of the tables by field, see `read_tables`.
+        ignore: names in the tables that are no species, see `read_tables`.
         missing_audio: see `RfcxFolder`.
         pseudo_rows: see `RfcxFolder`.
         species_file: see `RfcxFolder`; where there is none, the names in the tables are numbered in
@@ -37,6 +42,7 @@ class TableFolder(RfcxFolder):
         audio: str,
         num_species: int | None = None,
         columns: Mapping[str, str | None] | None = None,
+        ignore: Sequence[str] = NO_SPECIES,
         missing_audio: MissingAudio = "error",
         pseudo_rows: str | None = None,
         species_file: str | None = None,
@@ -45,23 +51,28 @@ class TableFolder(RfcxFolder):
         super().__init__(root, num_species, missing_audio, pseudo_rows, species_file, species)
         self.audio = Path(audio)
         self.columns = columns
+        self.ignore = ignore
 
-    @property
-    def audio_folder(self) -> Path:
-        """Where the recordings lie."""
-        return self.audio
+    def recordings(self) -> Recordings:
+        """The recordings, at any depth, see `RfcxFolder`."""
+        if not self.audio.is_dir():
+            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
+        return Recordings.scan(self.audio, at_any_depth=True)
 
     def rows(self) -> pd.DataFrame:
         """The rows of the tables, with or without audio; see `RfcxFolder`."""
-        return self._rows()
+        return self._annotations(None).rows
 
-    def _rows(self, f_max: float = 24_000.0) -> pd.DataFrame:
-        """The rows; those without frequencies reach up to `f_max` (Hz)."""
+    def _annotations(self, train: Recordings | None) -> Annotations:
+        """The tables; rows without frequencies reach as high as any recording."""
         file = self.species_file if self.species_file.exists() else None
-        return read_annotations(self.root, self.species.names, file, self.columns, f_max).rows
+        f_max = 24_000.0 if train is None else train.nyquist_hz
+        settings = (self.species.names, file, self.columns, f_max, self.ignore, train)
+        return read_annotations(self.root, *settings)
 
     def _species_of_tables(self) -> SpeciesNames:
-        numbers = number_species(read_tables(self.root, self.columns)["species"])
+        tables = read_tables(self.root, self.columns, (self.species_file,), self.ignore)
+        numbers = number_species(tables.rows["species"])
         if self._number is not None:
             check_species(numbers, self._number, str(self.root))
         count = max(numbers.values(), default=-1) + 1
@@ -75,14 +86,18 @@ class TableFolder(RfcxFolder):
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        if not self.audio.is_dir():
-            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        train = Recordings.scan(self.audio)
-        rows = self._rows(train.nyquist_hz)
-        usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
+        train = self.recordings()
+        found = self._annotations(train)
+        usable, left_out = match_audio(
+            found.rows, train.durations_s, self.missing_audio, train.failures, found.unmatched
+        )
         if usable.empty:
-            raise AnnotationError(
-                f"none of the {len(rows)} rows has its audio file in {self.audio}; set "
-                "data.source.audio to the folder of the recordings"
+            raise AnnotationError(train.without_audio(len(found.rows), self.audio))
+        if found.without_rows:
+            _log.info(
+                "%d recordings are not used: their tables have no row of a species (%s)",
+                len(found.without_rows),
+                few(list(found.without_rows)),
             )
-        return Corpus(rows, usable, left_out, train, None, None, None, self.pseudo())
+        others = (train, None, None, None, self.pseudo(), found.without_rows)
+        return Corpus(found.rows, usable, left_out, *others)

@@ -3,15 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from pathlib import Path, PureWindowsPath
+import unicodedata
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
 import pandas as pd
 
 from rfcx_audio.data.audio import AUDIO_SUFFIXES
-from rfcx_audio.data.rows import AnnotationError, few, listing
-from rfcx_audio.data.table_text import frame_of, text_of
+from rfcx_audio.data.label_track import is_label_track, label_track
+from rfcx_audio.data.rows import AnnotationError, listing
+from rfcx_audio.data.selections import is_selection_table, one_view, within_files
+from rfcx_audio.data.table_columns import (
+    ALIASES,
+    check_columns,
+    check_found,
+    fields_of,
+    find_columns,
+)
+from rfcx_audio.data.table_text import columns_of, frame_of, separator_of, text_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 RAVEN_COLUMNS = (
@@ -30,214 +40,197 @@ RAVEN_COLUMNS = (
 )
 """Of the selection tables that this library writes."""
 
-ALIASES: dict[str, tuple[str, ...]] = {
-    "recording_id": (
-        *("recording_id", "recording", "begin path", "begin file", "file", "filename"),
-        *("file name", "file_name", "audio_file", "path"),
-    ),
-    "species": (
-        *("species", "species name", "species_name", "common name", "common_name", "annotation"),
-        *("label", "labels", "tag", "tags", "class", "name", "scientific name", "species code"),
-        *("species_id",),
-    ),
-    "songtype_id": ("songtype_id", "songtype"),
-    "t_min": (
-        *("t_min", "begin time (s)", "start (s)", "start_s", "start_time", "start time", "start"),
-        *("onset", "onset_s", "begin"),
-    ),
-    "t_max": (
-        *("t_max", "end time (s)", "end (s)", "end_s", "end_time", "end time", "end", "stop"),
-        *("offset", "offset_s"),
-    ),
-    "f_min": ("f_min", "low freq (hz)", "low_f", "low freq", "low_freq", "min_freq", "freq_low"),
-    "f_max": ("f_max", "high freq (hz)", "high_f", "high freq", "high_freq", "max_freq"),
-    "present": ("present", "is_present", "tp"),
-    "file_offset": ("file offset (s)",),
-}
-"""By field, the names that its column may have, in any case; the first that is there is read."""
+NO_SPECIES = ("nocall", "no call", "no_call", "NoID", "no ID")
+"""Names in place of a species that BirdNET and Kaleidoscope write where there is none."""
 
-_NUMBER = r"-?\d+(?:[.,]\d+)?(?:e-?\d+)?"
-_AUDACITY = re.compile(rf"{_NUMBER}\t{_NUMBER}(\t|$)", re.IGNORECASE)
+PLACE_COLUMNS = ("named", "folder", "own_name", "end_file")
+"""Which recording a row is about, until it is found: see `Tables`."""
+
+_OF_SOMETHING_ELSE = ("species.csv", "recordings.csv")  # beside tables of labels
+_RESULTS = (".hydra", "failures.csv")  # what each folder of this library's results holds one of
 _ENDINGS = re.compile(
     r"(\.Table\.\d+|\.BirdNET)?(\.selections?)?(\.table|\.results|\.labels?)?$", re.IGNORECASE
 )
+
+
+class Tables(NamedTuple):
+    """The tables of a user as text.
+
+    Attributes:
+        rows: the fields of a row, `recording_id`, `species`, `songtype_id`, `t_min`, `f_min`,
+            `t_max`, `f_max`, `present` (text, empty where the table has none); where it stands,
+            `path` and `line`; and its recording: `named` (as in the table, with the folders that
+            it has there, without the ending), `folder` (of the table, below the place that was
+            read), `own_name` (what the table has, where it names no recording, so that it is the
+            one that the table is named after; else empty) and `end_file` (that a selection ends
+            in, or empty). `recording_id` is the last part of `named`. Times are those within the recording.
+        without_rows: the same columns without fields, for each recording that a table without rows
+            is named after, or that only rows with ignored names are about.
+        notes: what was passed over or ignored, a line each.
+    """
+
+    rows: pd.DataFrame
+    without_rows: pd.DataFrame
+    notes: tuple[str, ...]
+
+
+class _NoTableError(AnnotationError):
+    """A text file that has no column of a table of labels."""
 
 
 def read_tables(
     place: Path,
     columns: Mapping[str, str | None] | None = None,
     passed_over: tuple[Path, ...] = (),
-) -> pd.DataFrame:
-    """The rows of one table or of a folder of them, as text.
+    ignore: Sequence[str] = NO_SPECIES,
+) -> Tables:
+    """The rows of one table, or of all tables in a folder.
 
     What a file is shows in its first line: an Audacity label track begins with two numbers, a
     Raven selection table has a column `Selection`, other tables have column names too, and commas,
     semicolons or tabs between them.
 
     Args:
-        place: a file, or a folder whose files `*.csv`, `*.tsv` and `*.txt` are all read.
+        place: a file, or a folder whose files `*.csv`, `*.tsv` and `*.txt` are read at any depth,
+            but for hidden ones and for those in folders of results of this library.
         columns: name of the column by field (a key of `ALIASES`); where it is missing or None, the
             names of `ALIASES` are looked for.
         passed_over: files of the folder that are no tables of labels.
-
-    Returns:
-        `recording_id`, `species`, `songtype_id`, `t_min`, `f_min`, `t_max`, `f_max`, `present`
-        (text, empty where the table has none), `path` and `line`. Times are those within the
-        recording. A table that names no recording is about the one that it is named after.
+        ignore: names that are no species, in any case; their rows are left out and counted.
 
     Raises:
-        AnnotationError: there is no table, or a file is none, lacks a column, or has no
-            times within its recordings.
+        AnnotationError: there is no table, or a file lacks a column, or has no times within its
+            recordings. A text file without any column of a table is refused only when it is the
+            only one.
     """
-    columns = {field: name for field, name in (columns or {}).items() if name is not None}
-    unknown = set(columns) - set(ALIASES)
-    if unknown:
-        raise AnnotationError(
-            f"columns has {', '.join(sorted(unknown))}; it can name {', '.join(ALIASES)}"
-        )
-    paths = [Path(place)]
-    if Path(place).is_dir():
-        leave = {path.resolve() for path in passed_over}
-        paths = [
-            path
-            for path in sorted(Path(place).iterdir())
-            if path.suffix.lower() in TABLE_SUFFIXES and path.resolve() not in leave
-        ]
+    place, chosen = Path(place), check_columns(columns)
+    paths, notes = _table_files(place, passed_over) if place.is_dir() else ([place], [])
     if not paths:
         raise AnnotationError(
             f"{place} holds no table of labels; expected files {', '.join(TABLE_SUFFIXES)}"
         )
-    tables, faults = [], []
+    tables, faults, strays = [], [], []
     for path in paths:
         try:
-            tables.append(_read(path, columns))
+            folder = path.parent.relative_to(place).as_posix() if path != place else "."
+            tables.append(_read(path, chosen).assign(path=str(path), folder=_composed(folder)))
+        except _NoTableError as error:
+            strays.append(str(error))
         except AnnotationError as error:
             faults.append(str(error))
-    if faults:
-        raise AnnotationError(listing(faults))
-    return pd.concat(tables, ignore_index=True)
+    if faults or not tables:
+        raise AnnotationError(listing([*faults, *strays]))
+    notes += [f"passed over: {stray}" for stray in strays]
+    rows = pd.concat(tables, ignore_index=True)
+    is_row = rows["line"].astype(int) > 0
+    names = rows["species"].astype(str).str.casefold()
+    ignored = is_row & names.isin([name.casefold() for name in ignore])
+    if ignored.any():
+        counts = rows.loc[ignored, "species"].value_counts().sort_index()
+        words = ", ".join(f"{name!r} in {count}" for name, count in counts.items())
+        notes.append(f"rows whose name is no species (data.source.ignore) are ignored: {words}")
+    kept = rows[is_row & ~ignored].reset_index(drop=True)
+    others = rows.loc[~is_row | ignored, ["recording_id", *PLACE_COLUMNS, "path", "line"]]
+    return Tables(kept, others.reset_index(drop=True), tuple(notes))
 
 
-def _read(path: Path, columns: Mapping[str, str]) -> pd.DataFrame:
-    """One table as text, see `read_tables`."""
-    content = text_of(path)
-    first = content.lstrip("\r\n").partition("\n")[0]
-    if _AUDACITY.match(first) or not content.strip():
-        table = _audacity(path, content)
-    else:
-        separator = next((mark for mark in "\t;" if mark in first), ",")
-        table = _named(path, frame_of(path, content, separator), columns)
-    table["recording_id"] = table["recording_id"].map(_recording)
-    return table.assign(path=str(path))
-
-
-def _audacity(path: Path, content: str) -> pd.DataFrame:
-    """A label track: start, end, label; below it, where there are any, a backslash and a band."""
-    rows: list[dict[str, object]] = []
-    for line, words in enumerate(content.splitlines(), start=1):
-        cells = [cell.strip() for cell in words.split("\t")]
-        if not words.strip():
+def _table_files(place: Path, passed_over: tuple[Path, ...]) -> tuple[list[Path], list[str]]:
+    """The tables in a folder, and what is noted of the others."""
+    leave = {path.resolve() for path in passed_over}
+    found, results = [], set()
+    for path in sorted(place.rglob("*")):
+        inner = path.relative_to(place)
+        if path.suffix.lower() not in TABLE_SUFFIXES or path.resolve() in leave:
             continue
-        if cells[0] == "\\" and len(cells) == 3 and rows:
-            rows[-1] |= {"f_min": cells[1], "f_max": cells[2]}
-        elif len(cells) in (2, 3):
-            label = cells[2] if len(cells) == 3 else ""
-            row: dict[str, object] = {
-                "line": line,
-                "t_min": cells[0],
-                "t_max": cells[1],
-                "species": label,
-            }
-            rows.append({**dict.fromkeys(ALIASES, ""), **row})
-        else:
-            raise AnnotationError(
-                f"{path} line {line}: {words!r} is neither start, end, label nor a backslash, low "
-                "and high frequency, with tabs between them; export the label track again"
-            )
-    table = pd.DataFrame(rows, columns=["line", *ALIASES])
-    for column in ("t_min", "t_max", "f_min", "f_max"):
-        # Where the comma is the decimal sign, Audacity writes it.
-        table[column] = table[column].astype(str).str.replace(",", ".", regex=False)
-    named_after = table.assign(recording_id=_named_after(path))
-    return named_after.drop(columns="file_offset")
+        if path.name in _OF_SOMETHING_ELSE:
+            continue
+        if any(part.startswith(".") for part in inner.parts) or not path.is_file():
+            continue
+        above = [place / folder for folder in inner.parents if folder != Path()]
+        own = [folder for folder in above if any((folder / name).exists() for name in _RESULTS)]
+        results.update(own[-1:])
+        found += [] if own else [path]
+    return found, [
+        f"passed over: {folder} holds results of this library" for folder in sorted(results)
+    ]
 
 
-def _named(path: Path, text: pd.DataFrame, columns: Mapping[str, str]) -> pd.DataFrame:
-    """A table with column names: Raven's, or any with commas, semicolons or tabs."""
-    found = {field: _column(path, text, field, columns.get(field)) for field in ALIASES}
-    missing = [field for field in ("species", "t_min", "t_max") if found[field] is None]
-    if missing:
-        likely = "; ".join(f"{field}: {', '.join(ALIASES[field][:6])}, …" for field in missing)
-        raise AnnotationError(
-            f"{path} line 1 has no column for {', '.join(missing)}; it has "
-            f"{', '.join(text.columns.drop('line'))}. Rename one ({likely}) or name it with "
-            f"data.source.columns.{missing[0]}=…"
+def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
+    """One table as text, see `Tables`; one without rows, of its own name, is a row with line 0."""
+    content = text_of(path)
+    first = content.lstrip("\n").partition("\n")[0]
+    if not first.strip() or is_label_track(first):
+        table, own_name = label_track(path, content), "it is a label track"
+    else:
+        table, own_name = _with_columns(path, content, chosen)
+    if own_name and table.empty:
+        table = pd.DataFrame([{**dict.fromkeys(ALIASES, ""), "line": 0}])
+    table["named"] = _composed(_ENDINGS.sub("", path.stem)) if own_name else _named(table)
+    table["named"] = table["named"].map(_without_ending)
+    table["recording_id"] = table["named"].astype(str).map(_last)
+    return table.assign(own_name=own_name, end_file=_end_file(table))
+
+
+def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, str]:
+    """The fields of a table with column names; what it has, if it names no recording."""
+    header = columns_of(path, content)
+    found = find_columns(header, chosen)
+    if not {"species", "t_min", "t_max", "duration"} & set(found):
+        raise _NoTableError(
+            f"{path} has no column of a table of labels, its first line is {header}"
         )
-    table = pd.DataFrame({"line": text["line"]})
-    for field, column in found.items():
-        table[field] = "" if column is None else text[column]
-    if found["recording_id"] is None:
-        table["recording_id"] = _named_after(path)
-    has_offset = found["file_offset"] is not None
-    if "Selection" in text:
-        table = _one_view(table, text)
-    if "Selection" in text or has_offset:
-        _within_files(path, table, has_offset)
-    return table.drop(columns="file_offset")
+    check_found(path, header, found, chosen)
+    text = frame_of(path, content)
+    table = fields_of(path, text, found, semicolons=separator_of(content) == ";")
+    if "t_max" not in found:
+        table["t_max"] = _ends(table)
+    if is_selection_table(text):
+        table = one_view(table, text)
+    if is_selection_table(text) or "file_offset" in found:
+        within_files(path, table, "file_offset" in found)
+    own_name = "" if "recording_id" in found else f"it has {', '.join(header)}"
+    return table.reset_index(drop=True), own_name
 
 
-def _one_view(table: pd.DataFrame, text: pd.DataFrame) -> pd.DataFrame:
-    """One row a selection: Raven lists it once for each view and channel.
-
-    Only a spectrogram's row has frequencies, so that one is kept.
-    """
-    if "View" not in text:
-        return table
-    keys = table[["recording_id", "t_min", "t_max", "file_offset", "species"]]
-    keys = keys.assign(selection=text["Selection"])
-    waveforms_last = text["View"].str.startswith("Waveform").sort_values(kind="stable").index
-    return table.loc[keys.loc[waveforms_last].drop_duplicates().index].sort_index()
-
-
-def _within_files(path: Path, table: pd.DataFrame, has_offset: bool) -> None:
-    """Raven counts begin and end from the start of the first file that was opened with others."""
-    if not has_offset:
-        recordings = sorted(table["recording_id"].map(_recording).unique())
-        if len(recordings) > 1:
-            raise AnnotationError(
-                f"{path} line 1 lacks the column File Offset (s), and the table names "
-                f"{len(recordings)} files ({few(recordings)}), so that its times may count from "
-                "the start of the first; add the measurement File Offset in Raven and save again"
-            )
-        return
-    begin, end, offset = (
-        pd.to_numeric(table[name], errors="coerce") for name in ("t_min", "t_max", "file_offset")
+def _ends(table: pd.DataFrame) -> pd.Series:
+    """Where rows end, from their begins and durations."""
+    begin, duration = (
+        pd.to_numeric(table[name], errors="coerce") for name in ("t_min", "duration")
     )
-    t_max = offset + end - begin
-    sums = table["file_offset"] + " + " + table["t_max"] + " - " + table["t_min"]
-    table["t_max"] = t_max.astype(str).where(np.isfinite(t_max), sums)
-    table["t_min"] = table["file_offset"]
+    ends = (begin + duration).round(9)
+    return ends.astype(str).where(ends.notna(), table["t_min"] + " + " + table["duration"])
 
 
-def _column(path: Path, text: pd.DataFrame, field: str, chosen: str | None) -> str | None:
-    """The column that a field is read from."""
-    if chosen is not None:
-        if chosen not in text or chosen == "line":
-            raise AnnotationError(
-                f"{path} line 1 lacks the column {chosen!r} that data.source.columns.{field} "
-                f"names; it has {', '.join(text.columns.drop('line'))}"
-            )
-        return chosen
-    by_name = {name.lower(): name for name in reversed(text.columns.drop("line"))}
-    return next((by_name[name] for name in ALIASES[field] if name in by_name), None)
+def _named(table: pd.DataFrame) -> pd.Series:
+    """The files that a table names, each with its folder where the table has that too."""
+    names = table["recording_id"].str.replace("\\", "/", regex=False)
+    folders = table["folder"].str.replace("\\", "/", regex=False).str.rstrip("/")
+    alone = ~names.str.contains("/", regex=False) & (folders != "")
+    return names.where(~alone, folders + "/" + names)
 
 
-def _named_after(path: Path) -> str:
-    """The recording that a table is about by its own name, as Raven and Audacity users name it."""
-    return _ENDINGS.sub("", path.stem)
+def _end_file(table: pd.DataFrame) -> pd.Series:
+    """The file that each row ends in, in the folder of the one that it begins in."""
+    names = table["end_file"].astype(str).str.replace("\\", "/", regex=False).map(_without_ending)
+    begin = table["named"].astype(str).map(_above)
+    alone = ~names.str.contains("/", regex=False) & (names != "")
+    return names.where(~alone, begin + names)
 
 
-def _recording(name: str) -> str:
-    """The id of a recording: the file's name without folders and without the ending of audio."""
-    inner = PureWindowsPath(name)  # knows both kinds of slashes
-    return inner.stem if inner.suffix.lower() in AUDIO_SUFFIXES else inner.name
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _above(name: str) -> str:
+    return name[: name.rfind("/") + 1]
+
+
+def _without_ending(name: str) -> str:
+    """A file's name without the ending of audio; what follows another dot belongs to the name."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if f"{dot}{ending}".lower() in AUDIO_SUFFIXES else name
+
+
+def _composed(name: str) -> str:
+    """A name in the Unicode form of tables, see `text_of`."""
+    return unicodedata.normalize("NFC", name)

@@ -12,6 +12,7 @@ from rfcx_audio.data.rows import (
     AnnotationError,
     as_numbers,
     listing,
+    one_form,
     read_text,
     row_faults,
 )
@@ -40,6 +41,7 @@ def read_truth(path: Path, num_species: int) -> pd.DataFrame:
         )
     lines = text.pop("line").to_numpy()
     given = [column for column in _NUMBERS if column in text]
+    text["recording_id"] = one_form(text["recording_id"])
     rows = as_numbers(text, given)
     rows = rows.assign(**{column: np.nan for column in _NUMBERS if column not in text})
     faults = row_faults(path, lines, rows, text, num_species, given)
@@ -47,4 +49,5 @@ def read_truth(path: Path, num_species: int) -> pd.DataFrame:
         raise AnnotationError(listing(faults))
     rows["songtype_id"] = rows["songtype_id"].fillna(1)
     rows = rows.astype({"species_id": "int64", "songtype_id": "int64"})
-    return rows.assign(present=True, weight=1.0, source=path.name, line=lines)
+    own = {"present": True, "weight": 1.0, "source": path.name}
+    return rows.assign(**own, line=lines, whole_band=rows[["f_min", "f_max"]].isna().all(axis=1))

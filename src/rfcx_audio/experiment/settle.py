@@ -10,7 +10,6 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import (
     AnnotationError,
-    Recordings,
     RfcxFolder,
     SpeciesNames,
     frequency_range,
@@ -75,14 +74,11 @@ def _range(config: DictConfig, source: RfcxFolder, templates: pd.DataFrame) -> d
     wanted = [name for name in _RANGE if config.data[name] is None]
     if not wanted:
         return {}
-    folder = source.audio_folder
-    if not folder.is_dir():
-        raise AnnotationError(f"{folder} does not exist; the recordings belong there")
-    recordings = Recordings.scan(folder)
+    recordings = source.recordings()
     if not recordings.infos:
         reasons = [f"{name}: {reason}" for name, reason in recordings.failures.items()]
         raise AnnotationError(
-            f"{folder} holds {len(reasons)} recordings, none of which can be read"
+            f"{source.root} has {len(reasons)} recordings, none of which can be read"
             + "".join(f"\n{one}" for one in reasons[:_SHOWN])
         )
     found = frequency_range(templates, recordings.infos, config.data.sample_rate)

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import csv
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from glob import has_magic
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from rfcx_audio.data import readable_name
-from rfcx_audio.data.audio import AUDIO_SUFFIXES
+from rfcx_audio.data.recordings import (
+    absolute,
+    find_recordings,
+    name_files,
+    readable_name,
+    unique_ids,
+    visible,
+)
+from rfcx_audio.data.table_text import frame_of, text_of
 
 RecordingsLike = str | Path | Tensor | np.ndarray | Sequence[str | Path] | Mapping[str, str | Path]
 """One audio file or waveform (samples,); a place with several; paths; or paths by recording id."""
@@ -63,7 +69,9 @@ def list_recordings(place: str) -> dict[str, Path]:
     The id of a file is its path without the ending, relative to the folder; to the last folder
     before the first wildcard of a pattern; to the innermost folder that all files of a list have
     in common. In one folder, that is the file's name without its ending. Bytes that are no UTF-8
-    are written as their numbers.
+    are written as their numbers. Files in a form that cannot be read (`.m4a`, `.wac`) are among
+    them, so that reading them names them. Relative paths in a list count from the current folder
+    or, where the file is not there, from the folder of the list.
 
     Args:
         place: a folder, whose audio files count at any depth; a pattern like `data/*/2023*.wav`,
@@ -72,22 +80,22 @@ def list_recordings(place: str) -> dict[str, Path]:
             Folders and patterns leave hidden files out.
 
     Raises:
-        ValueError: there is nothing, two files share one id, or a table lacks its column.
+        ValueError: there is nothing, two files share one id, a table lacks its column, or a
+            relative path of a list has two files.
     """
     path = Path(place)
     if path.is_dir():
-        audio = (file for file in path.rglob("*") if file.suffix.lower() in AUDIO_SUFFIXES)
-        found = _named(_visible(audio, path), path)
+        found = find_recordings(path, at_any_depth=True)
     elif path.is_file() and path.suffix.lower() == ".csv":
         found = _read_csv(path)
     elif path.is_file() and path.suffix.lower() == ".txt":
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-        found = _named_together([Path(line.strip()) for line in lines if line.strip()])
+        lines = [line.strip() for line in text_of(path).split("\n")]
+        found = _named_together([_found(line, path) for line in lines if line])
     elif path.is_file():
         found = {readable_name(path.stem): path}
     elif has_magic(place):
         root, pattern = _split(path)
-        found = _named(_visible(root.glob(pattern), root), root)
+        found = name_files(visible(root.glob(pattern), root), root)
     else:
         found = {}
     if not found:
@@ -98,20 +106,6 @@ def list_recordings(place: str) -> dict[str, Path]:
     return found
 
 
-def _visible(paths: Iterable[Path], root: Path) -> list[Path]:
-    """The files among paths below a folder that are not hidden, sorted.
-
-    What is called like an audio file and is none (a link to nowhere, a folder) is among them, so
-    that reading it shows what is wrong.
-    """
-    return sorted(
-        path
-        for path in paths
-        if not any(part.startswith(".") for part in path.relative_to(root).parts)
-        and (path.is_file() or path.suffix.lower() in AUDIO_SUFFIXES)
-    )
-
-
 def _split(pattern: Path) -> tuple[Path, str]:
     """The folder before the first wildcard, and the rest."""
     parts = pattern.parts
@@ -120,50 +114,33 @@ def _split(pattern: Path) -> tuple[Path, str]:
 
 
 def _read_csv(path: Path) -> dict[str, Path]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        table = csv.DictReader(file)
-        columns = table.fieldnames or []
-        if "path" not in columns:
-            raise ValueError(f"{path} lacks the column path; it has {', '.join(columns) or 'none'}")
-        rows = list(table)
-    files = [Path(row["path"]) for row in rows]
+    table = frame_of(path, text_of(path))
+    columns = table.columns.drop("line")
+    if "path" not in columns:
+        raise ValueError(f"{path} lacks the column path; it has {', '.join(columns) or 'none'}")
+    files = [_found(name, path) for name in table["path"]]
     if "recording_id" not in columns:
         return _named_together(files)
-    return _unique((row["recording_id"] or "", file) for row, file in zip(rows, files, strict=True))
+    return unique_ids(zip(table["recording_id"], files, strict=True))
+
+
+def _found(name: str, listed: Path) -> Path:
+    """A file of a list: from the current folder or, where it is not there, from that of the list.
+
+    Raises:
+        ValueError: both are there.
+    """
+    here, beside = Path(name), listed.parent / name
+    if not beside.exists() or absolute(here) == absolute(beside):
+        return here
+    if here.exists():
+        raise ValueError(
+            f"{listed} names {name}, which may be {absolute(here)} or {absolute(beside)}; write "
+            "the whole path"
+        )
+    return beside
 
 
 def _named_together(files: list[Path]) -> dict[str, Path]:
-    folders = [_absolute(file).parent for file in files]
-    return _named(files, Path(os.path.commonpath(folders))) if files else {}
-
-
-def _named(files: Iterable[Path], root: Path) -> dict[str, Path]:
-    above = _absolute(root)
-    inside = ((_absolute(file).relative_to(above).with_suffix(""), file) for file in files)
-    return _unique((readable_name(name.as_posix()), file) for name, file in inside)
-
-
-def _absolute(path: Path) -> Path:
-    # Without following links: a file is called as it lies there, wherever its content is.
-    return Path(os.path.abspath(path))  # noqa: PTH100
-
-
-def _unique(named: Iterable[tuple[str, Path]]) -> dict[str, Path]:
-    """Files by id; the same file may come twice.
-
-    Raises:
-        ValueError: an id has two files, or cannot be the name of one.
-    """
-    found: dict[str, Path] = {}
-    for name, file in named:
-        parts = PurePosixPath(name)
-        if not name or parts.is_absolute() or ".." in parts.parts:
-            raise ValueError(
-                f"{file} has the recording_id {name!r}; expected a name, or names with / between"
-            )
-        if found.setdefault(name, file) != file:
-            raise ValueError(
-                f"{found[name]} and {file} share the id {name!r}; leave one out, or name them in "
-                "a list: recordings=LIST.csv with the columns path and recording_id"
-            )
-    return found
+    folders = [absolute(file).parent for file in files]
+    return name_files(files, Path(os.path.commonpath(folders))) if files else {}
