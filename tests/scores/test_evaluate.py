@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
-from rfcx_audio.data import Annotations
+from rfcx_audio.data import EVERYWHERE, Annotations
 from rfcx_audio.scores import Scores, evaluate
 from scored import scores, truth
 
@@ -15,7 +15,7 @@ __all__ = ["scores", "truth"]  # fixtures
 def test_complete_truth_gives_the_lwlrap_of_scikit_learn(
     scores: Scores, truth: pd.DataFrame
 ) -> None:
-    table, species = evaluate(scores, Annotations(truth, complete=True))
+    table, species = evaluate(scores, Annotations(truth, complete=EVERYWHERE))
     columns = [f"s{s}" for s in range(24)]
     pooled = scores.frame().groupby("recording_id", sort=False)[columns].max()
     target = np.zeros((30, 24))
@@ -54,5 +54,5 @@ def test_partial_labels_score_known_windows_only(scores: Scores) -> None:
         values = first_windows.loc[own["recording_id"], f"s{species}"]
         aucs.append(roc_auc_score(own["present"], values))
     assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
-    with pytest.raises(ValueError, match="label no scored window"):
+    with pytest.raises(ValueError, match="no recording has both scores and annotations"):
         evaluate(scores, Annotations(rows.assign(recording_id="other")))

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import Annotations
+from rfcx_audio.data import EVERYWHERE, Annotations
 from rfcx_audio.scores.known import as_arrays, label_keys
 
 
@@ -31,7 +31,7 @@ def test_rows_label_the_windows_that_hold_them() -> None:
     known = {(3, 2), (3, 3), (4, 3), (11, 0)}
     assert {tuple(place) for place in labels.known.nonzero().tolist()} == known
     assert {tuple(place) for place in labels.target.nonzero().tolist()} == {(3, 2), (11, 0)}
-    calls = Annotations(table[table["present"]], complete=True)
+    calls = Annotations(table[table["present"]], complete=EVERYWHERE)
     complete = label_keys(keys, 12, calls, 0.5)
     assert complete.known.all()
     assert torch.equal(complete.target, labels.target)
@@ -42,7 +42,7 @@ def test_rows_label_recordings_by_their_presences_alone() -> None:
     table = rows(("r1", 2, True, 1.0, 2.0), ("r1", 3, False, 4.0, 5.0))
     labels = label_keys(keys, 5, Annotations(table), 0.5)
     assert labels.known.nonzero().tolist() == labels.target.nonzero().tolist() == [[1, 2]]
-    complete = label_keys(keys, 5, Annotations(table[table["present"]], complete=True), 0.5)
+    complete = label_keys(keys, 5, Annotations(table[table["present"]], complete=EVERYWHERE), 0.5)
     assert complete.known.all()
     assert torch.equal(complete.target, labels.target)
 

@@ -13,11 +13,12 @@ from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.callbacks import rich_table
+from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig, build
-from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
     EnsembleError,
     Scores,
+    check_labels,
     combine,
     common_settings,
     fit_weights,
@@ -94,7 +95,8 @@ def weights_of(config: DictConfig) -> Tensor:
     tables = read_members(config.oof)
     common_settings(metadata_of(tables), config.mixed_frontends)
     joined = join(tables)
-    annotations = read_annotations(config.labels, len(joined.species), config.species)
+    annotations = labels_of(config, len(joined.species))
+    check_labels(sorted(joined.keys["recording_id"].unique()), annotations)
     labels = label_keys(joined.keys, len(joined.species), annotations, config.min_overlap)
     return fit_weights(joined.values, labels, config.how)
 

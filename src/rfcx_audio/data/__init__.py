@@ -1,8 +1,16 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
-from rfcx_audio.data.annotations import Annotations, read_annotations
+from rfcx_audio.data.annotations import RFCX_FILES, Annotations, read_annotations
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
+from rfcx_audio.data.contradictions import contradictory, warn_of_contradictions
+from rfcx_audio.data.coverage import (
+    EVERYWHERE,
+    NOWHERE,
+    CompleteSpan,
+    Coverage,
+    read_coverage,
+)
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule
@@ -21,7 +29,7 @@ from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
-from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx, read_rows
+from rfcx_audio.data.rows import AnnotationError, few, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
@@ -33,15 +41,20 @@ from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
 
 __all__ = [
+    "EVERYWHERE",
+    "NOWHERE",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
+    "RFCX_FILES",
     "AnnotationError",
     "Annotations",
     "AudioError",
     "AudioInfo",
     "AudioReader",
     "CachedReader",
+    "CompleteSpan",
     "Corpus",
+    "Coverage",
     "CropDataset",
     "CropRecipe",
     "CropSampler",
@@ -65,7 +78,9 @@ __all__ = [
     "collate_crops",
     "collate_placed",
     "complete_labels",
+    "contradictory",
     "crop_start",
+    "few",
     "find_recordings",
     "inside",
     "known_share",
@@ -76,6 +91,7 @@ __all__ = [
     "probe",
     "reachable",
     "read_annotations",
+    "read_coverage",
     "read_pseudo",
     "read_rfcx",
     "read_rows",
@@ -90,6 +106,7 @@ __all__ = [
     "stitch",
     "table_rows",
     "training_recordings",
+    "warn_of_contradictions",
     "window_starts",
     "write_species",
 ]

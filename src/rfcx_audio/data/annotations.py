@@ -9,6 +9,13 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from rfcx_audio.data.coverage import (
+    EVERYWHERE,
+    NOWHERE,
+    CompleteSpan,
+    Coverage,
+    read_coverage,
+)
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, few, read_rfcx, read_rows
 from rfcx_audio.data.species_numbers import check_species, number_species, read_species
 from rfcx_audio.data.table_rows import table_rows
@@ -27,21 +34,49 @@ class Annotations(NamedTuple):
     """What is known of the species in recordings.
 
     >>> rows = pd.DataFrame({"recording_id": ["dawn"], "species_id": [1], "present": [True]})
-    >>> rfcx_audio.Annotations(rows, complete=True).complete
-    True
+    >>> partial = rfcx_audio.Annotations(rows)
+    >>> bool(partial.complete), bool(partial.declared(complete=True).complete)
+    (False, True)
 
     Attributes:
         rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
             `weight`, `source` (name of the file) and `line` (in that file). Complete truth may lack
             times and frequencies (NaN).
         names: name of each species by its number; empty where the numbers are all that is known.
-        complete: whether the rows are all calls of all recordings that they are used for, so that
-            a species without a row is absent; otherwise it is unknown there.
+        complete: where the rows are all calls, so that a species without a row is absent;
+            elsewhere it is unknown.
+        empty: recordings whose table has no row.
     """
 
     rows: pd.DataFrame
     names: Mapping[int, str] = MappingProxyType({})
-    complete: bool = False
+    complete: Coverage = NOWHERE
+    empty: tuple[str, ...] = ()
+
+    @property
+    def recordings(self) -> list[str]:
+        """The recordings that have rows, or a table without any; sorted."""
+        return sorted({*map(str, self.rows["recording_id"]), *self.empty})
+
+    def declared(self, complete: bool | str | Path | None) -> Annotations:
+        """The same rows, complete where their author states it.
+
+        Args:
+            complete: True: in all `recordings`, for all species of the labels (complete truth, as
+                in `truth.csv`, stays so); False: nowhere; a table, see `read_coverage`; None: as
+                it is.
+
+        Raises:
+            AnnotationError: the table cannot be used.
+        """
+        if complete is None or (complete is True and self.complete):
+            return self
+        if isinstance(complete, bool):
+            species = frozenset(self.names) or None
+            named = self.recordings if complete else []
+            spans = [CompleteSpan(name, species=species) for name in named]
+            return self._replace(complete=Coverage(tuple(spans)))
+        return self._replace(complete=read_coverage(Path(complete), self.names))
 
 
 def read_annotations(
@@ -57,7 +92,7 @@ def read_annotations(
     >>> truth.rows[["recording_id", "species_id", "t_min", "t_max"]]
       recording_id  species_id  t_min  t_max
     0         dawn           1    0.5    2.0
-    >>> truth.complete
+    >>> bool(truth.complete)
     True
 
     | place | is |
@@ -95,7 +130,7 @@ def read_annotations(
     if place.name in RFCX_FILES:
         return Annotations(read_rows(place, RFCX_FILES[place.name], limit))
     if is_truth(place):
-        return Annotations(read_truth(place, limit), complete=True)
+        return Annotations(read_truth(place, limit), complete=EVERYWHERE)
     folder = place if place.is_dir() else place.parent
     beside = folder / _SPECIES_FILE
     if species is None and beside.exists():

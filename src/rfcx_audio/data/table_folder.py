@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
 
 from rfcx_audio.data.annotations import read_annotations
+from rfcx_audio.data.contradictions import warn_of_contradictions
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
@@ -18,6 +20,8 @@ from rfcx_audio.data.species_numbers import (
     write_species,
 )
 from rfcx_audio.data.tables import read_tables
+
+_log = logging.getLogger(__name__)
 
 
 class TableFolder(RfcxFolder):
@@ -33,6 +37,7 @@ class TableFolder(RfcxFolder):
         missing_audio: see `RfcxFolder`.
         templates: see `RfcxFolder`.
         pseudo_rows: see `RfcxFolder`.
+        complete: where every call is marked, see `Annotations.declared`; None for nowhere.
     """
 
     def __init__(
@@ -45,11 +50,13 @@ class TableFolder(RfcxFolder):
         missing_audio: MissingAudio = "error",
         templates: pd.DataFrame | None = None,
         pseudo_rows: str | None = None,
+        complete: bool | str | None = None,
     ) -> None:
         super().__init__(root, num_species, missing_audio, templates, pseudo_rows)
         self.audio = Path(audio)
         self.species = Path(species)
         self.columns = columns
+        self.complete = complete
 
     def prepare(self) -> None:
         """Writes the numbers of the species if they are not there yet."""
@@ -85,7 +92,8 @@ class TableFolder(RfcxFolder):
         train = Recordings.scan(self.audio)
         species = self.species if self.species.exists() else None
         settings = (self.num_species, species, self.columns, train.nyquist_hz)
-        rows = read_annotations(self.root, *settings).rows
+        annotations = read_annotations(self.root, *settings).declared(self.complete)
+        rows = annotations.rows
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
             raise AnnotationError(
@@ -93,4 +101,12 @@ class TableFolder(RfcxFolder):
                 "data.source.audio to the folder of the recordings"
             )
         others = (train, None, None, None, self.templates, self.pseudo())
-        return Corpus(rows, usable, left_out, *others)
+        warn_of_contradictions(rows)
+        missed = set(annotations.complete.missed(train.paths)) - set(rows["recording_id"])
+        if missed:
+            _log.warning(
+                "%d recordings or patterns of data.source.complete match no audio, the first %r",
+                *(len(missed), min(missed)),
+            )
+        where = {"coverage": annotations.complete, "empty": annotations.empty}
+        return Corpus(rows, usable, left_out, *others, **where)

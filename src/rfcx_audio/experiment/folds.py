@@ -112,6 +112,6 @@ def continued(config: DictConfig, folder: Path, changes: dict[str, Any]) -> Dict
 def held_out_recordings(data: RecordingDataModule, fold: int) -> dict[str, Path]:
     """The audio of one fold's recordings, sorted by name."""
     corpus = data.corpus
-    folds = data.folds.table(corpus.rows)
+    folds = data.folds.table(corpus.labelled)
     names = set(folds.loc[folds["fold"] == fold, "recording_id"])
     return {name: corpus.train.paths[name] for name in sorted(names & set(corpus.train.paths))}

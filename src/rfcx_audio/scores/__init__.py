@@ -13,6 +13,7 @@ from rfcx_audio.scores.curves import (
     isotonic_curve,
     platt_curve,
 )
+from rfcx_audio.scores.distribution_picture import draw_distributions
 from rfcx_audio.scores.ensemble import (
     combine,
     common_settings,
@@ -27,8 +28,6 @@ from rfcx_audio.scores.estimators import (
 from rfcx_audio.scores.evaluate import (
     Evaluation,
     evaluate,
-    evaluate_complete,
-    evaluate_partial,
 )
 from rfcx_audio.scores.join import (
     EnsembleError,
@@ -38,6 +37,7 @@ from rfcx_audio.scores.join import (
 from rfcx_audio.scores.known import (
     RECORDING,
     WINDOW,
+    check_labels,
     label_keys,
 )
 from rfcx_audio.scores.pool import (
@@ -47,6 +47,11 @@ from rfcx_audio.scores.pool import (
     moving_average,
     pool_recordings,
     pool_windows,
+)
+from rfcx_audio.scores.precision_recall import (
+    precision_recall,
+    read_thresholds,
+    taken_for,
 )
 from rfcx_audio.scores.prevalence import (
     Estimator,
@@ -106,6 +111,7 @@ __all__ = [
     "by_recording",
     "calibration_error",
     "calibration_table",
+    "check_labels",
     "check_pool",
     "check_raw",
     "checked_prevalence",
@@ -114,13 +120,12 @@ __all__ = [
     "confidence",
     "confusion_prevalence",
     "cross_fitted",
+    "draw_distributions",
     "draw_prevalence",
     "draw_reliability",
     "em_prevalence",
     "estimate_prevalence",
     "evaluate",
-    "evaluate_complete",
-    "evaluate_partial",
     "fit_calibration",
     "fit_weights",
     "given_weights",
@@ -136,12 +141,15 @@ __all__ = [
     "platt_curve",
     "pool_recordings",
     "pool_windows",
+    "precision_recall",
     "prior_correction",
     "prior_metadata",
     "read_prior",
+    "read_thresholds",
     "reliability_bins",
     "shrunk_prevalence",
     "species_columns",
+    "taken_for",
     "thresholds",
     "unlabelled_prevalence",
 ]
