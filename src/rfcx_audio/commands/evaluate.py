@@ -44,7 +44,7 @@ def run(config: DictConfig) -> None:
     save_picture(draw_distributions(rows, labels, limits), folder / "distributions.png")
     console = Console()
     console.print(rich_table(species, "by species"))
-    console.print(rich_table(table.drop(columns="recordings"), title))
+    console.print(rich_table(shown_metrics(table), title))
     if limits is not None:
         detections(rows, labels, limits, folder, console)
     _log.info("the tables and the picture are in %s", folder)
@@ -59,6 +59,16 @@ def title_of(table: pd.DataFrame) -> str:
         return f"partial labels: labelled windows of {number} recordings only, no LWLRAP"
     whole = int(table["complete_recordings"].iloc[0])
     return f"labelled windows of {number} recordings; LWLRAP of the {whole} with complete truth"
+
+
+def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
+    """The metrics as they are printed: beside baselines as they are, else one a line."""
+    if "scores" in table:
+        return table.drop(columns="recordings")
+    values = table.iloc[0].to_dict()
+    shown = [int(v) if name.startswith("cells_") else v for name, v in values.items()]
+    lines = pd.DataFrame({"metric": list(values), "value": pd.Series(shown, dtype=object)})
+    return lines[~lines["metric"].isin(["recordings", "complete_recordings"])]
 
 
 def labelled_rows(
@@ -78,13 +88,12 @@ def detections(
     found.to_csv(folder / "precision_recall.csv", index=False)
     confused.to_csv(folder / "taken_for.csv", index=False)
     what = "recordings" if rows.is_pooled else "windows"
-    shown = found.copy()
+    shown = found.assign(threshold=found["threshold"].map("{:.3f}".format))
     for name in ("precision", "recall"):
-        ends = (shown.pop(f"{name}_{end}").map("{:.2f}".format) for end in ("low", "high"))
-        shown[f"{name}_95"] = next(ends) + " to " + next(ends)
-    order = ["precision", "precision_95", "recall", "recall_95"]
-    shown = shown[[*(name for name in shown if name not in order), *order]]
-    console.print(rich_table(shown, f"detections in {what}, over known cells"))
+        low, high = (shown.pop(f"{name}_{end}").map("{:.2f}".format) for end in ("low", "high"))
+        shown[name] = shown[name].map("{:.2f}".format) + "\n" + low + " to " + high
+    title = f"detections in {what}, over known cells, with 95 % limits"
+    console.print(rich_table(shown, title))
     missing = int(np.isnan(thresholds).sum())
     if missing:
         _log.warning("%d species have no threshold, so that none of them is detected", missing)

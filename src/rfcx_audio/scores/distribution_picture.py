@@ -36,10 +36,11 @@ def draw_distributions(
     known, target = (part.numpy() for part in (labels.known > 0, labels.target >= 0.5))
     states = {"present": known & target, "absent": known & ~target, "unknown": ~known}
     order = np.argsort(-states["present"].sum(0), kind="stable")[:_SHOWN]
-    lines = -(-len(order) // _COLUMNS)
-    figure = Figure(figsize=(13, 1.2 + 2.2 * lines), layout="constrained")
+    columns = min(_COLUMNS, len(order))
+    lines = -(-len(order) // columns)
+    figure = Figure(figsize=(3 + 2.6 * columns, 1.2 + 2.2 * lines), layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(lines, _COLUMNS, sharex=True, sharey=True, squeeze=False).ravel()
+    axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
     for place in axes[len(order) :]:
         place.set_visible(False)
     for place, species in zip(axes, order, strict=False):
@@ -58,7 +59,7 @@ def draw_distributions(
         axes[0].plot([], [], color=colour, linestyle=style, linewidth=width, label=state)
     if thresholds is not None:
         axes[0].plot([], [], color="black", linewidth=1, label="threshold")
-    figure.legend(loc="outside lower center", ncols=4)
+    figure.legend(loc="outside right upper")
     more = f", {len(order)} of {len(scores.species)} species" if len(order) < known.shape[1] else ""
     rows = "recordings" if scores.is_pooled else "windows"
     figure.suptitle(f"scores of {rows} (present / absent / unknown){more}")

@@ -110,7 +110,12 @@ def complete_recordings(scores: Scores, annotations: Annotations) -> tuple[Score
     pooled = scores.pool()
     ends = scores.keys.groupby("recording_id")["t_max"].max()
     durations_s = {str(name): float(end) for name, end in ends.items()}
-    labels = label_keys(pooled.keys, len(scores.species), annotations, 1.0, durations_s)
-    complete = (labels.known > 0).all(1)  # (recordings,)
+    species = len(scores.species)
+    labels = label_keys(pooled.keys, species, annotations, 1.0, durations_s)
+    # Not where every cell is known: a recording of which all species happen to be labelled present
+    # has nothing to rank them above.
+    where = annotations.complete
+    whole_of = [where.whole(name, durations_s[name], species).all() for name in pooled.recordings]
+    complete = torch.tensor(whole_of, dtype=torch.bool)  # (recordings,)
     whole = Labels(labels.target[complete], labels.known[complete])
     return pooled.rows(complete.numpy()), whole

@@ -116,7 +116,7 @@ def check_labels(recordings: list[str], annotations: Annotations) -> list[str]:
             "numbers; score them too",
             *(len(unscored), unscored[0]),
         )
-    silent = [name for name in recordings if name not in annotated]
+    silent = [name for name in sorted(recordings) if name not in annotated]
     assumed = [name for name in silent if {"*"} == {one.recording for one in complete.of(name)}]
     if assumed:
         _log.warning(

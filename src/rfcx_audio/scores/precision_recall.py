@@ -72,7 +72,7 @@ def precision_recall(scores: Scores, labels: Labels, thresholds: np.ndarray) -> 
         `wrong` (absent and detected), `missed` (present, not detected) and `unknown` (detected,
         neither known present nor known absent); `precision`, found / (found + wrong), and `recall`,
         found / (found + missed), each with the ends `…_low`, `…_high` of its Wilson interval; NaN
-        without cells. The intervals take the rows as independent: windows of one recording are not,
+        without cells, and a precision where no absence is known, so that none could be wrong. The intervals take the rows as independent: windows of one recording are not,
         and overlapping ones even less, so that they are rather too narrow.
     """
     values, present, weight = as_arrays(scores.tensor, labels)
@@ -84,10 +84,11 @@ def precision_recall(scores: Scores, labels: Labels, thresholds: np.ndarray) -> 
         "unknown": (~known & detected).sum(0),
     }
     table = pd.DataFrame({"species": scores.species, "threshold": thresholds, **counts})
-    for name, rest in (("precision", "wrong"), ("recall", "missed")):
-        pairs = zip(table["found"], table["found"] + table[rest], strict=True)
-        limits = pd.DataFrame([_share(int(k), int(n), name) for k, n in pairs])
-        table = table.join(limits)
+    could_be_wrong = (known & ~present).any(0)
+    called = np.where(could_be_wrong, counts["found"] + counts["wrong"], 0)
+    for name, trials in (("precision", called), ("recall", counts["found"] + counts["missed"])):
+        pairs = zip(counts["found"], trials, strict=True)
+        table = table.join(pd.DataFrame([_share(int(k), int(n), name) for k, n in pairs]))
     return table
 
 
