@@ -19,6 +19,7 @@ from rfcx_audio.scores import (
     calibration_table,
     check_labels,
     check_raw,
+    check_unseen,
     common_settings,
     cross_fitted,
     draw_reliability,
@@ -80,6 +81,7 @@ def run(config: DictConfig) -> None:
     goal, folder = goal_of(config), Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     oof = read_raw(config.oof)
+    check_unseen(oof, config.oof)
     annotations = labels_of(config, len(oof.species))
     check_labels(oof.recordings, annotations)
     known, labels = oof.labelled_by(annotations, config.min_overlap)

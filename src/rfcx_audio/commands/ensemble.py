@@ -19,6 +19,7 @@ from rfcx_audio.scores import (
     EnsembleError,
     Scores,
     check_labels,
+    check_unseen,
     combine,
     common_settings,
     fit_weights,
@@ -93,6 +94,8 @@ def weights_of(config: DictConfig) -> Tensor:
             "scores, as rfcx_audio.crossval writes them"
         )
     tables = read_members(config.oof)
+    for path, one in tables.items():
+        check_unseen(one, path)
     common_settings(metadata_of(tables), config.mixed_frontends)
     joined = join(tables)
     annotations = labels_of(config, len(joined.species))

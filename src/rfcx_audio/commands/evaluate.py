@@ -91,7 +91,7 @@ def detections(
     shown = found.assign(threshold=found["threshold"].map("{:.3f}".format))
     for name in ("precision", "recall"):
         low, high = (shown.pop(f"{name}_{end}").map("{:.2f}".format) for end in ("low", "high"))
-        shown[name] = shown[name].map("{:.2f}".format) + "\n" + low + " to " + high
+        shown[name] = shown[name].map("{:.2f}".format) + "\n" + low + "-" + high
     title = f"detections in {what}, over known cells, with 95 % limits"
     console.print(rich_table(shown, title))
     missing = int(np.isnan(thresholds).sum())

@@ -39,6 +39,7 @@ from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
+from rfcx_audio.data.teachers import fold_table_id, seen_by_teacher, seen_folds
 
 __all__ = [
     "EVERYWHERE",
@@ -82,6 +83,7 @@ __all__ = [
     "crop_start",
     "few",
     "find_recordings",
+    "fold_table_id",
     "inside",
     "known_share",
     "label_recording",
@@ -100,6 +102,8 @@ __all__ = [
     "readable_name",
     "rfcx_templates",
     "rows_of",
+    "seen_by_teacher",
+    "seen_folds",
     "spans",
     "species_bands",
     "species_classes",

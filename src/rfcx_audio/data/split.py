@@ -10,6 +10,7 @@ from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.pseudo import add_pseudo_rows
 from rfcx_audio.data.source import Corpus
+from rfcx_audio.data.teachers import seen_folds
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,15 @@ class Split:
         durations_s = self.corpus.train.durations_s
         held_in = training_recordings(self.corpus, self.folds)
         return self.corpus.coverage.within({name: durations_s[name] for name in held_in})
+
+    @property
+    def teachers_saw(self) -> list[str]:
+        """The recordings whose labels the teachers of the pseudo rows learned from, sorted."""
+        pseudo = self.train_rows[self.train_rows["pseudo"]]
+        if pseudo.empty:
+            return []
+        folds = self.folds.table(self.corpus.labelled)
+        return sorted(folds.loc[folds["fold"].isin(seen_folds(pseudo, folds)), "recording_id"])
 
     @property
     def places(self) -> pd.DataFrame:
@@ -113,6 +123,13 @@ class Split:
                 f"pseudo-labels; {len(self.set_aside)} more are set aside: real rows of their "
                 "species overlap them"
             )
+            leaked = set(self.val_recordings) & set(self.teachers_saw)
+            if leaked:
+                lines.append(
+                    f"their teachers saw the labels of {len(leaked)} of the "
+                    f"{len(self.val_recordings)} recordings that are held out: the metrics val/… "
+                    "are optimistic, and scores of these recordings no out-of-fold evidence"
+                )
         return "\n".join(lines)
 
 

@@ -40,6 +40,7 @@ from rfcx_audio.scores.known import (
     check_labels,
     label_keys,
 )
+from rfcx_audio.scores.leak import SEEN, check_unseen, leaked_recordings
 from rfcx_audio.scores.pool import (
     Pool,
     by_recording,
@@ -93,6 +94,7 @@ from rfcx_audio.scores.unlabelled_prevalence import (
 
 __all__ = [
     "RECORDING",
+    "SEEN",
     "WINDOW",
     "Calibration",
     "EnsembleError",
@@ -114,6 +116,7 @@ __all__ = [
     "check_labels",
     "check_pool",
     "check_raw",
+    "check_unseen",
     "checked_prevalence",
     "combine",
     "common_settings",
@@ -135,6 +138,7 @@ __all__ = [
     "known_log_loss",
     "known_scores",
     "label_keys",
+    "leaked_recordings",
     "mean_prevalence",
     "mixture_prevalence",
     "moving_average",

@@ -12,6 +12,7 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.data import Annotations
 from rfcx_audio.metric import compare, per_species, window_summary
 from rfcx_audio.scores.known import check_labels, label_keys
+from rfcx_audio.scores.leak import leaked_recordings
 from rfcx_audio.scores.scores import Scores
 
 _log = logging.getLogger(__name__)
@@ -51,6 +52,13 @@ def evaluate(
         ValueError: no recording has both scores and annotations, or they label no window.
     """
     check_labels(scores.recordings, annotations)
+    leaked = leaked_recordings(scores)
+    if leaked:
+        _log.warning(
+            "the metrics are optimistic: the model learned from pseudo-labels whose teachers saw "
+            "the labels of %d of %d recordings",
+            *(len(leaked), len(scores.recordings)),
+        )
     whole = complete_recordings(scores, annotations)
     covered = {*annotations.recordings, *annotations.complete.named(scores.recordings)}
     if covered & set(scores.recordings) == set(whole[0].recordings):

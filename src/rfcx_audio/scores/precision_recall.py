@@ -72,8 +72,9 @@ def precision_recall(scores: Scores, labels: Labels, thresholds: np.ndarray) -> 
         `wrong` (absent and detected), `missed` (present, not detected) and `unknown` (detected,
         neither known present nor known absent); `precision`, found / (found + wrong), and `recall`,
         found / (found + missed), each with the ends `…_low`, `…_high` of its Wilson interval; NaN
-        without cells, and a precision where no absence is known, so that none could be wrong. The intervals take the rows as independent: windows of one recording are not,
-        and overlapping ones even less, so that they are rather too narrow.
+        without cells, and a precision where no absence is known, so that none could be wrong. The
+        intervals take the rows as independent: windows of one recording are not, and overlapping
+        ones even less, so that they are rather too narrow.
     """
     values, present, weight = as_arrays(scores.tensor, labels)
     known, detected = weight > 0, values >= thresholds.astype(np.float32)
