@@ -101,3 +101,21 @@ def test_species_beyond_those_that_are_scored_are_refused(kinds: dict[str, Path]
 
 def test_annotations_are_partial_by_default(forest: Path) -> None:
     assert not Annotations(read_rfcx(forest, 24)).complete
+
+
+def test_annotations_are_complete_where_their_author_states_it(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("recording_id,species,t_min,t_max\na,Owl,1,2\nb,Rail,3,4\n")
+    annotations = read_annotations(tmp_path / "own.csv")._replace(empty=("quiet",))
+    assert annotations.recordings == ["a", "b", "quiet"]
+    assert annotations.declared(None) is annotations
+    every = annotations.declared(complete=True).complete
+    assert every.named(["a", "c", "quiet"]) == ["a", "quiet"]
+    assert every.whole("quiet", float("inf"), 3).tolist() == [True, True, False]  # of the labels
+    assert not annotations.declared(complete=False).complete
+    (tmp_path / "where.csv").write_text("recording_id,species\n*,Rail\n")
+    some = annotations.declared(tmp_path / "where.csv").complete
+    assert some.whole("c", 5.0, 2).tolist() == [False, True]
+    (tmp_path / "truth.csv").write_text("recording_id,species_id\na,1\n")
+    truth = read_annotations(tmp_path / "truth.csv")
+    assert truth.declared(complete=True).complete.named(["c"]) == ["c"]
+    assert not truth.declared(complete=False).complete

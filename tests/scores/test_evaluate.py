@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import label_ranking_average_precision_score, roc_auc_score
 
-from rfcx_audio.data import EVERYWHERE, Annotations
+from rfcx_audio.data import EVERYWHERE, Annotations, CompleteSpan, Coverage
 from rfcx_audio.scores import Scores, evaluate
 from scored import scores, truth
 
@@ -56,3 +56,39 @@ def test_partial_labels_score_known_windows_only(scores: Scores) -> None:
     assert table["auc"].item() == pytest.approx(np.mean(aucs), abs=1e-6)
     with pytest.raises(ValueError, match="no recording has both scores and annotations"):
         evaluate(scores, Annotations(rows.assign(recording_id="other")))
+
+
+def test_lwlrap_is_of_the_complete_recordings_and_the_rest_of_labelled_windows(
+    scores: Scores, truth: pd.DataFrame
+) -> None:
+    calls = truth.assign(t_min=1.0, t_max=2.0, f_min=100.0, f_max=200.0)
+    names = [f"r{n}" for n in range(12)]
+    spans = Coverage(tuple(CompleteSpan(name) for name in names))
+    table, species = evaluate(scores, Annotations(calls, complete=spans))
+    (line,) = table.to_dict("records")
+    assert (line["recordings"], line["complete_recordings"]) == (29, 12)
+    alone = Annotations(calls[calls["recording_id"].isin(names)], complete=EVERYWHERE)
+    expected, _ = evaluate(scores.rows_of(names), alone)
+    assert line["lwlrap"] == expected.loc["scores", "lwlrap"]
+    assert expected.loc["scores", "recordings"] == 12
+    pairs = calls[calls["recording_id"].isin(names)].drop_duplicates(["recording_id", "species_id"])
+    # Windows of 6 s every 3 s: a call at 1 to 2 s lies in the first of four only.
+    assert species["absent"].sum() == 12 * 24 * 4 - len(pairs)
+    assert "lwlrap" not in species
+
+
+def test_the_hard_half_cannot_go_missing_unnoticed(
+    scores: Scores, truth: pd.DataFrame, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = scores.rows_of([f"r{n}" for n in range(15)])
+    table, _ = evaluate(half, Annotations(truth, complete=EVERYWHERE))
+    assert table.loc["scores", "recordings"] == 15
+    assert "14 recordings of the labels have no scores, the first 'r15'" in caplog.text
+
+
+def test_presences_alone_rank_nothing(scores: Scores, truth: pd.DataFrame) -> None:
+    calls = truth.assign(t_min=1.0, t_max=2.0, f_min=100.0, f_max=200.0)
+    table, species = evaluate(scores, Annotations(calls))
+    assert np.isnan(table["auc"].item())
+    assert "lwlrap" not in table
+    assert species[["auc", "average_precision"]].isna().all(axis=None)

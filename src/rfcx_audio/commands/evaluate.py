@@ -66,7 +66,7 @@ def shown_metrics(table: pd.DataFrame) -> pd.DataFrame:
     if "scores" in table:
         return table.drop(columns="recordings")
     values = table.iloc[0].to_dict()
-    shown = [int(v) if name.startswith("cells_") else v for name, v in values.items()]
+    shown = [int(v) if str(name).startswith("cells_") else v for name, v in values.items()]
     lines = pd.DataFrame({"metric": list(values), "value": pd.Series(shown, dtype=object)})
     return lines[~lines["metric"].isin(["recordings", "complete_recordings"])]
 

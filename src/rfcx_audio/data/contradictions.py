@@ -28,8 +28,10 @@ def contradictory(rows: pd.DataFrame) -> pd.DataFrame:
         (np.minimum if name.endswith("max") else np.maximum)(pairs[name], pairs[f"{name}_absent"])
         for name in _BOX
     )
-    durations = [pairs[f"t_max{end}"] - pairs[f"t_min{end}"] for end in ("", "_absent")]
-    together = (t_max - t_min >= np.minimum(*durations) / 2) & (f_max > f_min)
+    shorter = np.minimum(
+        pairs["t_max"] - pairs["t_min"], pairs["t_max_absent"] - pairs["t_min_absent"]
+    )
+    together = (t_max - t_min >= shorter / 2) & (f_max > f_min)
     return pairs[together].reset_index(drop=True)
 
 

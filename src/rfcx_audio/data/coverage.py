@@ -139,7 +139,7 @@ class Coverage:
             (species,) bool.
         """
         ends = torch.tensor([[0.0], [duration_s]], dtype=torch.float64)
-        return self.windows(recording, *ends, num_species)[0]
+        return self.windows(recording, ends[0], ends[1], num_species)[0]
 
 
 NOWHERE = Coverage()

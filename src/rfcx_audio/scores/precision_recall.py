@@ -47,8 +47,8 @@ def read_thresholds(given: str | float, scores: Scores) -> np.ndarray:
     column = "calibrated" if "calibration" in scores.metadata else "threshold"
     if not {"species", column} <= set(table):
         raise ValueError(
-            f"{given} has the columns {', '.join(table)}; expected species and {column}, as "
-            "`rfcx-audio calibrate` writes them"
+            f"{given} has the columns {', '.join(map(str, table))}; expected species and "
+            f"{column}, as `rfcx-audio calibrate` writes them"
         )
     by_name = dict(zip(table["species"], pd.to_numeric(table[column]), strict=True))
     if not set(by_name) & set(scores.species):
