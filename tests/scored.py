@@ -20,6 +20,7 @@ def scores() -> Scores:
 @pytest.fixture
 def truth() -> pd.DataFrame:
     rng = np.random.default_rng(1)
-    return pd.DataFrame(
-        {"recording_id": [f"r{n % 29}" for n in range(150)], "species_id": rng.integers(0, 24, 150)}
-    )
+    calls = {"recording_id": [f"r{n % 29}" for n in range(150)]}
+    rows = pd.DataFrame({**calls, "species_id": rng.integers(0, 24, 150)})
+    untimed = dict.fromkeys(("t_min", "f_min", "t_max", "f_max"), np.nan)
+    return rows.assign(songtype_id=1, present=True, weight=1.0, **untimed)

@@ -7,7 +7,7 @@ import pytest
 from earlier import EARLIER_CONFIG, WORDS
 from rfcx_audio.callbacks import Stamp
 from rfcx_audio.config import config_text, load_config
-from rfcx_audio.scoring import CONFIG_KEY, CheckpointError
+from rfcx_audio.scoring import CONFIG_KEY, SEEN_KEY, CheckpointError
 
 
 def text(folder: Path, *words: str) -> str:
@@ -36,3 +36,11 @@ def test_a_checkpoint_of_an_earlier_version_can_be_resumed(tmp_path: Path) -> No
     Stamp(text(tmp_path, *WORDS), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)
     with pytest.raises(CheckpointError, match="without resume"):
         Stamp(text(tmp_path), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)
+
+
+def test_a_checkpoint_carries_what_its_first_weights_saw(tmp_path: Path) -> None:
+    checkpoint: dict[str, object] = {}
+    Stamp(text(tmp_path), str(tmp_path), ["b", "a"]).on_save_checkpoint(None, None, checkpoint)
+    assert checkpoint[SEEN_KEY] == ["a", "b"]
+    Stamp(text(tmp_path), str(tmp_path)).on_save_checkpoint(None, None, clean := {})
+    assert SEEN_KEY not in clean

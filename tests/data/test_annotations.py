@@ -53,7 +53,7 @@ def test_every_format_gives_the_same_table(kinds: dict[str, Path]) -> None:
         assert set(COLUMNS) <= set(one.rows), kind
         assert one.rows[KEY].to_numpy().tolist() == [["NA", 1, 1.5, 2.5, True]], kind
         assert one.rows[["f_min", "f_max"]].to_numpy().tolist() == [[300, 900]], kind
-        assert one.complete == (kind == "truth")
+        assert bool(one.complete) == (kind == "truth")
         named = kind.split(" ")[0] in ("raven", "audacity", "csv")
         assert dict(one.names) == ({0: "Frog", 1: "Owl"} if named else {}), kind
 
@@ -103,3 +103,21 @@ def test_species_beyond_those_that_are_scored_are_refused(kinds: dict[str, Path]
 
 def test_annotations_are_partial_by_default(forest: Path) -> None:
     assert not Annotations(read_rfcx(forest, 24)).complete
+
+
+def test_annotations_are_complete_where_their_author_states_it(tmp_path: Path) -> None:
+    (tmp_path / "own.csv").write_text("recording_id,species,t_min,t_max\na,Owl,1,2\nb,Rail,3,4\n")
+    annotations = read_annotations(tmp_path / "own.csv")._replace(empty=("quiet",))
+    assert annotations.recordings == ["a", "b", "quiet"]
+    assert annotations.declared(None) is annotations
+    every = annotations.declared(complete=True).complete
+    assert every.named(["a", "c", "quiet"]) == ["a", "quiet"]
+    assert every.whole("quiet", float("inf"), 3).tolist() == [True, True, False]  # of the labels
+    assert not annotations.declared(complete=False).complete
+    (tmp_path / "where.csv").write_text("recording_id,species\n*,Rail\n")
+    some = annotations.declared(tmp_path / "where.csv").complete
+    assert some.whole("c", 5.0, 2).tolist() == [False, True]
+    (tmp_path / "truth.csv").write_text("recording_id,species_id\na,1\n")
+    truth = read_annotations(tmp_path / "truth.csv")
+    assert truth.declared(complete=True).complete.named(["c"]) == ["c"]
+    assert not truth.declared(complete=False).complete

@@ -199,3 +199,27 @@ def test_the_known_share_counts_cells_once() -> None:
     rows = pd.DataFrame({"recording_id": ["a", "a", "b"], "species_id": [1, 1, 2]})
     assert known_share(rows, 10) == pytest.approx(2 / 20)
     assert np.isnan(known_share(rows[:0], 10))
+
+
+def test_a_window_is_absent_where_it_is_complete_and_no_call_touches_it() -> None:
+    calls = rows_of(table((0, True, 1.0, 4, 7), (1, False, 1.0, 0, 6)))
+    starts = torch.tensor([0.0, 6.0, 12.0])
+    complete = torch.zeros(3, SPECIES, dtype=torch.bool)
+    complete[0], complete[2, 2] = True, True
+    labels = label_windows(calls, starts, 6.0, SPECIES, 0.5, complete)
+    assert labels.target.nonzero().tolist() == [[0, 0]]
+    expected = torch.zeros(3, SPECIES)
+    expected[0], expected[2, 2] = 1, 1
+    assert torch.equal(labels.known, expected)
+    assert torch.equal(
+        label_windows(calls, starts, 6.0, SPECIES, 0.5, complete & False).known,
+        label_windows(calls, starts, 6.0, SPECIES, 0.5).known,
+    )
+
+
+def test_a_recording_is_absent_of_what_is_complete_and_has_no_call() -> None:
+    calls = rows_of(table((0, True, 1.0, 4, 7), (1, False, 1.0, 0, 6)))
+    complete = torch.tensor([True, False, True] + [False] * (SPECIES - 3))
+    labels = label_recording(calls, SPECIES, complete)
+    assert labels.target.nonzero().tolist() == [[0]]
+    assert labels.known.nonzero().flatten().tolist() == [0, 2]

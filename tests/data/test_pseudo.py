@@ -21,6 +21,7 @@ def pseudo_rows(*rows: tuple) -> pd.DataFrame:
     names = ["recording_id", "species_id", "t_min", "t_max"]
     table = pd.DataFrame(list(rows), columns=names).assign(songtype_id=1, f_min=1.0, f_max=2.0)
     table = table.assign(present=True, weight=0.5, round=1, teacher="round_1/fold_0", score=0.95)
+    table = table.assign(seen_folds="1 2", fold_table="c0ffee")
     return table[list(PSEUDO_COLUMNS)]
 
 
@@ -123,6 +124,7 @@ def test_rows_are_present_with_half_the_weight_unless_the_table_has_others(tmp_p
         ({"species_id": 0.5}, "not a whole number in"),
         ({"round": 2.0**31}, "not a whole number in"),
         ({"present": "perhaps"}, "present is neither True nor False"),
+        ({"seen_folds": "all"}, "seen_folds is no list of numbers"),
     ],
 )
 def test_broken_rows_are_refused(tmp_path: Path, change: dict, message: str) -> None:

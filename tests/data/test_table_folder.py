@@ -5,10 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import AnnotationError, TableFolder
 from rfcx_audio.data.rows import RFCX_COLUMNS
+from rfcx_audio.data.sampler import BACKGROUND
 
 
 @pytest.fixture
@@ -29,9 +31,9 @@ def labels(tmp_path: Path) -> Path:
     return root
 
 
-def table_folder(root: Path, num_species: int = 2, **changes: str) -> TableFolder:
-    settings = {"audio": str(root), "species": str(root / "species.csv")} | changes
-    return TableFolder(str(root), num_species, **settings)  # type: ignore[arg-type]
+def table_folder(root: Path, num_species: int | None = None, **changes: str) -> TableFolder:
+    settings = {"audio": str(root)} | changes
+    return TableFolder(str(root), num_species=num_species, **settings)  # type: ignore[arg-type]
 
 
 def test_tables_of_all_kinds_become_one_corpus(labels: Path) -> None:
@@ -50,19 +52,22 @@ def test_tables_of_all_kinds_become_one_corpus(labels: Path) -> None:
     ]
 
 
-def test_numbers_of_species_are_written_once_and_kept(labels: Path) -> None:
+def test_numbers_of_species_are_the_files_or_those_of_the_alphabet(labels: Path) -> None:
+    before = sorted(path.name for path in labels.iterdir())
     source = table_folder(labels)
     source.prepare()
-    assert (labels / "species.csv").read_text() == "species,species_id\nFrog,0\nOwl,1\n"
+    assert source.species.names == ("Frog", "Owl")
+    assert source.load().rows["species_id"].to_list() == [1, 0, 1, 0, 1, 0]
+    assert sorted(path.name for path in labels.iterdir()) == before  # nothing is written there
     (labels / "species.csv").write_text("species,species_id\nOwl,0\nFrog,1\n")
-    source.prepare()
-    assert source.load().rows["species_id"].to_list() == [0, 1, 0, 1, 0, 1]
+    other = table_folder(labels)
+    assert other.species.names == ("Owl", "Frog")
+    assert other.load().rows["species_id"].to_list() == [0, 1, 0, 1, 0, 1]
 
 
 def test_another_number_of_species_is_refused(labels: Path) -> None:
     with pytest.raises(AnnotationError, match=r"2 species \('Frog', 'Owl'\).*num_species=2"):
-        table_folder(labels, 24).prepare()
-    assert not (labels / "species.csv").exists()
+        table_folder(labels, 24).species  # noqa: B018
 
 
 def test_tables_without_their_audio_are_refused(labels: Path) -> None:
@@ -141,3 +146,42 @@ def test_audio_of_which_nothing_can_be_read_is_not_called_missing(labels: Path) 
         AnnotationError, match=r"6 rows has audio that can be read: 4 of 4 audio fil"
     ):
         table_folder(labels).load()
+
+
+def test_complete_recordings_without_a_call_are_trained_on_and_validated_as_absences(
+    labels: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rng = np.random.default_rng(1)
+    for name in ("quiet", "still", "unmarked"):
+        soundfile.write(labels / f"{name}.wav", rng.uniform(-0.5, 0.5, 64_000), 16_000)
+    where = labels.parent / "complete.csv"
+    where.write_text("recording_id,t_min,t_max,species\nquiet,,,\nstill,1,4,Owl\nnowhere,,,\n")
+    words = ["data=table", f"data.root={labels}", "data.num_species=2", "data.num_workers=0"]
+    words += ["data.sample_rate=16000", "data.crop_duration_s=2.0", "data.folds.num_folds=2"]
+    words += ["frontend.f_max=8000", "data.batch_size=2", f"data.source.complete={where}"]
+    held_out, absent = [], []
+    for fold in (0, 1):
+        config = load_config("train", [*words, f"data.folds.held_out={fold}"])
+        data = build(config.data.module)
+        data.prepare_data()
+        data.setup("fit")
+        held_out += [data.split.val_recordings]
+        for batch in data.train_dataloader():
+            silent = (batch.labels.boxes.species < 0).all(1) & batch.labels.clip.known.any(1)
+            assert (batch.labels.rows[silent] == BACKGROUND).all()
+            assert not batch.labels.clip.target[silent].any()
+            absent += batch.labels.clip.known[silent].tolist()
+            frames = batch.labels.frame.known[silent]
+            assert torch.equal(frames.all(1), batch.labels.clip.known[silent].bool())
+        for batch in data.val_dataloader():
+            known = [part.tolist() for part in batch.window_labels.known.split(batch.counts)]
+            for name, windows in zip(batch.recording_ids, known, strict=True):
+                if name == "quiet":
+                    assert windows == [[1, 1]] * len(windows)
+                if name == "still":  # complete from 1 s on, so not in the first window
+                    assert windows == [[0, 0], *[[0, 1]] * (len(windows) - 1)]
+    assert not set(held_out[0]) & set(held_out[1])
+    assert sorted(held_out[0] + held_out[1]) == ["a", "b", "c", "d", "quiet", "still"]
+    assert {tuple(known) for known in absent} == {(1, 1), (0, 1)}
+    assert "2 recordings are complete, in part or whole" in data.summary()
+    assert "1 recordings or patterns of data.source.complete match no audio" in caplog.text

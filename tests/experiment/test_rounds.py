@@ -206,3 +206,22 @@ def test_events_are_labelled_from_frames(forest: Path, tmp_path: Path) -> None:
     rows = read_pseudo(tmp_path / "round_1" / "rows.csv")
     assert (rows["t_max"] - rows["t_min"]).max() > 3.0  # longer than any window
     assert (tmp_path / "final_1" / "finished").exists()
+
+
+def test_rows_state_which_folds_their_teachers_saw_and_the_split_which_recordings(
+    forest: Path, tmp_path: Path, teachers: Teachers
+) -> None:
+    config = quick(forest, tmp_path, "rounds=2")
+    relabel(config)
+    first, second = (read_pseudo(tmp_path / f"round_{n}" / "rows.csv") for n in (1, 2))
+    folds = pd.read_csv(tmp_path / "folds_file.csv").set_index("recording_id")["fold"]
+    assert (
+        first["seen_folds"].to_list() == (1 - first["recording_id"].map(folds)).map(str).to_list()
+    )
+    assert set(second["seen_folds"]) == {"0 1"}  # by the rows of round 1
+    pseudo = f"data.pseudo_rows={tmp_path}/round_1/rows.csv"
+    data = load_data(quick(forest, tmp_path, pseudo))
+    held_out = folds[folds == data.folds.held_out].index
+    assert data.split.teachers_saw == sorted(held_out)
+    assert f"saw the labels of {len(data.split.val_recordings)} of the" in data.summary()
+    assert load_data(quick(forest, tmp_path)).split.teachers_saw == []

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import Annotations
-from rfcx_audio.scores.known import as_arrays, label_keys
+from rfcx_audio.data import EVERYWHERE, Annotations, CompleteSpan, Coverage
+from rfcx_audio.scores.known import as_arrays, check_labels, label_keys
 
 
 def windows() -> pd.DataFrame:
@@ -31,7 +31,7 @@ def test_rows_label_the_windows_that_hold_them() -> None:
     known = {(3, 2), (3, 3), (4, 3), (11, 0)}
     assert {tuple(place) for place in labels.known.nonzero().tolist()} == known
     assert {tuple(place) for place in labels.target.nonzero().tolist()} == {(3, 2), (11, 0)}
-    calls = Annotations(table[table["present"]], complete=True)
+    calls = Annotations(table[table["present"]], complete=EVERYWHERE)
     complete = label_keys(keys, 12, calls, 0.5)
     assert complete.known.all()
     assert torch.equal(complete.target, labels.target)
@@ -42,7 +42,7 @@ def test_rows_label_recordings_by_their_presences_alone() -> None:
     table = rows(("r1", 2, True, 1.0, 2.0), ("r1", 3, False, 4.0, 5.0))
     labels = label_keys(keys, 5, Annotations(table), 0.5)
     assert labels.known.nonzero().tolist() == labels.target.nonzero().tolist() == [[1, 2]]
-    complete = label_keys(keys, 5, Annotations(table[table["present"]], complete=True), 0.5)
+    complete = label_keys(keys, 5, Annotations(table[table["present"]], complete=EVERYWHERE), 0.5)
     assert complete.known.all()
     assert torch.equal(complete.target, labels.target)
 
@@ -59,3 +59,37 @@ def test_scores_beside_labels_must_be_probabilities_where_they_are_known() -> No
         as_arrays(scores, Labels(known, torch.ones(1, 2)))
     with pytest.raises(ValueError, match="expected \\(rows, species\\) thrice"):
         as_arrays(scores, Labels(known[0], known))
+
+
+def test_complete_spans_cover_windows_and_whole_recordings() -> None:
+    table = rows(("r1", 2, True, 1.0, 2.0))
+    spans = (CompleteSpan("r0", 0.0, 9.0), CompleteSpan("r1", species=frozenset({0, 2})))
+    labels = label_keys(windows(), 4, Annotations(table, complete=Coverage(spans)), 0.5)
+    expected = torch.zeros(12, 4)
+    expected[0:2] = 1  # r0 to 9 s
+    expected[3:6, 0] = expected[3:6, 2] = 1
+    assert torch.equal(labels.known, expected)
+    assert labels.target.nonzero().tolist() == [[3, 2]]
+    keys = windows()[["recording_id"]].drop_duplicates(ignore_index=True)
+    annotations = Annotations(table, complete=Coverage(spans))
+    whole = label_keys(keys, 4, annotations, 0.5)
+    assert whole.known.nonzero().tolist() == [[1, 0], [1, 2]]
+    shorter = label_keys(keys, 4, annotations, 0.5, {"r0": 9.0})
+    assert shorter.known.nonzero().tolist() == [[0, n] for n in range(4)] + [[1, 0], [1, 2]]
+
+
+def test_what_is_lost_between_scores_and_labels_is_counted(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    table = rows(("r1", 2, True, 1.0, 2.0), ("gone", 2, True, 1.0, 2.0))
+    scored = ["r1", "r2", "r3"]
+    some = Coverage((CompleteSpan("r2"), CompleteSpan("site/*")))
+    assert check_labels(scored, Annotations(table, complete=some)) == ["gone", "site/*"]
+    assert "2 recordings of the labels have no scores, the first 'gone'" in caplog.text
+    assert "1 of 3 scored recordings are not covered by the labels, the first 'r3'" in caplog.text
+    caplog.clear()
+    split = table.assign(split=["test", "train"])
+    assert check_labels(scored, Annotations(split, complete=EVERYWHERE)) == []
+    assert "2 of 3 scored recordings have no call, the first 'r2'" in caplog.text
+    with pytest.raises(ValueError, match="no recording has both scores and annotations"):
+        check_labels(["r9"], Annotations(table, complete=EVERYWHERE))

@@ -9,7 +9,7 @@ import torch
 from scipy.special import expit
 from torch import Tensor
 
-from rfcx_audio.data import Annotations
+from rfcx_audio.data import EVERYWHERE, Annotations
 from rfcx_audio.scores import Scores, checked_prevalence, implied_prior, prior_correction
 from rfcx_audio.scores.prevalence import (
     Estimator,
@@ -180,6 +180,6 @@ def test_known_scores_are_of_recordings_with_tp_rows_and_of_windows_with_fp_rows
     with pytest.raises(ValueError, match="check the recording ids"):
         known_scores(scores, elsewhere, "max", 0.5)
     calls = pd.DataFrame([row("a", 0, True, 1.0), row("b", 1, True, 1.0)])
-    everything = known_scores(scores, Annotations(calls, complete=True), "max", 0.5)
+    everything = known_scores(scores, Annotations(calls, complete=EVERYWHERE), "max", 0.5)
     np.testing.assert_allclose(everything.present, [[0.2, nan], [nan, 0.6], [nan, nan]])
     np.testing.assert_allclose(everything.absent, [[0.2, 0.6], [0.4, 0.5], [0.6, 0.6]])

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from rfcx_audio.data import Annotations
+from rfcx_audio.data import EVERYWHERE, Annotations
 from rfcx_audio.scores import Scores, species_columns
 
 
@@ -138,7 +138,10 @@ def test_scores_are_labelled_by_recording_and_time() -> None:
 
 
 def test_complete_truth_labels_every_recording() -> None:
-    scores, truth = two_recordings(), Annotations(rows(("NA", 1, True, 0.5, 1.5)), complete=True)
+    scores, truth = (
+        two_recordings(),
+        Annotations(rows(("NA", 1, True, 0.5, 1.5)), complete=EVERYWHERE),
+    )
     windows, labels = scores.labelled_by(truth)
     assert len(windows) == 4
     assert labels.known.all()

@@ -14,14 +14,16 @@ import torch
 from earlier import earlier_checkpoint
 from rfcx_audio.batch import Labels
 from rfcx_audio.config import build, config_text, load_config
-from rfcx_audio.scores import fit_calibration
+from rfcx_audio.scores import SEEN, fit_calibration
 from rfcx_audio.scoring import (
     CONFIG_KEY,
+    SEEN_KEY,
     CheckpointError,
     current_config,
     load_recogniser,
     read_checkpoint,
     read_trained,
+    teachers_saw,
     views,
 )
 from rfcx_audio.scoring.artefact import save_artefact
@@ -244,3 +246,12 @@ def test_only_whole_paths_of_parts_are_brought_up_to_date() -> None:
         "a: rfcx_audio.inference.SlidingWindows\n_target_: rfcx_audio.inference.SlidingWindowsX\n"
     )
     assert current_config(text) == text
+
+
+def test_scores_state_whose_labels_reached_the_model_by_pseudo_labels(checkpoint: Path) -> None:
+    assert SEEN not in load_recogniser(checkpoint).settings()
+    content = torch.load(checkpoint, weights_only=True)
+    torch.save({**content, SEEN_KEY: ["a", "b"]}, checkpoint)
+    assert load_recogniser(checkpoint).settings()[SEEN] == ["a", "b"]
+    assert teachers_saw(checkpoint) == ("a", "b")
+    assert teachers_saw(checkpoint.parent) == ()  # an artefact states nothing of its training

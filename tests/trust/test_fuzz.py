@@ -52,7 +52,7 @@ def test_annotation_tables(tmp_path: Path, tally: Tally) -> None:
 @pytest.mark.promise(PART, "a table of pseudo-labels is read, or refused with the reason")
 def test_pseudo_tables(tmp_path: Path, tally: Tally) -> None:
     path = tmp_path / "rows.csv"
-    row = "a,3,1,0.5,100,1.5,900,True,0.5,1,teacher,0.93\n"
+    row = "a,3,1,0.5,100,1.5,900,True,0.5,1,teacher,0.93,1 2,f\n"
     table = (",".join(PSEUDO_COLUMNS) + "\n" + row * 3).encode()
 
     def attempt(rng: np.random.Generator) -> None:

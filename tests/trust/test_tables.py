@@ -190,7 +190,7 @@ def test_folds_know_a_recording_named_na(tmp_path: Path) -> None:
 
 @pytest.mark.promise(PART, "a recording may have any name, those that look like nothing included")
 def test_pseudo_labels_know_a_recording_named_na(tmp_path: Path) -> None:
-    row = ["NA", 3, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9]
+    row = ["NA", 3, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9, "1 2", "f"]
     pd.DataFrame([row], columns=pd.Index(PSEUDO_COLUMNS)).to_csv(tmp_path / "r.csv", index=False)
     assert read_pseudo(tmp_path / "r.csv")["recording_id"].to_list() == ["NA"]
 
@@ -198,7 +198,7 @@ def test_pseudo_labels_know_a_recording_named_na(tmp_path: Path) -> None:
 @pytest.mark.promise(PART, "pseudo-labels of a species that does not exist are refused")
 @pytest.mark.parametrize("species", [-1, 0.5])
 def test_pseudo_labels_of_no_species(tmp_path: Path, species: float) -> None:
-    row = ["a", species, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9]
+    row = ["a", species, 1, 0.5, 100, 1.5, 900, True, 0.5, 1, "teacher", 0.9, "1 2", "f"]
     pd.DataFrame([row], columns=pd.Index(PSEUDO_COLUMNS)).to_csv(tmp_path / "r.csv", index=False)
     with pytest.raises(AnnotationError):
         read_pseudo(tmp_path / "r.csv")

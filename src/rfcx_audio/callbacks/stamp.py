@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.config import parse_config
-from rfcx_audio.data import SpeciesNames, write_species_names
-from rfcx_audio.scoring import CONFIG_KEY, CheckpointError
+from rfcx_audio.data import RecordingDataModule, SpeciesNames, write_species_names
+from rfcx_audio.scoring import CONFIG_KEY, SEEN_KEY, CheckpointError
 
 _MUST_AGREE = (
     "frontend",
@@ -29,11 +30,13 @@ class Stamp(Callback):
     Args:
         config: YAML with every interpolation resolved.
         folder: of the run; `config.yaml` is written there.
+        seen_before: recordings whose labels reached the first weights by pseudo-labels.
     """
 
-    def __init__(self, config: str, folder: str) -> None:
+    def __init__(self, config: str, folder: str, seen_before: Sequence[str] = ()) -> None:
         self.config = config
         self.folder = Path(folder)
+        self.seen_before = tuple(seen_before)
 
     @rank_zero_only
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
@@ -47,12 +50,16 @@ class Stamp(Callback):
 
     def on_save_checkpoint(
         self,
-        trainer: pl.Trainer,  # noqa: ARG002
+        trainer: pl.Trainer,
         pl_module: pl.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
-        """Adds the text."""
+        """Adds the text, and the recordings whose labels teachers of pseudo-labels saw."""
         checkpoint[CONFIG_KEY] = self.config
+        data = getattr(trainer, "datamodule", None)
+        saw = data.split.teachers_saw if isinstance(data, RecordingDataModule) else []
+        if saw or self.seen_before:
+            checkpoint[SEEN_KEY] = sorted({*saw, *self.seen_before})
 
     def on_load_checkpoint(
         self,

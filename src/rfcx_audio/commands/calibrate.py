@@ -10,14 +10,16 @@ import torch
 from rich.console import Console
 
 from rfcx_audio.callbacks import rich_table
+from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
     Calibration,
     Goal,
     Scores,
     calibration_table,
+    check_labels,
     check_raw,
+    check_unseen,
     common_settings,
     cross_fitted,
     draw_reliability,
@@ -79,7 +81,9 @@ def run(config: DictConfig) -> None:
     goal, folder = goal_of(config), Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
     oof = read_raw(config.oof)
-    annotations = read_annotations(config.labels, len(oof.species), config.species)
+    check_unseen(oof, config.oof)
+    annotations = labels_of(config, oof.species)
+    check_labels(oof.recordings, annotations)
     known, labels = oof.labelled_by(annotations, config.min_overlap)
     generator = torch.Generator().manual_seed(config.seed)
     calibration = fit_calibration(known.tensor, labels, config.method, config.min_cells)

@@ -13,11 +13,13 @@ from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.callbacks import rich_table
+from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig, build
-from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
     EnsembleError,
     Scores,
+    check_labels,
+    check_unseen,
     combine,
     common_settings,
     fit_weights,
@@ -92,9 +94,12 @@ def weights_of(config: DictConfig) -> Tensor:
             "scores, as rfcx_audio.crossval writes them"
         )
     tables = read_members(config.oof)
+    for path, one in tables.items():
+        check_unseen(one, path)
     common_settings(metadata_of(tables), config.mixed_frontends)
     joined = join(tables)
-    annotations = read_annotations(config.labels, len(joined.species), config.species)
+    annotations = labels_of(config, joined.species)
+    check_labels(sorted(joined.keys["recording_id"].unique()), annotations)
     labels = label_keys(joined.keys, len(joined.species), annotations, config.min_overlap)
     return fit_weights(joined.values, labels, config.how)
 

@@ -14,11 +14,13 @@ from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.callbacks import rich_table
+from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import read_annotations
+from rfcx_audio.data import RFCX_FILES, read_annotations
 from rfcx_audio.scores import (
     Prevalence,
     Scores,
+    check_labels,
     confidence,
     draw_prevalence,
     implied_prior,
@@ -51,7 +53,7 @@ def estimates_of(config: DictConfig, pooled: Scores) -> Prevalence:
         places = [config.prevalence] if isinstance(config.prevalence, str) else config.prevalence
         return mean_prevalence([read_prevalence(place, num_species) for place in places])
     oof = Scores.read(config.oof)
-    annotations = read_annotations(config.labels, len(oof.species), config.species)
+    annotations = labels_of(config, oof.species)
     settings = (config.estimator, config.num_bootstrap, config.min_overlap, config.seed)
     return unlabelled_prevalence(pooled, oof, annotations, *settings)
 
@@ -70,18 +72,26 @@ def read_prevalence(path: str, num_species: int) -> Prevalence:
 
 
 def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
-    """(species,): in which share of the recordings complete truth has each species.
+    """(species,): in which share of the recordings each species is, by labels of every call.
+
+    Labels that are not complete truth by themselves count as such for the recordings that have rows
+    or an empty table; the others are left out, and counted in the log.
 
     Raises:
-        ValueError: the labels are partial.
+        ValueError: the labels are of no scored recording, or partial by their form: RFCX's rows, or
+            rows of absence.
     """
-    annotations = read_annotations(config.complete_labels, len(pooled.species), config.species)
-    if not annotations.complete:
+    place = Path(config.complete_labels)
+    annotations = read_annotations(place, len(pooled.species), config.species)
+    if place.name in RFCX_FILES or not annotations.rows["present"].all():
         raise ValueError(
-            f"complete_labels={config.complete_labels} is partial: a true prevalence needs every "
-            "call, as in truth.csv"
+            f"complete_labels={place} is partial: a true prevalence needs every call, as in "
+            "truth.csv or in tables of recordings that are marked throughout"
         )
-    return pooled.labelled_by(annotations)[1].target.double().mean(0)
+    annotations = annotations.declared(complete=True)
+    check_labels(pooled.recordings, annotations)
+    target, known = (part.double().sum(0) for part in pooled.labelled_by(annotations)[1])
+    return target / known
 
 
 def run(config: DictConfig) -> None:

@@ -1,8 +1,16 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
-from rfcx_audio.data.annotations import Annotations, read_annotations
+from rfcx_audio.data.annotations import RFCX_FILES, Annotations, read_annotations
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
+from rfcx_audio.data.contradictions import contradictory, warn_of_contradictions
+from rfcx_audio.data.coverage import (
+    EVERYWHERE,
+    NOWHERE,
+    CompleteSpan,
+    Coverage,
+    read_coverage,
+)
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
 from rfcx_audio.data.datamodule import RecordingDataModule
@@ -46,18 +54,24 @@ from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
+from rfcx_audio.data.teachers import fold_table_id, seen_by_teacher, seen_folds
 
 __all__ = [
+    "EVERYWHERE",
     "INFO_COLUMNS",
+    "NOWHERE",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
+    "RFCX_FILES",
     "AnnotationError",
     "Annotations",
     "AudioError",
     "AudioInfo",
     "AudioReader",
     "CachedReader",
+    "CompleteSpan",
     "Corpus",
+    "Coverage",
     "CropDataset",
     "CropRecipe",
     "CropSampler",
@@ -87,10 +101,12 @@ __all__ = [
     "collate_crops",
     "collate_placed",
     "complete_labels",
+    "contradictory",
     "crop_start",
     "describe_recordings",
     "few",
     "find_recordings",
+    "fold_table_id",
     "frequency_range",
     "inside",
     "known_share",
@@ -103,6 +119,7 @@ __all__ = [
     "probe",
     "reachable",
     "read_annotations",
+    "read_coverage",
     "read_pseudo",
     "read_recordings_table",
     "read_rfcx",
@@ -114,6 +131,8 @@ __all__ = [
     "rfcx_templates",
     "row_templates",
     "rows_of",
+    "seen_by_teacher",
+    "seen_folds",
     "spans",
     "species_bands",
     "species_classes",
@@ -121,6 +140,7 @@ __all__ = [
     "stitch",
     "table_rows",
     "training_recordings",
+    "warn_of_contradictions",
     "window_starts",
     "with_every_species",
     "write_species_names",

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from rfcx_audio.data.coverage import EVERYWHERE, NOWHERE, CompleteSpan, Coverage, read_coverage
 from rfcx_audio.data.matching import placed_rows
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
@@ -37,8 +38,9 @@ class Annotations(NamedTuple):
     """What is known of the species in recordings.
 
     >>> rows = pd.DataFrame({"recording_id": ["dawn"], "species_id": [1], "present": [True]})
-    >>> rfcx_audio.Annotations(rows, complete=True).complete
-    True
+    >>> partial = rfcx_audio.Annotations(rows)
+    >>> bool(partial.complete), bool(partial.declared(complete=True).complete)
+    (False, True)
 
     Attributes:
         rows: the columns of `RFCX_COLUMNS` (times in s, frequencies in Hz), and `present` (bool),
@@ -46,8 +48,8 @@ class Annotations(NamedTuple):
             table has no frequencies for the row). Complete truth may lack times and frequencies
             (NaN).
         names: name of each species by its number; empty where the numbers are all that is known.
-        complete: whether the rows are all calls of all recordings that they are used for, so that
-            a species without a row is absent; otherwise it is unknown there.
+        complete: where the rows are all calls, so that a species without a row is absent;
+            elsewhere it is unknown.
         without_rows: recordings that a table is about, without a row there: the table is empty, or
             its rows name no species (`ignore`).
         unmatched: by recording that was not found, what is known of the reason.
@@ -55,9 +57,34 @@ class Annotations(NamedTuple):
 
     rows: pd.DataFrame
     names: Mapping[int, str] = MappingProxyType({})
-    complete: bool = False
+    complete: Coverage = NOWHERE
     without_rows: tuple[str, ...] = ()
     unmatched: Mapping[str, str] = MappingProxyType({})
+
+    @property
+    def recordings(self) -> list[str]:
+        """The recordings that have rows, or a table without any; sorted."""
+        return sorted({*map(str, self.rows["recording_id"]), *self.without_rows})
+
+    def declared(self, complete: bool | str | Path | None) -> Annotations:
+        """The same rows, complete where their author states it.
+
+        Args:
+            complete: True: in all `recordings`, for all species of the labels (complete truth, as
+                in `truth.csv`, stays so); False: nowhere; a table, see `read_coverage`; None: as
+                it is.
+
+        Raises:
+            AnnotationError: the table cannot be used.
+        """
+        if complete is None or (complete is True and self.complete):
+            return self
+        if isinstance(complete, bool):
+            species = frozenset(self.names) or None
+            named = self.recordings if complete else []
+            spans = [CompleteSpan(name, species=species) for name in named]
+            return self._replace(complete=Coverage(tuple(spans)))
+        return self._replace(complete=read_coverage(Path(complete), self.names))
 
 
 def read_annotations(
@@ -75,7 +102,7 @@ def read_annotations(
     >>> truth.rows[["recording_id", "species_id", "t_min", "t_max"]]
       recording_id  species_id  t_min  t_max
     0         dawn           1    0.5    2.0
-    >>> truth.complete
+    >>> bool(truth.complete)
     True
 
     | place | is |
@@ -119,13 +146,13 @@ def read_annotations(
     numbers = given_numbers(species, scored)
     # Numbers without a name can only be places among what is scored.
     limit = _UNLIMITED if scored is None or numbers else count_of(scored)
-    complete, without_rows, unmatched = False, (), {}
+    complete, without_rows, unmatched = NOWHERE, (), {}
     if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
         rows = read_rfcx(place, limit)
     elif place.name in RFCX_FILES:
         rows = read_rows(place, RFCX_FILES[place.name], limit)
     elif is_truth(place):
-        rows, complete = read_truth(place, limit), True
+        rows, complete = read_truth(place, limit), EVERYWHERE
     else:
         files = [beside] + ([] if species is None or isinstance(species, Mapping) else [species])
         tables = read_tables(place, columns, tuple(map(Path, files)), ignore)

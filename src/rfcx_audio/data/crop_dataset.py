@@ -20,6 +20,7 @@ from rfcx_audio.batch import (
     unknown_labels,
 )
 from rfcx_audio.data.audio import AudioError, AudioReader
+from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.crops import background_start, crop_start
 from rfcx_audio.data.labels import (
     boxes_in,
@@ -58,6 +59,8 @@ class CropDataset(Dataset[Crop | Failure]):
         calls: every call of these recordings, where that is known.
         resident: the stretches of recordings that are in memory already, by recording; crops of
             them are not read.
+        coverage: where the rows are all calls, see `Coverage.within`; a draw counts its spans
+            behind the rows, and a crop of one lies in it.
 
     Raises:
         ValueError: the recipe wants the truth for supervision, and there is none.
@@ -72,14 +75,19 @@ class CropDataset(Dataset[Crop | Failure]):
         num_species: int,
         calls: pd.DataFrame | None = None,
         resident: Mapping[str, Sequence[Stretch]] | None = None,
+        coverage: Coverage = NOWHERE,
     ) -> None:
         if recipe.supervision == "truth" and calls is None:
             raise ValueError(
                 "crops.supervision=truth needs a truth.csv with every call of the training "
                 "recordings; choose crops.supervision=rows"
             )
-        self.recording_ids = rows["recording_id"].to_list()
-        self.boxes = rows[["t_min", "t_max"]].to_numpy()
+        spans = coverage.spans
+        self.recording_ids = [*rows["recording_id"], *(span.recording for span in spans)]
+        times = np.array([(span.t_min, span.t_max) for span in spans]).reshape(-1, 2)
+        self.boxes = np.concatenate([rows[["t_min", "t_max"]].to_numpy(dtype=float), times])
+        self.num_rows = len(rows)
+        self.coverage = coverage
         self.by_recording = rows_by_recording(rows)
         self.calls = (
             None if calls is None else rows_by_recording(calls.assign(present=True, weight=1))
@@ -109,7 +117,8 @@ class CropDataset(Dataset[Crop | Failure]):
                 samples = self.reader.read(self.paths[name], start_s, self.recipe.duration_s)
             except AudioError as error:
                 return Failure(name, str(error))
-        labels = self._labels(name, start_s)._replace(rows=torch.tensor([draw.row]))
+        row = draw.row if draw.row < self.num_rows else BACKGROUND  # which has no row's memory
+        labels = self._labels(name, start_s)._replace(rows=torch.tensor([row]))
         return Crop(torch.from_numpy(samples), labels, draw.seed, place)
 
     def _in_memory(self, name: str, start_s: float) -> tuple[int, int] | None:
@@ -119,7 +128,7 @@ class CropDataset(Dataset[Crop | Failure]):
         return place_of(self.resident[name], start, length)
 
     def _labels(self, name: str, start_s: float) -> CropLabels:
-        recipe, rows = self.recipe, self.by_recording[name]
+        recipe, rows = self.recipe, self.by_recording.get(name, self.no_calls)
         starts, durations = start_s + self.window_starts_s, self.window_durations_s
         size = (self.num_species, recipe.min_overlap)
         boxes = boxes_in(rows, start_s, recipe.duration_s)
@@ -131,7 +140,9 @@ class CropDataset(Dataset[Crop | Failure]):
             truth = Labels(torch.zeros(self.num_species), torch.zeros(self.num_species))
         else:
             truth, _ = _clip_and_frames(true_windows(calls, starts[:1], durations[:1], *size))
-        clip, frames = _clip_and_frames(label_windows(rows, starts, durations, *size))
+        stops = (starts + durations).clamp(max=self.durations_s[name])  # silence behind the end
+        complete = self.coverage.windows(name, starts, stops, self.num_species)
+        clip, frames = _clip_and_frames(label_windows(rows, starts, durations, *size, complete))
         return CropLabels(clip, frames, boxes, truth)
 
     def _place(self, draw: Draw, rng: np.random.Generator) -> tuple[str, float]:

@@ -160,6 +160,7 @@ class RecordingDataModule(pl.LightningDataModule):
         dataset = CropDataset(
             *(rows, corpus.train, self.reader, self.crops, self.num_species, corpus.train_truth),
             resident=places,
+            coverage=self.split.coverage,
         )
         return DataLoader(
             dataset,
@@ -175,7 +176,7 @@ class RecordingDataModule(pl.LightningDataModule):
 
         A batch holds several; `trainer.limit_val_batches` counts recordings, in each process.
         """
-        names = sorted(self.val_rows["recording_id"].unique())
+        names = self.split.val_recordings
         limit = None if self.trainer is None else self.trainer.limit_val_batches
         return self._recordings(self.corpus.train, self.val_rows, None, names, limit)
 
@@ -214,14 +215,14 @@ class RecordingDataModule(pl.LightningDataModule):
         return crop_spectrograms(batch, self.frontend, self.augment, self.crops.duration_s)
 
     def _sampler(self) -> CropSampler:
-        rows = self.train_rows
-        present, pseudo = (rows[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
+        drawn = self.split.places
+        present, pseudo = (drawn[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
         return CropSampler(present, pseudo, self.crops, self.loader.seed, *self._rank())
 
     def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
         """The audio that training crops can be cut from, on the device that trains."""
         recordings = self.corpus.train
-        stretches = reachable(self.train_rows, recordings.durations_s, self.crops, reader)
+        stretches = reachable(self.split.places, recordings.durations_s, self.crops, reader)
         trainer = self.trainer
         device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
         return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())
@@ -240,7 +241,10 @@ class RecordingDataModule(pl.LightningDataModule):
         if isinstance(limit, int):
             mine = mine[:limit]
         return RecordingLoader(
-            RecordingDataset(recordings, self.reader, rows, truth, self.num_species, mine),
+            RecordingDataset(
+                *(recordings, self.reader, rows, truth, self.num_species, mine),
+                coverage=self.corpus.coverage,
+            ),
             partial(self.windows.starts_s, self.frontend),
             self.windows.at_once(self.frontend),
             self.windows.duration_s,

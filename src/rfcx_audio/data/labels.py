@@ -36,14 +36,19 @@ def rows_by_recording(rows: pd.DataFrame) -> dict[str, Rows]:
 
 
 def label_windows(
-    rows: Rows, starts_s: Tensor, duration_s: float | Tensor, num_species: int, min_overlap: float
+    rows: Rows,
+    starts_s: Tensor,
+    duration_s: float | Tensor,
+    num_species: int,
+    min_overlap: float,
+    complete: Tensor | None = None,
 ) -> Labels:
     """The labels that a recording's rows give to windows in it.
 
     A row covers a window when at least `min_overlap` of the row's duration, or of the window's
     where that is shorter, lies in both. A species is present where a TP row covers. It is absent
-    where an FP row covers and no TP row touches the window at all. Everything else is unknown; so
-    is a window that holds only a small part of a confirmed call.
+    where no TP row touches the window at all, and an FP row covers or the truth is complete.
+    Everything else is unknown; so is a window that holds only a small part of a confirmed call.
 
     Args:
         rows: of one recording.
@@ -51,10 +56,12 @@ def label_windows(
         duration_s: of every window, or (windows,) of each.
         num_species: width of the labels.
         min_overlap: in (0, 1].
+        complete: (windows, species) bool, where every call is a row, see `Coverage.windows`; None:
+            nowhere.
 
     Returns:
         Labels, each (windows, species) float32; `known` is the largest weight of the rows that
-        decide the cell.
+        decide the cell, and 1 for an absence where the truth is complete.
     """
     starts = starts_s.to(rows.t_min)[:, None]  # (windows, 1)
     duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
@@ -66,6 +73,8 @@ def label_windows(
     which = torch.stack([covers & rows.present, covers & ~rows.present, touches & rows.present])
     present, absent, touched = _strongest(which, rows, num_species)  # (windows, species) each
     target = (present > 0).float()
+    if complete is not None:
+        absent = torch.where(complete, 1.0, absent)
     known = torch.where(present > 0, present, torch.where(touched > 0, 0.0, absent))
     return Labels(target, known)
 
@@ -73,10 +82,7 @@ def label_windows(
 def true_windows(
     calls: Rows, starts_s: Tensor, duration_s: float | Tensor, num_species: int, min_overlap: float
 ) -> Labels:
-    """What windows hold, where every call of their recording is known.
-
-    As `label_windows`, but a species that no call of which touches the window is absent. A window
-    that holds only a small part of a call stays unknown.
+    """What windows hold, where every call of their recording is known; see `label_windows`.
 
     Args:
         calls: all of one recording.
@@ -88,12 +94,8 @@ def true_windows(
     Returns:
         Labels, each (windows, species) float32.
     """
-    present = label_windows(calls, starts_s, duration_s, num_species, min_overlap).known > 0
-    starts = starts_s.to(calls.t_min)[:, None]  # (windows, 1)
-    duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
-    touches = (calls.t_min < starts + duration) & (calls.t_max > starts)  # (windows, calls)
-    touched = _strongest(touches, calls, num_species) > 0  # (windows, species)
-    return Labels(present.float(), (present | ~touched).float())
+    everywhere = torch.ones(len(starts_s), num_species, dtype=torch.bool)
+    return label_windows(calls, starts_s, duration_s, num_species, min_overlap, everywhere)
 
 
 def boxes_in(rows: Rows, start_s: float, duration_s: float) -> Boxes:
@@ -135,18 +137,25 @@ def stack_boxes(boxes: list[Boxes]) -> Boxes:
     return Boxes(**fields)
 
 
-def label_recording(rows: Rows, num_species: int) -> Labels:
+def label_recording(rows: Rows, num_species: int, complete: Tensor | None = None) -> Labels:
     """The labels that rows give to their recording as a whole.
 
     A TP row makes its species present. An FP row is the absence of a time window, not of the
     recording, and labels nothing here.
 
+    Args:
+        rows: of the recording.
+        num_species: width of the labels.
+        complete: (species,) bool, of which every call is a row, so that a species without one is
+            absent; None: of none.
+
     Returns:
         Labels, each (species,) float32.
     """
     everywhere = rows.present[None, :]
-    known = _strongest(everywhere, rows, num_species)[0]
-    return Labels((known > 0).float(), known)
+    present = _strongest(everywhere, rows, num_species)[0]
+    absent = torch.zeros(num_species) if complete is None else complete.float()
+    return Labels((present > 0).float(), torch.where(present > 0, present, absent))
 
 
 def complete_labels(species: list[int], num_species: int) -> Labels:

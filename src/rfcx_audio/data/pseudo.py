@@ -10,14 +10,19 @@ import pyarrow as pa
 
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError
 
-PSEUDO_COLUMNS = (*RFCX_COLUMNS, "present", "weight", "round", "teacher", "score")
+_WORDS = ("recording_id", "teacher", "seen_folds", "fold_table")
+PSEUDO_COLUMNS = (
+    *(*RFCX_COLUMNS, "present", "weight", "round", "teacher", "score"),
+    *("seen_folds", "fold_table"),
+)
 """Of a table of pseudo rows: `round` and `teacher` name the model that wrote a row, `score` is the
-probability that it gave."""
+probability that it gave; `seen_folds` are the folds whose labels it learned from, of the table of
+folds `fold_table`, see `data.teachers`."""
 
-_NUMBERS = [name for name in PSEUDO_COLUMNS if name not in ("recording_id", "present", "teacher")]
+_NUMBERS = [name for name in PSEUDO_COLUMNS if name not in (*_WORDS, "present")]
 _COUNTS = ["species_id", "songtype_id", "round"]
 _LARGEST = 2**31 - 1
-_DEFAULTS = {"present": True, "weight": 0.5}
+_DEFAULTS = {"present": True, "weight": 0.5, "seen_folds": "", "fold_table": ""}
 # Errors that pandas raises on files that are not tables.
 _BROKEN = (
     pd.errors.EmptyDataError,
@@ -36,15 +41,15 @@ def add_pseudo_rows(rows: pd.DataFrame, pseudo: pd.DataFrame) -> tuple[pd.DataFr
         pseudo: with the columns of `PSEUDO_COLUMNS`.
 
     Returns:
-        The real rows with `pseudo` False (and `round` 0, no `teacher`, no `score`), then the pseudo
-        rows with `pseudo` True and `source` "pseudo"; and the pseudo rows set aside, where a real
-        row of the same species overlaps them in time: `reason` is `contradicted` where one has
+        The real rows with `pseudo` False (`round` 0, no `teacher`, no `score` and so on), then the
+        pseudo rows with `pseudo` True and `source` "pseudo"; and the pseudo rows set aside, where a
+        real row of the same species overlaps them in time: `reason` is `contradicted` where one has
         the opposite label, else `redundant`.
     """
     reason = _reasons(rows, pseudo)
     kept = pseudo.loc[reason == "", list(PSEUDO_COLUMNS)]
     aside = pseudo[reason != ""].assign(reason=reason[reason != ""]).reset_index(drop=True)
-    real = rows.assign(pseudo=False, round=0, teacher="", score=np.nan)
+    real = rows.assign(pseudo=False, round=0, score=np.nan, **dict.fromkeys(_WORDS[1:], ""))
     if kept.empty:
         return real.reset_index(drop=True), aside
     added = kept.assign(source="pseudo", line=0, pseudo=True, whole_band=False)
@@ -56,7 +61,8 @@ def read_pseudo(path: Path) -> pd.DataFrame:
 
     Args:
         path: a CSV or Parquet file with the columns of `PSEUDO_COLUMNS`; where `present` or
-            `weight` is missing, every row is present or weighs 0.5.
+            `weight` is missing, every row is present or weighs 0.5; where `seen_folds` or
+            `fold_table` is, the teachers may have seen any label.
 
     Raises:
         AnnotationError: the file is missing or no table, lacks a column, or a row breaks a rule.
@@ -81,6 +87,9 @@ def read_pseudo(path: Path) -> pd.DataFrame:
         ).any(axis=1),
         "weight lies outside (0, 1]": (numbers["weight"] <= 0) | (numbers["weight"] > 1),
         "present is neither True nor False": ~table["present"].isin([True, False]),
+        "seen_folds is no list of numbers with spaces between them": (
+            ~table["seen_folds"].astype(str).str.fullmatch(r"(\d+( \d+)*)?")
+        ),
     }
     for rule, broken in rules.items():
         if broken.any():
@@ -109,7 +118,7 @@ def _read(path: Path) -> pd.DataFrame:
     try:
         if path.suffix == ".parquet":
             return pd.read_parquet(path).astype({"recording_id": str})
-        kinds = {"recording_id": str, "teacher": str}
+        kinds = dict.fromkeys(_WORDS, str)
         return pd.read_csv(path, dtype=kinds, keep_default_na=False)
     except FileNotFoundError:
         raise AnnotationError(

@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from rfcx_audio.batch import Failure, Labels, RecordingBatch, RecordingWaveform, Rows
 from rfcx_audio.data.audio import AudioError, AudioReader
+from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.labels import (
     complete_labels,
     label_recording,
@@ -32,6 +33,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         truth: every call of the recordings where that is known, else None.
         num_species: width of the labels.
         names: which recordings, in this order; None takes all.
+        coverage: where the rows are all calls.
     """
 
     def __init__(
@@ -42,6 +44,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         truth: pd.DataFrame | None,
         num_species: int,
         names: list[str] | None = None,
+        coverage: Coverage = NOWHERE,
     ) -> None:
         self.paths = recordings.paths
         self.reader = reader
@@ -54,6 +57,8 @@ class RecordingDataset(Dataset[RecordingWaveform]):
             else {name: group.to_list() for name, group in truth.groupby("recording_id").species_id}
         )
         self.num_species = num_species
+        self.coverage = coverage
+        self.durations_s = recordings.durations_s
 
     def __len__(self) -> int:
         return len(self.names)
@@ -72,7 +77,8 @@ class RecordingDataset(Dataset[RecordingWaveform]):
 
     def _labels(self, name: str, rows: Rows) -> Labels:
         if self.calls is None:
-            return label_recording(rows, self.num_species)
+            complete = self.coverage.whole(name, self.durations_s[name], self.num_species)
+            return label_recording(rows, self.num_species, complete)
         return complete_labels(self.calls.get(name, []), self.num_species)
 
 
@@ -107,6 +113,8 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         self.duration_s = duration_s
         self.min_overlap = min_overlap
         self.num_species = dataset.num_species
+        self.coverage = dataset.coverage
+        self.durations_s = dataset.durations_s
 
     def __len__(self) -> NoReturn:
         """Not defined.
@@ -142,12 +150,7 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         """
         failures = [failure for recording in recordings for failure in recording.failures]
         readable = [pair for pair in zip(recordings, starts, strict=True) if len(pair[1])]
-        windows = [
-            label_windows(
-                recording.rows, starts_s, self.duration_s, self.num_species, self.min_overlap
-            )
-            for recording, starts_s in readable
-        ]
+        windows = [self.labels(recording, starts_s) for recording, starts_s in readable]
         whole = [Labels(*(part[None] for part in one.labels)) for one, _ in readable]
         return RecordingBatch(
             tuple(recording.recording_id for recording, _ in readable),
@@ -158,6 +161,14 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
             _joined(whole, self.num_species),
             tuple(failures),
         )
+
+    def labels(self, recording: RecordingWaveform, starts_s: Tensor) -> Labels:
+        """The labels of a recording's windows, each (windows, species)."""
+        name, size = recording.recording_id, self.num_species
+        stops_s = (starts_s + self.duration_s).clamp(max=self.durations_s[name])
+        complete = self.coverage.windows(name, starts_s, stops_s, size)
+        settings = (self.duration_s, size, self.min_overlap)
+        return label_windows(recording.rows, starts_s, *settings, complete)
 
 
 def _joined(labels: Sequence[Labels], num_species: int) -> Labels:

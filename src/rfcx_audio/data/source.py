@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.pseudo import read_pseudo
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rfcx_templates import rfcx_templates
@@ -38,6 +39,7 @@ class Corpus:
         train_truth: the same for the training recordings; for measurements and upper bounds only.
         pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
             none.
+        coverage: where the rows are all calls, so that a species without one is absent.
         without_rows: recordings that a table is about, without a row there, see `Annotations`.
     """
 
@@ -49,7 +51,26 @@ class Corpus:
     truth: pd.DataFrame | None
     train_truth: pd.DataFrame | None
     pseudo: pd.DataFrame | None = None
+    coverage: Coverage = NOWHERE
     without_rows: tuple[str, ...] = ()
+
+    @property
+    def silent(self) -> list[str]:
+        """The recordings with audio that are complete somewhere and have no row; sorted."""
+        with_rows = set(self.rows["recording_id"])
+        return [
+            name for name in self.coverage.named(sorted(self.train.paths)) if name not in with_rows
+        ]
+
+    @property
+    def labelled(self) -> pd.DataFrame:
+        """`rows`, and one of species -1 for each of the `silent`, which folds hold too."""
+        rest = {"recording_id": self.silent, "species_id": -1, "present": False}
+        return (
+            pd.concat([self.rows, pd.DataFrame(rest)], ignore_index=True)
+            if self.silent
+            else self.rows
+        )
 
 
 class RfcxFolder:

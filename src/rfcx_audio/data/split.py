@@ -6,9 +6,11 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.pseudo import add_pseudo_rows
 from rfcx_audio.data.source import Corpus
+from rfcx_audio.data.teachers import seen_folds
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Split:
     def of(cls, corpus: Corpus, folds: Folds) -> Split:
         """Splits the usable rows of a corpus, and adds its pseudo rows to those to train on."""
         # Writes the fold file over all rows, with or without audio: later audio keeps its fold.
-        folds.table(corpus.rows)
+        folds.table(corpus.labelled)
         train_rows, val_rows = folds.split(corpus.usable)
         if corpus.pseudo is None:
             return cls(corpus, folds, train_rows.assign(pseudo=False), val_rows, pd.DataFrame())
@@ -41,6 +43,41 @@ class Split:
         pseudo = corpus.pseudo[corpus.pseudo["recording_id"].isin(held_in)]
         train_rows, set_aside = add_pseudo_rows(train_rows, pseudo)
         return cls(corpus, folds, train_rows, val_rows, set_aside)
+
+    @property
+    def coverage(self) -> Coverage:
+        """Where the recordings to train on are complete, span by span."""
+        if not self.corpus.coverage:
+            return NOWHERE
+        durations_s = self.corpus.train.durations_s
+        held_in = training_recordings(self.corpus, self.folds)
+        return self.corpus.coverage.within({name: durations_s[name] for name in held_in})
+
+    @property
+    def teachers_saw(self) -> list[str]:
+        """The recordings whose labels the teachers of the pseudo rows learned from, sorted."""
+        pseudo = self.train_rows[self.train_rows["pseudo"]]
+        if pseudo.empty:
+            return []
+        folds = self.folds.table(self.corpus.labelled)
+        return sorted(folds.loc[folds["fold"].isin(seen_folds(pseudo, folds)), "recording_id"])
+
+    @property
+    def places(self) -> pd.DataFrame:
+        """What crops are cut around: the rows to train on, then the spans of `coverage`."""
+        columns = ["recording_id", "t_min", "t_max", "present", "pseudo"]
+        spans = [(*span[:3], False, False) for span in self.coverage.spans]
+        if not spans:
+            return self.train_rows
+        of_spans = pd.DataFrame(spans, columns=pd.Index(columns))
+        return pd.concat([self.train_rows[columns], of_spans], ignore_index=True)
+
+    @property
+    def val_recordings(self) -> list[str]:
+        """The recordings that are held out: with rows, or complete without one; sorted."""
+        with_rows = set(self.val_rows["recording_id"])
+        silent = set(self.corpus.silent)
+        return sorted(with_rows | (silent - training_recordings(self.corpus, self.folds)))
 
     def check(self) -> None:
         """Checks that both parts have rows.
@@ -73,16 +110,30 @@ class Split:
             f"fold {self.folds.held_out} of {self.folds.num_folds} is held out: "
             f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
         )
+        coverage = self.corpus.coverage
+        if coverage:
+            lines.append(
+                f"{len(coverage.named(self.corpus.train.paths))} recordings are complete, in part "
+                f"or whole: no row means absence there; {len(self.corpus.silent)} of them have no "
+                "row at all"
+            )
         if self.corpus.pseudo is not None:
             lines.append(
                 f"{int(self.train_rows['pseudo'].sum())} of the rows to train on are "
                 f"pseudo-labels; {len(self.set_aside)} more are set aside: real rows of their "
                 "species overlap them"
             )
+            leaked = set(self.val_recordings) & set(self.teachers_saw)
+            if leaked:
+                lines.append(
+                    f"their teachers saw the labels of {len(leaked)} of the "
+                    f"{len(self.val_recordings)} recordings that are held out: the metrics val/… "
+                    "are optimistic, and scores of these recordings no out-of-fold evidence"
+                )
         return "\n".join(lines)
 
 
 def training_recordings(corpus: Corpus, folds: Folds) -> set[str]:
     """The recordings with audio whose fold is not held out."""
-    fold_of = folds.table(corpus.rows).set_index("recording_id")["fold"]
+    fold_of = folds.table(corpus.labelled).set_index("recording_id")["fold"]
     return set(fold_of[fold_of != folds.held_out].index) & set(corpus.train.paths)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from rfcx_audio.data.annotations import Annotations, read_annotations
+from rfcx_audio.data.contradictions import warn_of_contradictions
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
@@ -34,6 +35,7 @@ class TableFolder(RfcxFolder):
         species_file: see `RfcxFolder`; where there is none, the names in the tables are numbered in
             their order.
         species: see `RfcxFolder`.
+        complete: where every call is marked, see `Annotations.declared`; None for nowhere.
     """
 
     def __init__(
@@ -47,11 +49,13 @@ class TableFolder(RfcxFolder):
         pseudo_rows: str | None = None,
         species_file: str | None = None,
         species: Sequence[str] | None = None,
+        complete: bool | str | None = None,
     ) -> None:
         super().__init__(root, num_species, missing_audio, pseudo_rows, species_file, species)
         self.audio = Path(audio)
         self.columns = columns
         self.ignore = ignore
+        self.complete = complete
 
     def recordings(self) -> Recordings:
         """The recordings, at any depth, see `RfcxFolder`."""
@@ -68,7 +72,7 @@ class TableFolder(RfcxFolder):
         file = self.species_file if self.species_file.exists() else None
         f_max = 24_000.0 if train is None else train.nyquist_hz
         settings = (self.species.names, file, self.columns, f_max, self.ignore, train)
-        return read_annotations(self.root, *settings)
+        return read_annotations(self.root, *settings).declared(self.complete)
 
     def _species_of_tables(self) -> SpeciesNames:
         tables = read_tables(self.root, self.columns, (self.species_file,), self.ignore)
@@ -93,11 +97,19 @@ class TableFolder(RfcxFolder):
         )
         if usable.empty:
             raise AnnotationError(train.without_audio(len(found.rows), self.audio))
-        if found.without_rows:
+        unused = set(found.without_rows) - set(found.complete.named(sorted(train.paths)))
+        if unused:
             _log.info(
-                "%d recordings are not used: their tables have no row of a species (%s)",
-                len(found.without_rows),
-                few(list(found.without_rows)),
+                "%d recordings are not used: their tables have no row of a species (%s); if that "
+                "means that none calls there, state it in data.source.complete",
+                *(len(unused), few(sorted(unused))),
             )
-        others = (train, None, None, None, self.pseudo(), found.without_rows)
+        warn_of_contradictions(found.rows)
+        missed = set(found.complete.missed(train.paths)) - set(found.rows["recording_id"])
+        if missed:
+            _log.warning(
+                "%d recordings or patterns of data.source.complete match no audio, the first %r",
+                *(len(missed), min(missed)),
+            )
+        others = (train, None, None, None, self.pseudo(), found.complete, found.without_rows)
         return Corpus(found.rows, usable, left_out, *others)

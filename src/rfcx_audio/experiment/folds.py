@@ -15,7 +15,7 @@ from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.experiment.settle import settle
-from rfcx_audio.scores import Scores
+from rfcx_audio.scores import SEEN, Scores, leaked_recordings
 from rfcx_audio.scoring import Recogniser, load_recogniser
 
 _log = logging.getLogger(__name__)
@@ -52,9 +52,21 @@ def crossval(config: DictConfig) -> Path:
             _log.info("fold %d is finished", fold)
             continue
         recogniser, paths = train_fold(config, data, place, fold, {})
-        replace(recogniser.score(paths), metadata=made_with).write(place / OUT_OF_FOLD)
+        scores = replace(recogniser.score(paths), metadata=made_with)
+        leaked = sorted(set(recogniser.teachers_saw) & set(scores.recordings))
+        marked = scores.with_values(scores.values, **({SEEN: leaked} if leaked else {}))
+        marked.write(place / OUT_OF_FOLD)
         mark_finished(place)
-    scores = Scores.concatenate([Scores.read(place / OUT_OF_FOLD) for place in places])
+    tables = [Scores.read(place / OUT_OF_FOLD) for place in places]
+    scores = Scores.concatenate(tables)
+    leaked = sorted({name for table in tables for name in leaked_recordings(table)})
+    if leaked:
+        _log.warning(
+            "the teachers of data.pseudo_rows saw the labels of %d recordings: %s is marked, and "
+            "refused where out-of-fold scores are needed",
+            *(len(leaked), folder / OUT_OF_FOLD),
+        )
+        scores = scores.with_values(scores.values, **{SEEN: leaked})
     scores.write(folder / OUT_OF_FOLD)
     metrics = [json.loads((place / "metrics.json").read_text()) for place in places]
     table = pd.DataFrame(metrics).filter(regex="^(val|test)/")
@@ -123,6 +135,6 @@ def continued(config: DictConfig, folder: Path, changes: dict[str, Any]) -> Dict
 def held_out_recordings(data: RecordingDataModule, fold: int) -> dict[str, Path]:
     """The audio of one fold's recordings, sorted by name."""
     corpus = data.corpus
-    folds = data.folds.table(corpus.rows)
+    folds = data.folds.table(corpus.labelled)
     names = set(folds.loc[folds["fold"] == fold, "recording_id"])
     return {name: corpus.train.paths[name] for name in sorted(names & set(corpus.train.paths))}

@@ -16,8 +16,10 @@ from rfcx_audio.data import (
     FrameScores,
     RecordingDataModule,
     add_pseudo_rows,
+    fold_table_id,
     inside,
     read_pseudo,
+    seen_by_teacher,
 )
 from rfcx_audio.experiment.folds import continued, load_data, shared_by_folds, train_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
@@ -123,6 +125,8 @@ def _label_round(
     """Trains the teachers of a round and writes their pseudo-labels."""
     labelling = cast(Labelling, build(config.labelling))
     changes = {"data.pseudo_rows": rows_file, **_teacher_changes(config)}
+    folds = data.folds.table(data.corpus.labelled)
+    before = None if rows_file is None else read_pseudo(Path(rows_file))
     tables = []
     for fold in range(data.folds.num_folds):
         teacher = f"round_{number}/fold_{fold}"
@@ -134,7 +138,10 @@ def _label_round(
             else:
                 found = labelling(recogniser.score(paths), {})
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
-            rows = rows.assign(round=number, teacher=teacher)
+            seen = {"seen_folds": seen_by_teacher(fold, before, folds)}
+            rows = rows.assign(
+                round=number, teacher=teacher, fold_table=fold_table_id(folds), **seen
+            )
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
             mark_finished(file.parent)
         tables.append(read_pseudo(file))

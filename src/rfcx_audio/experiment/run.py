@@ -15,7 +15,7 @@ from rfcx_audio.config import DictConfig, build, config_text, in_multirun, varia
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.settle import settle
 from rfcx_audio.method import Supervised, check_shapes, check_steps
-from rfcx_audio.scoring import read_checkpoint
+from rfcx_audio.scoring import read_checkpoint, teachers_saw
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
@@ -44,6 +44,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     method = cast(Supervised, build(config.method))
+    seen_before = () if start_from is None else teachers_saw(start_from)
     if start_from is not None:
         method.load_state_dict(read_checkpoint(start_from)["state_dict"])
         _log.info("the first weights are those of %s", start_from)
@@ -59,7 +60,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
     trainer: pl.Trainer = build(
         config.trainer,
         callbacks=[
-            Stamp(config_text(config), config.paths.output_dir),
+            Stamp(config_text(config), config.paths.output_dir, seen_before),
             *build(config.callbacks).values(),
         ],
         logger=list(build(config.logger).values()),

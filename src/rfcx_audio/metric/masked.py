@@ -68,7 +68,8 @@ def average_precision(scores: Tensor, target: Tensor, known: Tensor | None = Non
         known: (n, species); cells at 0 are left out. None: all is known.
 
     Returns:
-        (species,) float64 in (0, 1]; NaN where a species has no known presence.
+        (species,) float64 in (0, 1]; NaN where a species has no known presence, or no known absence
+        that could score above one.
 
     Raises:
         ValueError: if the shapes differ or a score is NaN.
@@ -184,7 +185,7 @@ class PooledAUROC(_KeptCells):
 
 
 class MacroAveragePrecision(_KeptCells):
-    """`average_precision`, averaged over the species with a known presence.
+    """`average_precision`, averaged over the species with a known presence and a known absence.
 
     Args:
         num_species: number of columns.
@@ -259,7 +260,8 @@ def _auroc(cells: Cells) -> Tensor:
 
 def _average_precision(cells: Cells) -> Tensor:
     scores, present, absent = (tensor.T for tensor in cells)  # (species, n)
-    return precision_at(scores, present, absent).sum(-1) / present.sum(-1)
+    mean = precision_at(scores, present, absent).sum(-1) / present.sum(-1)
+    return torch.where(absent.any(-1), mean, torch.nan)
 
 
 def _log_loss_sums(

@@ -33,7 +33,8 @@ def partial_summary(
     Returns:
         Of known cells: `auc` and `average_precision`, species by species; `auc_pooled`, of all
         species' cells together; `log_loss` and its sides; `brier`, `accuracy` (at 0.5), each half
-        of the presences and half of the absences; `lwlrap_known`, see `known_by_recording`.
+        of the presences and half of the absences; `lwlrap_known`, see `known_by_recording`, NaN
+        without a known absence, beside which any ranking is perfect.
         With unlabelled cells as absent: `log_loss_unlabelled`; `auc_unlabelled`, see
         `as_unlabelled`, and `auc_unlabelled_pooled`, of all species together; `lwlrap_windows`,
         of the windows with a known presence; `lwlrap_partial`, of recordings.
@@ -58,7 +59,7 @@ def partial_summary(
             (scores[present] >= 0.5).double().mean() + (scores[absent] < 0.5).double().mean()
         )
         / 2,
-        "lwlrap_known": lwlrap(highest, states, labelled),
+        "lwlrap_known": lwlrap(highest, states, labelled) if absent.any() else torch.nan,
         "log_loss_unlabelled": _cross_entropy(scores, present),
         "auc_unlabelled": masked_auroc(scores, *unlabelled).nanmean(),
         "auc_unlabelled_pooled": pooled_auroc(scores, *unlabelled),

@@ -96,16 +96,20 @@ def per_species(
 
     Returns:
         `species`, the numbers of known `present` and `absent` cells, the mean precision `lwlrap`
-        at the species' labels, `auc` and `average_precision`; NaN where labels cannot define one.
+        at the species' labels where all cells are known (beside unknown ones, the fewer absences
+        are known the better any ranking looks), `auc` and `average_precision`; NaN where labels
+        cannot define one.
     """
     labelled = known > 0
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "species": range(target.shape[1]) if names is None else list(names),
             "present": (labelled & (target >= 0.5)).sum(0).tolist(),
             "absent": (labelled & (target < 0.5)).sum(0).tolist(),
-            "lwlrap": label_precision(scores, target, known).precision.tolist(),
             "auc": masked_auroc(scores, target, known).tolist(),
             "average_precision": average_precision(scores, target, known).tolist(),
         }
     )
+    if labelled.all():
+        table.insert(3, "lwlrap", label_precision(scores, target).precision.tolist())
+    return table

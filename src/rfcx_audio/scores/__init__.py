@@ -13,6 +13,7 @@ from rfcx_audio.scores.curves import (
     isotonic_curve,
     platt_curve,
 )
+from rfcx_audio.scores.distribution_picture import draw_distributions
 from rfcx_audio.scores.ensemble import (
     combine,
     common_settings,
@@ -27,8 +28,6 @@ from rfcx_audio.scores.estimators import (
 from rfcx_audio.scores.evaluate import (
     Evaluation,
     evaluate,
-    evaluate_complete,
-    evaluate_partial,
 )
 from rfcx_audio.scores.join import (
     EnsembleError,
@@ -38,8 +37,10 @@ from rfcx_audio.scores.join import (
 from rfcx_audio.scores.known import (
     RECORDING,
     WINDOW,
+    check_labels,
     label_keys,
 )
+from rfcx_audio.scores.leak import SEEN, check_unseen, leaked_recordings
 from rfcx_audio.scores.pool import (
     Pool,
     by_recording,
@@ -47,6 +48,11 @@ from rfcx_audio.scores.pool import (
     moving_average,
     pool_recordings,
     pool_windows,
+)
+from rfcx_audio.scores.precision_recall import (
+    precision_recall,
+    read_thresholds,
+    taken_for,
 )
 from rfcx_audio.scores.prevalence import (
     Estimator,
@@ -88,6 +94,7 @@ from rfcx_audio.scores.unlabelled_prevalence import (
 
 __all__ = [
     "RECORDING",
+    "SEEN",
     "WINDOW",
     "Calibration",
     "EnsembleError",
@@ -106,21 +113,22 @@ __all__ = [
     "by_recording",
     "calibration_error",
     "calibration_table",
+    "check_labels",
     "check_pool",
     "check_raw",
+    "check_unseen",
     "checked_prevalence",
     "combine",
     "common_settings",
     "confidence",
     "confusion_prevalence",
     "cross_fitted",
+    "draw_distributions",
     "draw_prevalence",
     "draw_reliability",
     "em_prevalence",
     "estimate_prevalence",
     "evaluate",
-    "evaluate_complete",
-    "evaluate_partial",
     "fit_calibration",
     "fit_weights",
     "given_weights",
@@ -130,18 +138,22 @@ __all__ = [
     "known_log_loss",
     "known_scores",
     "label_keys",
+    "leaked_recordings",
     "mean_prevalence",
     "mixture_prevalence",
     "moving_average",
     "platt_curve",
     "pool_recordings",
     "pool_windows",
+    "precision_recall",
     "prior_correction",
     "prior_metadata",
     "read_prior",
+    "read_thresholds",
     "reliability_bins",
     "shrunk_prevalence",
     "species_columns",
+    "taken_for",
     "thresholds",
     "unlabelled_prevalence",
 ]

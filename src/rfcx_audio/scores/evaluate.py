@@ -8,8 +8,11 @@ from typing import NamedTuple
 import pandas as pd
 import torch
 
+from rfcx_audio.batch import Labels
 from rfcx_audio.data import Annotations
 from rfcx_audio.metric import compare, per_species, window_summary
+from rfcx_audio.scores.known import check_labels, label_keys
+from rfcx_audio.scores.leak import leaked_recordings
 from rfcx_audio.scores.scores import Scores
 
 _log = logging.getLogger(__name__)
@@ -19,7 +22,9 @@ class Evaluation(NamedTuple):
     """How good scores are.
 
     Attributes:
-        metrics: one line, and beside complete truth one more for each baseline.
+        metrics: one line, and beside complete truth one more for each baseline; `recordings` is
+            the number of recordings that it is of. Beside partial labels it is of labelled
+            windows, except `lwlrap`, of the `complete_recordings` if there are any.
         species: one line a species.
     """
 
@@ -39,47 +44,86 @@ def evaluate(
 
     Args:
         scores: of windows.
-        annotations: as `read_annotations` returns them; rows of recordings without scores are
-            passed over.
-        min_overlap: of partial labels, see `label_windows`.
+        annotations: as `read_annotations` returns them; see `check_labels` for what does not match.
+        min_overlap: of a row in a window, see `label_windows`.
         seed: of the random baseline beside complete truth.
 
     Raises:
-        ValueError: partial labels label no window.
+        ValueError: no recording has both scores and annotations, or they label no window.
     """
-    if annotations.complete:
-        return evaluate_complete(scores, annotations, seed)
-    return evaluate_partial(scores, annotations, min_overlap)
+    check_labels(scores.recordings, annotations)
+    leaked = leaked_recordings(scores)
+    if leaked:
+        _log.warning(
+            "the metrics are optimistic: the model learned from pseudo-labels whose teachers saw "
+            "the labels of %d of %d recordings",
+            *(len(leaked), len(scores.recordings)),
+        )
+    whole = complete_recordings(scores, annotations)
+    covered = {*annotations.recordings, *annotations.complete.named(scores.recordings)}
+    if covered & set(scores.recordings) == set(whole[0].recordings):
+        return evaluate_complete(*whole, seed)
+    labelled = scores.labelled_by(annotations, min_overlap)
+    found, species = evaluate_partial(*labelled)
+    if len(whole[0]):
+        of_whole = evaluate_complete(*whole, seed).metrics.loc["scores"]
+        found["lwlrap"], found["lwlrap_shuffled"] = of_whole["lwlrap"], of_whole["lwlrap_shuffled"]
+        found["complete_recordings"] = len(whole[0])
+    return Evaluation(found, species)
 
 
-def evaluate_complete(scores: Scores, annotations: Annotations, seed: int) -> Evaluation:
+def evaluate_complete(pooled: Scores, labels: Labels, seed: int) -> Evaluation:
     """Recordings against complete truth: beside the baselines, and by species.
 
     Args:
-        scores: of windows, pooled as their metadata state.
-        annotations: complete; recordings without a row hold no species.
+        pooled: scores of recordings, at least one.
+        labels: (recordings, species) each, everything known.
         seed: of the random baseline.
     """
-    pooled, labels = scores.pool().labelled_by(annotations)
-    silent = sorted(set(pooled.recordings) - set(annotations.rows["recording_id"]))
-    if silent:
-        _log.warning("%d recordings have no call, the first %r", len(silent), silent[0])
     generator = torch.Generator().manual_seed(seed)
     table = compare({"scores": pooled.tensor}, labels.target, generator)
-    return Evaluation(table, per_species(pooled.tensor, *labels))
+    table["recordings"] = len(pooled)
+    species = per_species(pooled.tensor, *labels).assign(species=pooled.species)
+    return Evaluation(table, species)
 
 
-def evaluate_partial(scores: Scores, annotations: Annotations, min_overlap: float) -> Evaluation:
+def evaluate_partial(windows: Scores, labels: Labels) -> Evaluation:
     """Windows against partial labels: metrics over the labelled cells, and by species.
 
     Args:
-        scores: of windows.
-        annotations: rows of recordings without scores are passed over.
-        min_overlap: see `label_windows`.
-
-    Raises:
-        ValueError: no window is labelled.
+        windows: with a known cell each.
+        labels: (windows, species) each.
     """
-    windows, labels = scores.labelled_by(annotations, min_overlap)
-    summary = pd.DataFrame([window_summary(windows.tensor, *labels)])
-    return Evaluation(summary, per_species(windows.tensor, *labels))
+    summary = window_summary(windows.tensor, *labels)
+    for what in ("present", "absent"):
+        if not summary[f"cells_{what}"]:
+            _log.warning(
+                "no known cell is %s: AUC, average precision and half of the log loss are "
+                "undefined (nan); label such windows, or state in complete=… where every call is "
+                "marked",
+                what,
+            )
+    table = pd.DataFrame([{**summary, "recordings": len(windows.recordings)}])
+    species = per_species(windows.tensor, *labels).assign(species=windows.species)
+    return Evaluation(table, species)
+
+
+def complete_recordings(scores: Scores, annotations: Annotations) -> tuple[Scores, Labels]:
+    """The recordings whose truth is complete for every scored species, pooled; maybe none.
+
+    Args:
+        scores: of windows, pooled as their metadata state; the last ends with the recording.
+        annotations: see `label_keys`.
+    """
+    pooled = scores.pool()
+    ends = scores.keys.groupby("recording_id")["t_max"].max()
+    durations_s = {str(name): float(end) for name, end in ends.items()}
+    species = len(scores.species)
+    labels = label_keys(pooled.keys, species, annotations, 1.0, durations_s)
+    # Not where every cell is known: a recording of which all species happen to be labelled present
+    # has nothing to rank them above.
+    where = annotations.complete
+    whole_of = [where.whole(name, durations_s[name], species).all() for name in pooled.recordings]
+    complete = torch.tensor(whole_of, dtype=torch.bool)  # (recordings,)
+    whole = Labels(labels.target[complete], labels.known[complete])
+    return pooled.rows(complete.numpy()), whole

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import Annotations, complete_labels, label_recording, label_windows, rows_of
-from rfcx_audio.data.labels import true_windows
+from rfcx_audio.data import (
+    Annotations,
+    few,
+    label_recording,
+    label_windows,
+    rows_of,
+    warn_of_contradictions,
+)
+
+_log = logging.getLogger(__name__)
 
 WINDOW = ("recording_id", "t_min", "t_max")
 """The key columns of a table of window scores; no other module lists them."""
@@ -19,18 +30,23 @@ RECORDING = WINDOW[:1]
 
 
 def label_keys(
-    keys: pd.DataFrame, num_species: int, annotations: Annotations, min_overlap: float
+    keys: pd.DataFrame,
+    num_species: int,
+    annotations: Annotations,
+    min_overlap: float,
+    durations_s: Mapping[str, float] | None = None,
 ) -> Labels:
     """The labels of windows, or of recordings.
 
     Args:
         keys: the columns of `WINDOW` (times in s), or those of `RECORDING`.
         num_species: width of the labels.
-        annotations: if they are complete, a species without a row is absent.
+        annotations: where they are complete, a species without a row is absent.
         min_overlap: for windows, see `label_windows`.
+        durations_s: of recordings by id, where spans with an end may cover them whole.
 
     Returns:
-        (rows, species) labels; unknown where no row of the annotations applies.
+        (rows, species) labels; unknown where the annotations state nothing.
 
     Raises:
         ValueError: windows are to be labelled, and a row of the annotations has no times.
@@ -43,29 +59,80 @@ def label_keys(
         )
     by_recording = {str(name): part for name, part in rows.groupby("recording_id")}
     labels = Labels(*torch.zeros(2, len(keys), num_species))
-    for name, places in keys.groupby(RECORDING[0]).indices.items():
-        if str(name) not in by_recording and not complete:
+    for key, places in keys.groupby(RECORDING[0]).indices.items():
+        name = str(key)
+        if name not in by_recording and not complete.of(name):
             continue
-        own = by_recording.get(str(name), rows.iloc[:0])
+        own = rows_of(by_recording.get(name, rows.iloc[:0]))
         if windows:
-            found = _label_windows(own, keys.iloc[places], num_species, min_overlap, complete)
-        elif complete:
-            found = complete_labels(own["species_id"].to_list(), num_species)
+            times = keys.iloc[places][list(WINDOW[1:])].to_numpy(dtype="float64", copy=True)
+            starts, stops = torch.from_numpy(times).T
+            where = complete.windows(name, starts, stops, num_species)
+            duration_s = float(stops[0] - starts[0])
+            found = label_windows(own, starts, duration_s, num_species, min_overlap, where)
         else:
-            found = label_recording(rows_of(own), num_species)
-        for whole, part in zip(labels, found, strict=True):
-            whole[torch.from_numpy(places)] = part
+            duration_s = (durations_s or {}).get(name, np.inf)
+            whole = complete.whole(name, duration_s, num_species)
+            found = label_recording(own, num_species, whole)
+        for all_labels, part in zip(labels, found, strict=True):
+            all_labels[torch.from_numpy(places)] = part
     return labels
 
 
-def _label_windows(
-    rows: pd.DataFrame, windows: pd.DataFrame, num_species: int, min_overlap: float, complete: bool
-) -> Labels:
-    """The labels of one recording's windows."""
-    label = true_windows if complete else label_windows
-    starts_s = torch.tensor(windows["t_min"].to_numpy(dtype="float64", copy=True))
-    duration_s = float((windows["t_max"] - windows["t_min"]).iloc[0])
-    return label(rows_of(rows), starts_s, duration_s, num_species, min_overlap)
+def check_labels(recordings: list[str], annotations: Annotations) -> list[str]:
+    """Counts in the log what is lost between scores and annotations.
+
+    That is: recordings of the annotations without scores, scored ones that the annotations do not
+    cover, and rows that contradict each other. Where the annotations have a column `split`, splits
+    without any score are passed over.
+
+    Args:
+        recordings: ids of those with scores.
+        annotations: for them.
+
+    Returns:
+        The recordings and patterns of the annotations that have no scores.
+
+    Raises:
+        ValueError: no recording has both scores and annotations.
+    """
+    rows, complete = annotations.rows, annotations.complete
+    if "split" in rows:
+        splits = rows.loc[rows["recording_id"].isin(recordings), "split"].unique()
+        annotations = annotations._replace(rows=rows[rows["split"].isin(splits)])
+    annotated, scored = set(annotations.recordings), set(recordings)
+    declared = [one for one in complete.names if one != "*"]
+    missed = set(complete.missed(recordings))
+    if not annotated & scored and not set(declared) - missed:
+        raise ValueError(
+            f"no recording has both scores and annotations; scored are {len(scored)} "
+            f"({few(sorted(scored))}), annotated {len({*annotated, *declared})} "
+            f"({few(sorted({*annotated, *declared}))}): check the recording ids"
+        )
+    unscored = sorted((annotated - scored) | missed)
+    if unscored:
+        _log.warning(
+            "%d recordings of the labels have no scores, the first %r: they are left out of all "
+            "numbers; score them too",
+            *(len(unscored), unscored[0]),
+        )
+    silent = [name for name in sorted(recordings) if name not in annotated]
+    assumed = [name for name in silent if {"*"} == {one.recording for one in complete.of(name)}]
+    if assumed:
+        _log.warning(
+            "%d of %d scored recordings have no call, the first %r: they count as holding no "
+            "species; if the labels do not cover them, name those that they cover in complete=…",
+            *(len(assumed), len(recordings), assumed[0]),
+        )
+    uncovered = [name for name in silent if not complete.of(name)]
+    if uncovered:
+        _log.warning(
+            "%d of %d scored recordings are not covered by the labels, the first %r: they are left "
+            "out",
+            *(len(uncovered), len(recordings), uncovered[0]),
+        )
+    warn_of_contradictions(annotations.rows)
+    return unscored
 
 
 def as_arrays(scores: Tensor, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

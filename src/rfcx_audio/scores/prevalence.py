@@ -18,7 +18,7 @@ from rfcx_audio.scores.estimators import (
     em_prevalence,
     mixture_prevalence,
 )
-from rfcx_audio.scores.known import label_keys
+from rfcx_audio.scores.known import check_labels, label_keys
 from rfcx_audio.scores.pool import Pool, pool_windows
 from rfcx_audio.scores.scores import Scores
 
@@ -153,19 +153,16 @@ def known_scores(
 
     Args:
         scores: of windows.
-        annotations: rows of recordings without scores are ignored.
+        annotations: see `check_labels` for what does not match.
         pool: of the windows of a recording.
         min_overlap: see `label_windows`.
 
     Raises:
         ValueError: no recording has both scores and annotations.
     """
-    labelled = set(scores.recordings)
-    if not annotations.complete:
-        labelled &= set(annotations.rows["recording_id"])
-    scores = scores.rows_of(labelled)
-    if not len(scores):
-        raise ValueError("no recording has both scores and annotations; check the recording ids")
+    check_labels(scores.recordings, annotations)
+    covered = [*annotations.recordings, *annotations.complete.named(scores.recordings)]
+    scores = scores.rows_of(covered)
     labels = label_keys(scores.keys, len(scores.species), annotations, min_overlap)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for places in scores.places.values():

@@ -228,7 +228,7 @@ class Scores:
         """The rows that annotations label, and their labels.
 
         Args:
-            annotations: rows of recordings without scores are ignored.
+            annotations: those of recordings without scores are ignored, see `check_labels`.
             min_overlap: see `label_keys`.
 
         Returns:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from rfcx_audio.data import Annotations
+from rfcx_audio.scores.leak import check_unseen
 from rfcx_audio.scores.prevalence import Estimator, Prevalence, estimate_prevalence, known_scores
 from rfcx_audio.scores.scores import Scores
 
@@ -39,13 +40,14 @@ def unlabelled_prevalence(
         seed: of the samples.
 
     Raises:
-        ValueError: there are too few samples; `oof` is pooled otherwise than `scores`; or no
-            recording of `oof` has annotations.
+        ValueError: there are too few samples; `oof` is no out-of-fold evidence, or pooled otherwise
+            than `scores`; or no recording of `oof` has annotations.
     """
     if num_bootstrap < _LEAST_BOOTSTRAP:
         raise ValueError(
             f"num_bootstrap={num_bootstrap} makes no interval; give {_LEAST_BOOTSTRAP} or more"
         )
+    check_unseen(oof, "oof")
     pooled, oof_pool = scores.pool(), oof.metadata.get("pool", "max")
     pool = pooled.metadata["pool"]
     if oof_pool != pool:

@@ -4,10 +4,12 @@ from rfcx_audio.scoring.artefact import Artefact, ArtefactError, read_artefact, 
 from rfcx_audio.scoring.listing import list_recordings
 from rfcx_audio.scoring.load import (
     CONFIG_KEY,
+    SEEN_KEY,
     CheckpointError,
     load_recogniser,
     read_checkpoint,
     read_trained,
+    teachers_saw,
 )
 from rfcx_audio.scoring.parts import PartError, current_config
 from rfcx_audio.scoring.picture import draw_recording
@@ -17,6 +19,7 @@ from rfcx_audio.scoring.windows import SlidingWindows
 
 __all__ = [
     "CONFIG_KEY",
+    "SEEN_KEY",
     "Artefact",
     "ArtefactError",
     "CheckpointError",
@@ -32,5 +35,6 @@ __all__ = [
     "read_checkpoint",
     "read_trained",
     "save_artefact",
+    "teachers_saw",
     "views",
 ]

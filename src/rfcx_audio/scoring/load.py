@@ -34,6 +34,8 @@ _BROKEN = (
 )
 CONFIG_KEY = "rfcx_audio_config"
 """Where a checkpoint keeps the text of the configuration it was trained with."""
+SEEN_KEY = "rfcx_audio_teachers_saw"
+"""Where a checkpoint keeps the recordings whose labels reached it by pseudo-labels, if any."""
 
 _MODEL_PREFIX = "model."
 _REASON_LENGTH = 600  # torch names every weight that is missing
@@ -104,7 +106,21 @@ def load_recogniser(
         calibration=None if calibration is None else Calibration.from_dict(calibration),
         about=trained.about,
     )
+    recogniser.teachers_saw = teachers_saw(checkpoint)
     return recogniser.eval()
+
+
+def teachers_saw(checkpoint: str | Path) -> tuple[str, ...]:
+    """The recordings whose labels the teachers of a checkpoint's pseudo-labels saw.
+
+    An artefact states nothing of its training.
+
+    Raises:
+        CheckpointError: see `read_checkpoint`.
+    """
+    if Path(checkpoint).is_dir():
+        return ()
+    return tuple(read_checkpoint(checkpoint).get(SEEN_KEY, ()))
 
 
 def read_trained(place: str | Path) -> Artefact:

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from rfcx_audio.data import AudioError, AudioReader, FrameScores
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.hardware import autocast, best_precision
-from rfcx_audio.scores import Calibration, Scores, moving_average
+from rfcx_audio.scores import SEEN, Calibration, Scores, moving_average
 from rfcx_audio.scoring.blocks import Block, blocks, cut_blocks, num_samples, read_block, starts_s
 from rfcx_audio.scoring.listing import RecordingsLike, is_one_recording, name_recordings
 from rfcx_audio.scoring.reading import Stretch, read_ahead
@@ -87,6 +87,7 @@ class Recogniser(nn.Module):
         self.checkpoint_hash = checkpoint_hash
         self.calibration = calibration
         self.about = dict(about)
+        self.teachers_saw: tuple[str, ...] = ()  # see `load_recogniser`
 
     @property
     def num_species(self) -> int:
@@ -217,6 +218,7 @@ class Recogniser(nn.Module):
             "views": [view._asdict() for view in self.views],
             "about": self.about,
             **calibrated,
+            **({SEEN: list(self.teachers_saw)} if self.teachers_saw else {}),
         }
 
     def _all_scores(
