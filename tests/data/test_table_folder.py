@@ -82,7 +82,7 @@ def test_tables_without_their_audio_are_refused(labels: Path) -> None:
 def test_own_labels_become_labelled_crops(labels: Path) -> None:
     words = ["data=table", f"data.root={labels}", "data.num_species=2", "data.num_workers=0"]
     words += ["data.sample_rate=16000", "data.crop_duration_s=2.0", "data.folds.num_folds=2"]
-    words += ["frontend.f_max=8000", "data.batch_size=3", "augment=none"]
+    words += ["data.f_min=60", "data.f_max=8000", "data.batch_size=3", "augment=none"]
     data = build(load_config("train", words).data.module)
     data.prepare_data()
     data.setup("fit")
@@ -158,7 +158,12 @@ def test_complete_recordings_without_a_call_are_trained_on_and_validated_as_abse
     where.write_text("recording_id,t_min,t_max,species\nquiet,,,\nstill,1,4,Owl\nnowhere,,,\n")
     words = ["data=table", f"data.root={labels}", "data.num_species=2", "data.num_workers=0"]
     words += ["data.sample_rate=16000", "data.crop_duration_s=2.0", "data.folds.num_folds=2"]
-    words += ["frontend.f_max=8000", "data.batch_size=2", f"data.source.complete={where}"]
+    words += [
+        "data.f_min=60",
+        "data.f_max=8000",
+        "data.batch_size=2",
+        f"data.source.complete={where}",
+    ]
     held_out, absent = [], []
     for fold in (0, 1):
         config = load_config("train", [*words, f"data.folds.held_out={fold}"])

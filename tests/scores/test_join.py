@@ -82,9 +82,17 @@ def test_a_window_given_twice_is_refused() -> None:
         joined({"a": table(0), "b": twice})
 
 
-def test_other_species_and_columns_are_named() -> None:
-    with pytest.raises(EnsembleError, match=r"only a has \['s11'\], only b has \['s12'\]"):
-        joined({"a": table(0), "b": table(1).rename(columns={"s11": "s12"})})
+def test_species_are_joined_by_name_and_the_rest_is_named(caplog: pytest.LogCaptureFixture) -> None:
+    found = joined({"a": table(0), "b": table(1).rename(columns={"s11": "s12"})})
+    assert set(found.species) == set(SPECIES) - {"s11"}
+    assert "1 species of a are left out, as other tables lack them: s11" in caplog.text
+    assert "1 species of b are left out, as other tables lack them: s12" in caplog.text
+    other = Scores.of_windows("r1", [0.0], 6.0, [[0.1]], species=["Owl"]).frame()
+    with pytest.raises(EnsembleError, match=r"no species in common: .*; b has 'Owl'"):
+        joined({"a": table(0), "b": other})
+
+
+def test_other_keys_are_named() -> None:
     named = [one.rename(columns={"s3": "Owl"}) for one in (table(0), shuffled(table(1), 0))]
     assert set(joined(dict(zip("ab", named, strict=True))).species) == {*SPECIES, "Owl"} - {"s3"}
     with pytest.raises(EnsembleError, match=r"a is of windows, b of recordings"):

@@ -46,7 +46,8 @@ class Folds:
     """The fold file that every stage of a project shares.
 
     Args:
-        file: CSV of `recording_id,fold`; written on first use, read ever after.
+        file: CSV of `recording_id,fold`; written on first use, read ever after. None: no file; the
+            same rows have the same folds.
         num_folds: at least 2.
         held_out: the fold for validation; the others are for training.
         seed: of the assignment.
@@ -55,17 +56,20 @@ class Folds:
         ValueError: there are no two folds, or the held-out one is none of them.
     """
 
-    def __init__(self, file: str, num_folds: int = 5, held_out: int = 0, seed: int = 0) -> None:
+    def __init__(
+        self, file: str | None = None, num_folds: int = 5, held_out: int = 0, seed: int = 0
+    ) -> None:
         if num_folds < 2:
             raise ValueError(
                 f"num_folds = {num_folds}; at least 2 are needed, one of them held out"
             )
         if not 0 <= held_out < num_folds:
             raise ValueError(f"held_out = {held_out} lies outside 0 to {num_folds - 1}")
-        self.file = Path(file)
+        self.file = None if file is None else Path(file)
         self.num_folds = num_folds
         self.held_out = held_out
         self.seed = seed
+        self._assigned: tuple[list[str], pd.DataFrame] = ([], pd.DataFrame())
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
         """`recording_id`, `fold` of every recording of the rows, from the file or newly assigned.
@@ -73,9 +77,13 @@ class Folds:
         Raises:
             AnnotationError: the file has another number of folds, or no fold for a recording.
         """
-        if not self.file.exists():
-            folds = assign_folds(rows, self.num_folds, self.seed)
-            write_atomically(self.file, lambda part: folds.to_csv(part, index=False))
+        if self.file is None or not self.file.exists():
+            names = rows["recording_id"].tolist()
+            if self._assigned[0] != names:
+                self._assigned = names, assign_folds(rows, self.num_folds, self.seed)
+            folds = self._assigned[1]
+            if self.file is not None:
+                write_atomically(self.file, lambda part: folds.to_csv(part, index=False))
             return folds
         folds = pd.read_csv(self.file, dtype={"recording_id": str}, keep_default_na=False)
         found = folds["fold"].max() + 1

@@ -9,14 +9,11 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.rows import AnnotationError, few
 from rfcx_audio.data.species_numbers import read_species
 from rfcx_audio.data.table_text import frame_of, text_of
 
 OTHER_NAMES = ("scientific_name", "common_name")
 """The further columns of species.csv."""
-
-_RESERVED = {"recording_id", "t_min", "t_max"}  # the key columns of a table of scores
 
 
 class SpeciesNames(NamedTuple):
@@ -37,17 +34,7 @@ class SpeciesNames(NamedTuple):
 
 
 def names_of(numbers: Mapping[str, int], num_species: int) -> tuple[str, ...]:
-    """The first name of each number, `s<number>` where there is none.
-
-    Raises:
-        AnnotationError: a name is that of a key column of scores.
-    """
-    reserved = sorted(_RESERVED & set(numbers))
-    if reserved:
-        raise AnnotationError(
-            f"a species cannot be called {few(reserved)}: tables of scores have a column of that "
-            "name; rename it in the tables or in species.csv"
-        )
+    """The first name of each number, `s<number>` where there is none."""
     found: dict[int, str] = {}
     for name, number in numbers.items():
         found.setdefault(number, name)

@@ -13,14 +13,13 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
-from rfcx_audio.experiment.run import train_run
+from rfcx_audio.experiment.run import FOLD_FILE, train_run
 from rfcx_audio.experiment.settle import settle
 from rfcx_audio.scores import SEEN, Scores, leaked_recordings
 from rfcx_audio.scoring import Recogniser, load_recogniser
 
 _log = logging.getLogger(__name__)
 OUT_OF_FOLD = "oof_scores.parquet"
-FOLD_FILE = "recording_folds.csv"
 
 
 def crossval(config: DictConfig) -> Path:
@@ -78,8 +77,7 @@ def crossval(config: DictConfig) -> Path:
 
 def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
     """A configuration for the runs of one folder: settled, with one file of folds for all."""
-    own = f"{config.paths.output_dir}/{FOLD_FILE}"
-    if config.data.folds.file == own:
+    if config.data.folds.file is None:
         config = variant(config, {"data.folds.file": str(folder / FOLD_FILE)})
     return settle(config)
 

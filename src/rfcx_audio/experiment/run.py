@@ -18,6 +18,7 @@ from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import read_checkpoint, teachers_saw
 
 _log = logging.getLogger(__name__)
+FOLD_FILE = "recording_folds.csv"
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
@@ -38,6 +39,9 @@ def train_run(config: DictConfig) -> pl.Trainer:
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
     config = settle(config)
+    if config.data.folds.file is None:
+        file = Path(config.paths.output_dir) / FOLD_FILE
+        config = variant(config, {"data.folds.file": str(file)})
     start_from = config.start_from
     if config.first_stage and config.resume is None:
         start_from = _first_stage(config)

@@ -15,6 +15,7 @@ from rfcx_audio.data import (
     frequency_range,
     with_every_species,
 )
+from rfcx_audio.scores import check_names
 
 _log = logging.getLogger(__name__)
 _SHOWN = 8
@@ -45,6 +46,7 @@ def settle(config: DictConfig) -> DictConfig:
     source = cast(RfcxFolder, build(config.data.source))
     source.prepare()
     species, rows = source.species, source.rows()
+    check_names(species.names)
     _log.info("%s", species)
     changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
     changes["other_names"] = {name: dict(row) for name, row in species.others.items()} or None

@@ -38,6 +38,7 @@ from rfcx_audio.scores.known import (
     RECORDING,
     WINDOW,
     check_labels,
+    check_names,
     label_keys,
 )
 from rfcx_audio.scores.leak import SEEN, check_unseen, leaked_recordings
@@ -114,6 +115,7 @@ __all__ = [
     "calibration_error",
     "calibration_table",
     "check_labels",
+    "check_names",
     "check_pool",
     "check_raw",
     "check_unseen",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -27,6 +27,20 @@ WINDOW = ("recording_id", "t_min", "t_max")
 
 RECORDING = WINDOW[:1]
 """The key column of a table of recording scores."""
+
+
+def check_names(species: Sequence[str]) -> None:
+    """Checks that species can be columns of a table of scores.
+
+    Raises:
+        ValueError: one has the name of a key column, or two have the same.
+    """
+    for name in species:
+        if name in WINDOW or list(species).count(name) > 1:
+            raise ValueError(
+                f"a species cannot be called {name!r}: tables of scores have another column of "
+                "that name; rename it in the tables, or in species.csv"
+            )
 
 
 def label_keys(

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rfcx_audio.batch import Labels
 from rfcx_audio.data import Annotations
-from rfcx_audio.scores.known import RECORDING, WINDOW, label_keys
+from rfcx_audio.scores.known import RECORDING, WINDOW, check_names, label_keys
 from rfcx_audio.scores.pool import Pool, pool_windows
 from rfcx_audio.whole_files import write_atomically
 
@@ -67,6 +67,7 @@ class Scores:
                 "row for each key and a column for each species"
             )
         types = dict.fromkeys(self.keys, float) | {RECORDING[0]: str}
+        check_names(self.species)
         object.__setattr__(self, "keys", self.keys.reset_index(drop=True).astype(types))
         object.__setattr__(self, "values", values)
         object.__setattr__(self, "species", tuple(self.species))
