@@ -82,7 +82,7 @@ def test_estimates_come_from_known_scores_or_from_a_table_that_was_written(place
     torch.testing.assert_close(read.low, made.low)
     twice = f"prevalence=[{place}/prevalence.csv,{place}/prevalence.csv]"
     torch.testing.assert_close(estimates_of(config_of(place, twice), pooled).high, made.high)
-    with pytest.raises(ValueError, match="2 species, the scores 3"):
+    with pytest.raises(ValueError, match="each of the 3 species, it has 2"):
         estimates_of(config_of(place, f"prevalence={place}/prevalence.csv"), unlabelled(3))
 
 

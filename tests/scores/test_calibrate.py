@@ -11,6 +11,8 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.scores import (
     Calibration,
     Goal,
+    Scores,
+    SpeciesFit,
     cross_fitted,
     fit_calibration,
     known_log_loss,
@@ -199,3 +201,21 @@ def test_scores_keep_their_precision_and_certain_ones_their_order() -> None:
     values = calibration(torch.tensor([[0.0, 0.0], [0.5, 0.5], [1.0, 1.0]]))
     assert values.dtype == torch.float32
     assert (values.diff(dim=0) > 0).all()
+
+
+def test_a_calibration_follows_the_names_of_the_species() -> None:
+    raw = Scores.of_windows("a", [0.0, 1.0], 1.0, [[0.2, 0.7], [0.4, 0.1]], species=["Owl", "Frog"])
+    fits = [SpeciesFit(30.0, 30.0, 0.5, 0.5, PlattCurve(slope, 0.5)) for slope in (1.0, 3.0)]
+    calibration = Calibration("platt", 20, tuple(fits), ("Owl", "Frog"))
+    straight = calibration.apply(raw)
+    turned = calibration.apply(raw.of_species(("Frog", "Owl")))
+    np.testing.assert_array_equal(straight.values, turned.of_species(("Owl", "Frog")).values)
+    only = calibration.apply(raw.of_species(("Frog",)))
+    np.testing.assert_array_equal(only.values[:, 0], straight.values[:, 1])
+    assert Calibration.from_dict(calibration.to_dict()) == calibration
+    assert Calibration.from_dict(turned.metadata["calibration"]).names == ("Frog", "Owl")
+    other = Scores.of_windows("a", [0.0], 1.0, [[0.5]], species=["Wren"])
+    with pytest.raises(ValueError, match="no species 'Wren'; it is of 'Owl', 'Frog'"):
+        calibration.apply(other)
+    with pytest.raises(ValueError, match="no species 'Wren'; they have 'Owl'"):
+        raw.of_species(("Wren",))

@@ -47,12 +47,16 @@ def test_a_prior_out_of_range_is_refused(wrong: list[float]) -> None:
 def test_a_prior_is_read_by_species_and_not_by_row(tmp_path: Path) -> None:
     table = pd.DataFrame({"species_id": [2, 0, 1], "prior_paper": [0.5, 0.92, 0.003]})
     table.assign(name="frog").to_csv(tmp_path / "prior.csv", index=False)
-    assert read_prior(tmp_path / "prior.csv", 3).tolist() == [0.92, 0.003, 0.5]
-    with pytest.raises(ValueError, match="from 0 to 3"):
-        read_prior(tmp_path / "prior.csv", 4)
+    assert read_prior(tmp_path / "prior.csv", "abc").tolist() == [0.92, 0.003, 0.5]
+    with pytest.raises(ValueError, match="each of the 4 species, it has 3; not once there: '3'"):
+        read_prior(tmp_path / "prior.csv", "abcd")
+    table.assign(species=["Owl", "Frog", "Wren"]).to_csv(tmp_path / "named.csv", index=False)
+    assert read_prior(tmp_path / "named.csv", ("Wren", "Owl")).tolist() == [0.003, 0.5]
+    with pytest.raises(ValueError, match="not once there: 'Bat'"):
+        read_prior(tmp_path / "named.csv", ("Wren", "Bat"))
     table.assign(prior_other=1).to_csv(tmp_path / "prior.csv", index=False)
     with pytest.raises(ValueError, match="one that begins with 'prior'"):
-        read_prior(tmp_path / "prior.csv", 3)
+        read_prior(tmp_path / "prior.csv", "abc")
 
 
 def test_the_metadata_of_corrected_scores_mark_them_as_test_informed() -> None:

@@ -41,6 +41,7 @@ def artefact(**changes: Any) -> Artefact:
         windows={"duration_s": 6.0, "pool": None},
         calibration=None,
         checkpoint_sha256="ab",
+        about={"Häher": {"band": [300.0, 900.0]}},
         weights=weights,
     )
     return made._replace(**changes)
@@ -100,6 +101,11 @@ def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
     change(description)
     description["sha256"] = content_hash(description)
     (folder / "model.json").write_text(json.dumps(description), encoding="utf-8")
+
+
+def test_one_of_the_first_format_is_read(folder: Path) -> None:
+    resealed(folder, lambda description: (description.pop("about"), description.update(version=1)))
+    assert read_artefact(folder).about == {}
 
 
 @pytest.mark.parametrize(

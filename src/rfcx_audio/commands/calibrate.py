@@ -68,7 +68,8 @@ def calibrated(config: DictConfig, calibration: Calibration, oof: Scores) -> Sco
     scores = calibration.apply(raw)
     if config.prior is None:
         return scores
-    prior, q = read_prior(Path(config.prior), len(scores.species)), calibration.prevalence
+    q = calibration.of_species(scores.species).prevalence
+    prior = read_prior(Path(config.prior), scores.species)
     values = prior_correction(scores.tensor, prior, q)
     _log.warning("TEST-INFORMED: the scores are corrected to the prior in %s", config.prior)
     return scores.with_values(values, prior_correction=prior_metadata(prior, q, config.prior))
@@ -86,7 +87,8 @@ def run(config: DictConfig) -> None:
     check_labels(oof.recordings, annotations)
     known, labels = oof.labelled_by(annotations, config.min_overlap)
     generator = torch.Generator().manual_seed(config.seed)
-    calibration = fit_calibration(known.tensor, labels, config.method, config.min_cells)
+    fitted = fit_calibration(known.tensor, labels, config.method, config.min_cells)
+    calibration = fitted._replace(names=known.species)
     after = cross_fitted(
         known, labels, generator, config.method, config.min_cells, config.num_folds
     )
@@ -102,7 +104,7 @@ def run(config: DictConfig) -> None:
     shown = chosen[["species", "threshold", "low", "high", "precision", "recall"]]
     console.print(rich_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}"))
     title = f"{config.method}, each recording calibrated by the others, labelled windows only"
-    console.print(rich_table(calibration_table(known.tensor, after, labels), title))
+    console.print(rich_table(calibration_table(known.tensor, after, labels, known.species), title))
     without = int(chosen["threshold"].isna().sum())
     if without:
         _log.warning("%d species have no such threshold; thresholds.csv gives the reason", without)

@@ -6,6 +6,7 @@ TRANSDUCTIVE: the scores of a recording depend on all recordings that are scored
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -20,6 +21,7 @@ from rfcx_audio.data import RFCX_FILES, read_annotations
 from rfcx_audio.scores import (
     Prevalence,
     Scores,
+    by_species,
     check_labels,
     confidence,
     draw_prevalence,
@@ -48,25 +50,22 @@ def estimates_of(config: DictConfig, pooled: Scores) -> Prevalence:
     known = (config.oof, config.labels)
     if (config.prevalence is None) == (known == (None, None)) or (None in known and any(known)):
         raise ValueError("give either oof=… and labels=…, or prevalence=…")
-    num_species = len(pooled.species)
     if config.prevalence is not None:
         places = [config.prevalence] if isinstance(config.prevalence, str) else config.prevalence
-        return mean_prevalence([read_prevalence(place, num_species) for place in places])
-    oof = Scores.read(config.oof)
+        return mean_prevalence([read_prevalence(place, pooled.species) for place in places])
+    oof = Scores.read(config.oof).of_species(pooled.species)
     annotations = labels_of(config, oof.species)
     settings = (config.estimator, config.num_bootstrap, config.min_overlap, config.seed)
     return unlabelled_prevalence(pooled, oof, annotations, *settings)
 
 
-def read_prevalence(path: str, num_species: int) -> Prevalence:
-    """The estimates that this command wrote.
+def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
+    """The estimates that this command wrote, in the order of species.
 
     Raises:
-        ValueError: they are of other species.
+        ValueError: they lack one.
     """
-    table = pd.read_csv(path).sort_values("species_id")
-    if table["species_id"].tolist() != list(range(num_species)):
-        raise ValueError(f"{path} has {len(table)} species, the scores {num_species}")
+    table = by_species(path, pd.read_csv(path), species)
     columns = (table[name].to_numpy("float64", copy=True) for name in Prevalence._fields)
     return Prevalence(*(torch.from_numpy(column) for column in columns))
 
@@ -82,7 +81,7 @@ def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
             rows of absence.
     """
     place = Path(config.complete_labels)
-    annotations = read_annotations(place, len(pooled.species), config.species)
+    annotations = read_annotations(place, pooled.species, config.species)
     if place.name in RFCX_FILES or not annotations.rows["present"].all():
         raise ValueError(
             f"complete_labels={place} is partial: a true prevalence needs every call, as in "
@@ -110,7 +109,7 @@ def run(config: DictConfig) -> None:
     observed = pooled.tensor.double().mean(0)
     columns = {"observed": observed, **found._asdict(), "confidence": share, "prior": prior}
     lines = pd.DataFrame({name: values.numpy() for name, values in columns.items()})
-    lines.insert(0, "species_id", range(len(scores.species)))
+    lines.insert(0, "species", scores.species)
     lines.to_csv(folder / "prevalence.csv", index=False)
     against, label = observed, "mean of the raw scores"
     if config.complete_labels is not None:
@@ -124,6 +123,5 @@ def run(config: DictConfig) -> None:
     values = prior_correction(scores.tensor, prior, made_under)
     corrected = scores.with_values(values, prior_correction=correction)
     corrected.write(folder / "scores.parquet")
-    shown = lines.assign(species_id=scores.species)
-    Console().print(rich_table(shown, f"prevalence in {len(pooled)} unlabelled recordings"))
+    Console().print(rich_table(lines, f"prevalence in {len(pooled)} unlabelled recordings"))
     _log.warning("TRANSDUCTIVE: the scores in %s use all of these recordings", folder)

@@ -67,6 +67,7 @@ from rfcx_audio.scores.prevalence import (
 )
 from rfcx_audio.scores.prevalence_picture import draw_prevalence
 from rfcx_audio.scores.prior import (
+    by_species,
     implied_prior,
     prior_correction,
     prior_metadata,
@@ -112,6 +113,7 @@ __all__ = [
     "SpeciesFit",
     "best_threshold",
     "by_recording",
+    "by_species",
     "calibration_error",
     "calibration_table",
     "check_labels",

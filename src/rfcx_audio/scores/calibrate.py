@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
+from rfcx_audio.data import few
 from rfcx_audio.scores.curves import IsotonicCurve, PlattCurve, isotonic_curve, platt_curve
 from rfcx_audio.scores.known import as_arrays
 from rfcx_audio.scores.scores import Scores
@@ -47,11 +48,13 @@ class Calibration(NamedTuple):
         method: of all curves.
         min_cells: see `fit_calibration`.
         species: one fit per column, in order.
+        names: of the species; empty if unknown.
     """
 
     method: Method
     min_cells: int
     species: tuple[SpeciesFit, ...]
+    names: tuple[str, ...] = ()
 
     def __call__(self, scores: Tensor) -> Tensor:
         """Calibrated scores.
@@ -82,7 +85,27 @@ class Calibration(NamedTuple):
             ValueError: see `check_raw`, or the number of species differs.
         """
         check_raw(scores, "the table")
-        return scores.with_values(self(scores.tensor), calibration=self.to_dict())
+        own = self.of_species(scores.species)
+        return scores.with_values(own(scores.tensor), calibration=own.to_dict())
+
+    def of_species(self, names: Sequence[str]) -> Calibration:
+        """The calibration of species in another order, or of some of them.
+
+        Args:
+            names: of species; where the names of the calibration are unknown, all in its order.
+
+        Raises:
+            ValueError: it has no such species; they are named.
+        """
+        if not self.names or tuple(names) == self.names:
+            return self
+        missing = [name for name in names if name not in self.names]
+        if missing:
+            raise ValueError(
+                f"the calibration has no species {few(missing)}; it is of {few(list(self.names))}"
+            )
+        fits = tuple(self.species[self.names.index(name)] for name in names)
+        return self._replace(species=fits, names=tuple(names))
 
     @property
     def prevalence(self) -> Tensor:
@@ -92,7 +115,8 @@ class Calibration(NamedTuple):
     def to_dict(self) -> dict[str, Any]:
         """The calibration as plain JSON."""
         species = [{**fit._asdict(), "curve": fit.curve._asdict()} for fit in self.species]
-        return {"method": self.method, "min_cells": self.min_cells, "species": species}
+        described = {"method": self.method, "min_cells": self.min_cells, "species": species}
+        return described | ({"names": list(self.names)} if self.names else {})
 
     @classmethod
     def from_dict(cls, described: Mapping[str, Any]) -> Calibration:
@@ -106,7 +130,10 @@ class Calibration(NamedTuple):
             fits = [
                 SpeciesFit(**{**fit, "curve": kind(**fit["curve"])}) for fit in described["species"]
             ]
-            made = cls(described["method"], int(described["min_cells"]), tuple(fits))
+            names = tuple(described.get("names", ()))
+            if names and len(names) != len(fits):
+                raise ValueError(f"{len(names)} names of {len(fits)} species")
+            made = cls(described["method"], int(described["min_cells"]), tuple(fits), names)
             faulty = [n for n, fit in enumerate(fits) if not _is_sound(fit)]
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(

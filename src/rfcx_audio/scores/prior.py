@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from rfcx_audio.data import few
 from rfcx_audio.scores.estimators import bisected
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
@@ -48,12 +50,12 @@ def prior_correction(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tenso
     return (present / (present + (1 - scores.double()))).to(scores.dtype)
 
 
-def read_prior(path: Path, num_species: int) -> Tensor:
-    """The prior in a CSV file: `species_id`, and one column whose name begins with `prior`.
+def read_prior(path: Path, species: Sequence[str]) -> Tensor:
+    """The prior in a CSV file: `species` or `species_id`, and a column that begins with `prior`.
 
     Args:
         path: of the file.
-        num_species: number of species; each needs a row.
+        species: names; each needs a row, in any order.
 
     Returns:
         (species,) float64.
@@ -63,17 +65,37 @@ def read_prior(path: Path, num_species: int) -> Tensor:
     """
     table = pd.read_csv(path)
     columns = [name for name in table if str(name).startswith("prior")]
-    if len(columns) != 1 or "species_id" not in table:
+    key = "species" if "species" in table else "species_id"
+    if len(columns) != 1 or key not in table:
         raise ValueError(
-            f"{path} has the columns {list(table)}; expected species_id and one that begins with "
-            "'prior'"
+            f"{path} has the columns {list(table)}; expected species or species_id, and one that "
+            "begins with 'prior'"
         )
-    if sorted(table["species_id"]) != list(range(num_species)):
+    rows = by_species(path, table, species)
+    return torch.tensor(rows[columns[0]].to_numpy(dtype="float64", copy=True))
+
+
+def by_species(path: str | Path, table: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
+    """The rows of a table in the order of species, by `species` (name) or `species_id`.
+
+    Args:
+        path: of the table, for the message.
+        table: with one of the two columns; names go before numbers.
+        species: names.
+
+    Raises:
+        ValueError: a species has no row, or several; rows of other numbers.
+    """
+    named = "species" in table
+    wanted = list(species) if named else list(range(len(species)))
+    found = table["species" if named else "species_id"].tolist()
+    wrong = [name for name in wanted if found.count(name) != 1]
+    if wrong or (not named and len(found) != len(wanted)):
         raise ValueError(
-            f"{path}: expected one row for each species_id from 0 to {num_species - 1}"
+            f"{path}: expected one row for each of the {len(wanted)} species, it has {len(found)}"
+            + (f"; not once there: {few([str(name) for name in wrong])}" if wrong else "")
         )
-    ordered = table.sort_values("species_id")[columns[0]]
-    return torch.tensor(ordered.to_numpy(dtype="float64", copy=True))
+    return table.iloc[[found.index(name) for name in wanted]]
 
 
 def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, Any]:

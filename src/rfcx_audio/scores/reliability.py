@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -78,7 +79,9 @@ def known_log_loss(scores: Tensor, labels: Labels) -> float:
     return float(torch.where(weight > 0, weight * cost, 0).sum() / weight.sum())
 
 
-def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.DataFrame:
+def calibration_table(
+    raw: Tensor, calibrated: Tensor, labels: Labels, names: Sequence[str] | None = None
+) -> pd.DataFrame:
     """Calibration error (`ece`) and log loss before and after, by species and for `all` cells.
 
     Args:
@@ -86,10 +89,11 @@ def calibration_table(raw: Tensor, calibrated: Tensor, labels: Labels) -> pd.Dat
         calibrated: (rows, species) in [0, 1], from `cross_fitted`; otherwise the result is
             optimistic.
         labels: (rows, species) each.
+        names: of the species; None: `s0`, `s1`, …
     """
-    lines = []
+    lines, names = [], species_columns(raw.shape[1]) if names is None else names
     every = [slice(n, n + 1) for n in range(raw.shape[1])] + [slice(None)]
-    for name, which in zip([*species_columns(raw.shape[1]), "all"], every, strict=True):
+    for name, which in zip([*names, "all"], every, strict=True):
         own = Labels(labels.target[:, which], labels.known[:, which])
         line: dict[str, float | str] = {"species": name}
         for when, scores in (("before", raw[:, which]), ("after", calibrated[:, which])):

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.data import Annotations
+from rfcx_audio.data import Annotations, few
 from rfcx_audio.scores.known import RECORDING, WINDOW, check_names, label_keys
 from rfcx_audio.scores.pool import Pool, pool_windows
 from rfcx_audio.whole_files import write_atomically
@@ -194,6 +194,20 @@ class Scores:
     def with_values(self, values: np.ndarray | Tensor, **metadata: Any) -> Scores:  # noqa: ANN401
         """The same rows with other values; `metadata` is added to the existing metadata."""
         return Scores(self.keys, np.asarray(values), self.species, {**self.metadata, **metadata})
+
+    def of_species(self, names: Sequence[str]) -> Scores:
+        """The columns of species, in their order.
+
+        Raises:
+            ValueError: there is none of a name.
+        """
+        missing = [name for name in names if name not in self.species]
+        if missing:
+            raise ValueError(
+                f"the scores have no species {few(missing)}; they have {few(list(self.species))}"
+            )
+        columns = [self.species.index(name) for name in names]
+        return Scores(self.keys, self.values[:, columns], tuple(names), self.metadata)
 
     def rows(self, which: np.ndarray) -> Scores:
         """Some of the rows.

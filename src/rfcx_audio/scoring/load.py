@@ -103,7 +103,9 @@ def load_recogniser(
         species=trained.species,
         views=views(tta, flip=flip),
         checkpoint_hash=trained.checkpoint_sha256,
-        calibration=None if calibration is None else Calibration.from_dict(calibration),
+        calibration=None
+        if calibration is None
+        else Calibration.from_dict(calibration).of_species(trained.species),
         about=trained.about,
     )
     recogniser.teachers_saw = teachers_saw(checkpoint)
