@@ -41,11 +41,15 @@ def test_all_faults_of_all_files_are_listed(tmp_path: Path) -> None:
         assert words in message, words
 
 
-def test_a_moment_is_a_tenth_of_a_second_around_it(tmp_path: Path) -> None:
+def test_a_moment_is_a_tenth_of_a_second_around_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     (tmp_path / "a.txt").write_text("2.0\t2.0\tOwl\n0.01\t0.01\tOwl\n1\t1.02\tOwl\n")
     rows = table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
     expected = [[1.95, 2.05], [0.0, 0.1], [1.0, 1.02]]
     np.testing.assert_allclose(rows[["t_min", "t_max"]], expected)
+    assert "2 rows without a length are taken for 0.1 s around them" in caplog.text
     (tmp_path / "a.txt").write_text("-1.0\t-1.0\tOwl\n")
     with pytest.raises(AnnotationError, match=r"t_min = -1\.0 is negative"):
         table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)

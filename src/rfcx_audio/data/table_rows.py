@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rfcx_audio.data.tables import PLACE_COLUMNS
 
 _PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
 _ABSENT = ("false", "0", "no", "n", "absent", "fp")
+_log = logging.getLogger(__name__)
 POINT_S = 0.1
 """Seconds that a row of no length, such as Audacity's label of a point, is taken for."""
 
@@ -85,6 +87,8 @@ def table_rows(
 def _moments(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of no length, `POINT_S` long."""
     moment = np.isfinite(rows["t_min"]) & (rows["t_min"] == rows["t_max"]) & (rows["t_min"] >= 0)
+    if moment.any():
+        _log.info("%d rows without a length are taken for %g s around them", moment.sum(), POINT_S)
     begin = (rows["t_min"] - POINT_S / 2).clip(lower=0.0)
     return rows.assign(
         t_min=rows["t_min"].where(~moment, begin),

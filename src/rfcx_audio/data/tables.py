@@ -62,7 +62,8 @@ class Tables(NamedTuple):
             it has there, without the ending), `folder` (of the table, below the place that was
             read), `own_name` (what the table has, where it names no recording, so that it is the
             one that the table is named after; else empty) and `end_file` (that a selection ends
-            in, or empty). `recording_id` is the last part of `named`. Times are those within the recording.
+            in, or empty). `recording_id` is the last part of `named`. Times are those within the
+            recording.
         without_rows: the same columns without fields, for each recording that a table without rows
             is named after, or that only rows with ignored names are about.
         notes: what was passed over or ignored, a line each.
