@@ -68,3 +68,12 @@ def test_a_label_without_a_name_is_refused_with_the_remedy(tmp_path: Path) -> No
     (tmp_path / "a.txt").write_text("0\t1\t\n")
     with pytest.raises(AnnotationError, match=r"a.txt line 1: species '' .* data.source.ignore=\["):
         table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
+
+
+def test_a_number_beyond_all_species_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"0\t1\t{'9' * 40}\n")
+    tables = read_tables(tmp_path).rows
+    with pytest.raises(
+        AnnotationError, match=r"a.txt line 1: species_id 9{40} lies outside 0 to 0"
+    ):
+        table_rows(tables, number_species(tables["species"]), 1)

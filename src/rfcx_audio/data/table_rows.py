@@ -47,8 +47,7 @@ def table_rows(
     text = text.copy()
     faults: list[str] = []
     names = text["species"]
-    ids = names.map(dict(species))
-    for row in text[ids.isna()].itertuples():
+    for row in text[~names.isin(list(species))].itertuples():
         mend = (
             f"known are {few(list(species))}; mend the row, or add the name to species.csv"
             if row.species
@@ -61,7 +60,7 @@ def table_rows(
             f"{row.path} line {row.line}: present = {row.present!r}; expected 1, true, yes, "
             "present or 0, false, no, absent"
         )
-    text["species_id"] = ids.fillna(0).astype(int).astype(str)
+    text["species_id"] = [str(species.get(name, 0)) for name in names]
     whole_band = text["f_min"].isin(_UNKNOWN) & text["f_max"].isin(_UNKNOWN)
     for column, default in (("songtype_id", "1"), ("f_min", "0"), ("f_max", str(f_max))):
         text[column] = text[column].where(~text[column].isin(_UNKNOWN), default)
