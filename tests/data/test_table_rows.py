@@ -41,11 +41,15 @@ def test_all_faults_of_all_files_are_listed(tmp_path: Path) -> None:
         assert words in message, words
 
 
-def test_a_moment_is_a_tenth_of_a_second_around_it(tmp_path: Path) -> None:
+def test_a_moment_is_a_tenth_of_a_second_around_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
     (tmp_path / "a.txt").write_text("2.0\t2.0\tOwl\n0.01\t0.01\tOwl\n1\t1.02\tOwl\n")
     rows = table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
     expected = [[1.95, 2.05], [0.0, 0.1], [1.0, 1.02]]
     np.testing.assert_allclose(rows[["t_min", "t_max"]], expected)
+    assert "2 rows without a length are taken for 0.1 s around them" in caplog.text
     (tmp_path / "a.txt").write_text("-1.0\t-1.0\tOwl\n")
     with pytest.raises(AnnotationError, match=r"t_min = -1\.0 is negative"):
         table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
@@ -64,3 +68,12 @@ def test_a_label_without_a_name_is_refused_with_the_remedy(tmp_path: Path) -> No
     (tmp_path / "a.txt").write_text("0\t1\t\n")
     with pytest.raises(AnnotationError, match=r"a.txt line 1: species '' .* data.source.ignore=\["):
         table_rows(read_tables(tmp_path).rows, {"Owl": 0}, 1)
+
+
+def test_a_number_beyond_all_species_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text(f"0\t1\t{'9' * 40}\n")
+    tables = read_tables(tmp_path).rows
+    with pytest.raises(
+        AnnotationError, match=r"a.txt line 1: species_id 9{40} lies outside 0 to 0"
+    ):
+        table_rows(tables, number_species(tables["species"]), 1)

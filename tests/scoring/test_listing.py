@@ -91,6 +91,9 @@ def test_a_table_without_paths_names_its_columns() -> None:
     Path("list.csv").write_text("file,site\na.wav,x\n")
     with pytest.raises(ValueError, match="lacks the column path; it has file, site"):
         list_recordings("list.csv")
+    Path("list.csv").write_text("path,site\naudio/top.ogg,x\n,y\n")
+    with pytest.raises(ValueError, match=r"list.csv line 3 has no path; write one"):
+        list_recordings("list.csv")
 
 
 def test_paths_are_named_as_those_of_a_list(archive: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,16 @@ from own_tables import (
     write_audio,
 )
 from quick import run_module
-from rfcx_audio.data import AnnotationError, AudioReader, Recordings
+from rfcx_audio.data import (
+    AnnotationError,
+    AudioReader,
+    Recordings,
+    match_audio,
+    read_annotations,
+)
 from rfcx_audio.data.audio import AUDIO_SUFFIXES
 from rfcx_audio.scoring import list_recordings
+from trust.fuzz import damaged_text, lost
 from trust.ledger import Tally, brief_or_long
 
 TABLES, AUDIO = "Bad tables and configurations", "Bad audio"
@@ -88,6 +96,35 @@ def test_own_tables_are_read_as_they_stand(tmp_path: Path, tally: Tally) -> None
         same &= rows["species_id"].to_list() == [1 - SPECIES.index(call.species) for call in calls]
         close = np.allclose(rows[columns], [call[2:] for call in calls], atol=2e-3)
         tally.case(same and close and not rows["whole_band"].any(), f"{case}: {words}")
+
+
+@pytest.mark.promise(
+    TABLES, "a damaged table of another program is read, or refused with the reason"
+)
+@pytest.mark.parametrize("form", [as_raven, as_kaleidoscope, as_audacity, as_csv])
+def test_damaged_own_tables(
+    tmp_path: Path, form: Callable[..., list[str]], tally: Tally, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("ERROR")
+    for name in ("dawn", "dusk"):
+        write_audio(tmp_path / f"{name}.wav")
+    recordings = Recordings.scan(tmp_path)
+    more = (NAMES, ";", True, '"') if form is as_csv else ()
+    calls = [Call("dawn", "Owl", 1.0, 2.0, 300.0, 900.0), Call("dusk", "Frog", 4.0, 5.5, 1e3, 2e3)]
+    content = ("\n".join(form(calls, *more)) + "\n").encode()
+
+    def attempt(rng: np.random.Generator) -> None:
+        (tmp_path / "dawn.txt").write_bytes(damaged_text(content, rng))
+        found = read_annotations(tmp_path, recordings=recordings)
+        durations_s = recordings.durations_s
+        kept, left_out = match_audio(found.rows, durations_s, "leave_out", {}, found.unmatched)
+        assert len(kept) + len(left_out) == len(found.rows)
+        assert set(kept["recording_id"]) <= set(recordings.paths)
+        assert (kept["t_max"] > kept["t_min"]).all()
+        assert (kept["t_min"] < DURATION_S).all()
+
+    tries = brief_or_long(50, 1000)
+    tally.cases(tries, lost(attempt, (AnnotationError,), tries))
 
 
 @pytest.mark.promise(

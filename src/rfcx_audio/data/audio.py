@@ -137,6 +137,7 @@ class AudioReader:
                 has samples that are not finite or beyond `MAX_PEAK`, or more than `MAX_SAMPLES`
                 would have to be decoded or made by resampling.
         """
+        path = Path(path)
         info = probe(path)
         if isinstance(self.channel, int) and self.channel >= info.num_channels:
             raise AudioError(f"it has no channel {self.channel}, only {info.num_channels}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from rfcx_audio.data.tables import PLACE_COLUMNS
 
 _PRESENT = ("true", "1", "yes", "y", "present", "tp", "")
 _ABSENT = ("false", "0", "no", "n", "absent", "fp")
+_log = logging.getLogger(__name__)
 POINT_S = 0.1
 """Seconds that a row of no length, such as Audacity's label of a point, is taken for."""
 
@@ -45,8 +47,7 @@ def table_rows(
     text = text.copy()
     faults: list[str] = []
     names = text["species"]
-    ids = names.map(dict(species))
-    for row in text[ids.isna()].itertuples():
+    for row in text[~names.isin(list(species))].itertuples():
         mend = (
             f"known are {few(list(species))}; mend the row, or add the name to species.csv"
             if row.species
@@ -59,7 +60,7 @@ def table_rows(
             f"{row.path} line {row.line}: present = {row.present!r}; expected 1, true, yes, "
             "present or 0, false, no, absent"
         )
-    text["species_id"] = ids.fillna(0).astype(int).astype(str)
+    text["species_id"] = [str(species.get(name, 0)) for name in names]
     whole_band = text["f_min"].isin(_UNKNOWN) & text["f_max"].isin(_UNKNOWN)
     for column, default in (("songtype_id", "1"), ("f_min", "0"), ("f_max", str(f_max))):
         text[column] = text[column].where(~text[column].isin(_UNKNOWN), default)
@@ -85,6 +86,8 @@ def table_rows(
 def _moments(rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of no length, `POINT_S` long."""
     moment = np.isfinite(rows["t_min"]) & (rows["t_min"] == rows["t_max"]) & (rows["t_min"] >= 0)
+    if moment.any():
+        _log.info("%d rows without a length are taken for %g s around them", moment.sum(), POINT_S)
     begin = (rows["t_min"] - POINT_S / 2).clip(lower=0.0)
     return rows.assign(
         t_min=rows["t_min"].where(~moment, begin),

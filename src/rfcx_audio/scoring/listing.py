@@ -118,6 +118,9 @@ def _read_csv(path: Path) -> dict[str, Path]:
     columns = table.columns.drop("line")
     if "path" not in columns:
         raise ValueError(f"{path} lacks the column path; it has {', '.join(columns) or 'none'}")
+    empty = table.loc[table["path"] == "", "line"].to_list()
+    if empty:
+        raise ValueError(f"{path} line {empty[0]} has no path; write one, or remove the line")
     files = [_found(name, path) for name in table["path"]]
     if "recording_id" not in columns:
         return _named_together(files)
