@@ -45,18 +45,18 @@ class Annotations(NamedTuple):
         names: name of each species by its number; empty where the numbers are all that is known.
         complete: where the rows are all calls, so that a species without a row is absent;
             elsewhere it is unknown.
-        empty: recordings whose table has no row.
+        without_rows: recordings that a table is about, without a row there.
     """
 
     rows: pd.DataFrame
     names: Mapping[int, str] = MappingProxyType({})
     complete: Coverage = NOWHERE
-    empty: tuple[str, ...] = ()
+    without_rows: tuple[str, ...] = ()
 
     @property
     def recordings(self) -> list[str]:
         """The recordings that have rows, or a table without any; sorted."""
-        return sorted({*map(str, self.rows["recording_id"]), *self.empty})
+        return sorted({*map(str, self.rows["recording_id"]), *self.without_rows})
 
     def declared(self, complete: bool | str | Path | None) -> Annotations:
         """The same rows, complete where their author states it.

@@ -36,7 +36,7 @@ class Corpus:
         pseudo: rows that a model wrote, to train on beside `rows`, see `read_pseudo`; None for
             none.
         coverage: where the rows are all calls, so that a species without one is absent.
-        empty: recordings whose table has no row.
+        without_rows: recordings that a table is about, without a row there, see `Annotations`.
     """
 
     rows: pd.DataFrame
@@ -49,7 +49,7 @@ class Corpus:
     templates: pd.DataFrame | None
     pseudo: pd.DataFrame | None = None
     coverage: Coverage = NOWHERE
-    empty: tuple[str, ...] = ()
+    without_rows: tuple[str, ...] = ()
 
     @property
     def silent(self) -> list[str]:

@@ -108,5 +108,5 @@ class TableFolder(RfcxFolder):
                 "%d recordings or patterns of data.source.complete match no audio, the first %r",
                 *(len(missed), min(missed)),
             )
-        where = {"coverage": annotations.complete, "empty": annotations.empty}
+        where = {"coverage": annotations.complete, "without_rows": annotations.without_rows}
         return Corpus(rows, usable, left_out, *others, **where)
