@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.commands.event_pictures import draw_events
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import FrameScores, Recordings, inside, read_annotations
 from rfcx_audio.events import describe_events, find_events, write_events
@@ -21,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 def run(config: DictConfig) -> None:
     """The command."""
+    if config.pictures and config.checkpoint is None:
+        raise ValueError("pictures=true needs checkpoint=…, which makes the spectrograms")
     recordings = recordings_of(config)
     scores, frames = scores_of(config, recordings)
     if recordings.paths:
@@ -40,6 +43,8 @@ def run(config: DictConfig) -> None:
     pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False
     )
+    if config.pictures:
+        draw_events(events, scores, recordings, config.checkpoint, folder / "pictures")
     _log.info(
         "%d events of %d species in %d of %d recordings; the tables are in %s",
         len(events),
