@@ -105,7 +105,8 @@ def measure(trained: Sequence[Trained], folder: Path, teacher: str) -> pd.DataFr
         config = parse_config((one.run / "config.yaml").read_text())
         windows = Scores.read(one.scores(folder, "held_out"))
         keys, num_species = windows.keys, len(windows.species)
-        labels = label_keys(keys, num_species, Annotations(rows), data.crops.min_overlap)
+        annotations = Annotations(rows, complete=data.corpus.coverage)
+        labels = label_keys(keys, num_species, annotations, data.crops.min_overlap)
         pooled = windows.pool(config.inference.pool)
         scored[one] = pooled.values.astype(float)
         names = pooled.recordings

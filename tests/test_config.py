@@ -137,3 +137,12 @@ def test_build_gives_plain_containers() -> None:
 def test_laptop_size_validates_at_its_end_however_long_it_is() -> None:
     trainer = load_config("train", ["scale=laptop", "trainer.max_epochs=2"]).trainer
     assert trainer.check_val_every_n_epoch == 2
+
+
+def test_building_a_part_leaves_interpolations_that_a_variant_follows(tmp_path: Path) -> None:
+    config = load_config("relabel", [f"out={tmp_path}"])
+    before = OmegaConf.to_container(config, resolve=False)
+    build(config.data.module)
+    assert OmegaConf.to_container(config, resolve=False) == before
+    changed = variant(config, {"data.pseudo_rows": "rows.csv"})
+    assert build(changed.data.module).source.pseudo_rows == "rows.csv"

@@ -152,7 +152,10 @@ def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_targe
         node: a mapping with `_target_` and arguments; nested mappings are built first.
         arguments: further keyword arguments for the constructor.
     """
-    return instantiate(node, _convert_="all", **arguments)
+    # Of a resolved copy: Hydra resolves what a node refers to in place, so that later changes of
+    # the configuration (`variant`) would not reach it.
+    plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    return instantiate(plain, _convert_="all", **arguments)
 
 
 def config_text(config: DictConfig) -> str:

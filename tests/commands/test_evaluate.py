@@ -18,14 +18,24 @@ def test_the_command_prints_both_kinds_of_labels(
     scores: Scores, truth: pd.DataFrame, forest: Path, tmp_path: Path
 ) -> None:
     scores.write(tmp_path / "s.parquet")
-    truth.to_csv(tmp_path / "truth.csv", index=False)
+    truth[["recording_id", "species_id"]].to_csv(tmp_path / "truth.csv", index=False)
     command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
     out = f"hydra.run.dir={tmp_path}/out"
     done = subprocess.run(
-        [*command, f"labels={tmp_path}/truth.csv", out], capture_output=True, text=True, check=False
+        [*command, f"labels={tmp_path}/truth.csv", "thresholds=0.9", out],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     assert "complete truth, 30 recordings" in done.stdout
+    assert "detections in recordings, over known cells" in done.stdout
+    assert "taken for one another, 10 of" in done.stdout
+    found = pd.read_csv(tmp_path / "out" / "precision_recall.csv")
+    calls = truth.drop_duplicates(["recording_id", "species_id"])
+    assert found["found"].sum() + found["missed"].sum() == len(calls)
+    assert (tmp_path / "out" / "taken_for.csv").exists()
+    assert (tmp_path / "out" / "distributions.png").stat().st_size > 10_000
     assert (tmp_path / "out" / "metrics.csv").exists()
     assert len(pd.read_csv(tmp_path / "out" / "species.csv")) == 24
     names = sorted(path.stem for path in (forest / "train").glob("*.flac"))

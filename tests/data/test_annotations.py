@@ -107,7 +107,7 @@ def test_annotations_are_partial_by_default(forest: Path) -> None:
 
 def test_annotations_are_complete_where_their_author_states_it(tmp_path: Path) -> None:
     (tmp_path / "own.csv").write_text("recording_id,species,t_min,t_max\na,Owl,1,2\nb,Rail,3,4\n")
-    annotations = read_annotations(tmp_path / "own.csv")._replace(empty=("quiet",))
+    annotations = read_annotations(tmp_path / "own.csv")._replace(without_rows=("quiet",))
     assert annotations.recordings == ["a", "b", "quiet"]
     assert annotations.declared(None) is annotations
     every = annotations.declared(complete=True).complete

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -93,3 +94,14 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, words: str)
 def test_a_name_is_refused_where_species_have_numbers_only(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="'Owl' is unknown; the labels have numbers, such as"):
         read(tmp_path, "recording_id,species\na,Owl\n", {})
+
+
+def test_the_example_of_the_page_is_read(tmp_path: Path) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "own_data.md").read_text()
+    section = page.partition("## Complete truth")[2]
+    (example,) = re.findall(r"^```csv\n(recording_id.*?)^```$", section, re.DOTALL | re.M)
+    found = read(tmp_path, example)
+    assert found.whole("dawn", 300.0, 3).all()
+    minute = found.windows("dusk", torch.tensor([0.0, 57.0]), torch.tensor([6.0, 63.0]), 3)
+    assert minute.tolist() == [[True] * 3, [False] * 3]
+    assert found.whole("siteA/dawn", 300.0, 3).tolist() == [False, True, True]

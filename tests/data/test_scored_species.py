@@ -22,7 +22,9 @@ def test_rows_take_the_place_of_their_name_and_others_are_named(
 ) -> None:
     found = read_annotations(labels, SCORED)
     assert found.rows["species_id"].tolist() == [2, 0]
-    assert found.names == {0: "Owl", 1: "Wren", 2: "Frog"}
+    assert found.names == {0: "Owl", 2: "Frog"}  # of the wren they state nothing
+    declared = found.declared(complete=True).complete
+    assert declared.whole("a", 10.0, 3).tolist() == [True, False, True]
     assert "1 of 3 rows in" in caplog.text
     assert "of species that are not scored, and are left out: Toad" in caplog.text
 

@@ -17,7 +17,7 @@ def test_a_table_of_folds_has_a_name_by_its_content() -> None:
     assert fold_table_id(FOLDS.assign(fold=[0, 1, 2, 1])) != OWN
 
 
-def test_folds_are_seen_as_stated_and_all_where_nothing_fits() -> None:
+def test_teachers_saw_the_folds_that_their_rows_state_and_all_where_nothing_fits() -> None:
     assert seen_folds(pseudo(("a", "1", OWN), ("d", "1 2", OWN)), FOLDS) == {1, 2}
     assert seen_folds(pseudo(), FOLDS) == set()
     assert seen_folds(pseudo(("a", "1", OWN), ("b", "", "")), FOLDS) == {0, 1, 2}

@@ -133,6 +133,7 @@ def test_each_round_learns_from_the_rows_of_the_one_before(
     assert all(changes["trainer.max_epochs"] == 1 for _, changes in teachers.asked)
     (final,) = teachers.final
     assert final.data.pseudo_rows == str(tmp_path / "round_2" / "rows.csv")
+    assert final.data.source.pseudo_rows == str(tmp_path / "round_2" / "rows.csv")
     assert final.trainer.max_epochs == 2
     assert final.trainer.limit_test_batches is None
     assert json.loads((tmp_path / "metrics.json").read_text()) == {"test/lwlrap": 0.5}

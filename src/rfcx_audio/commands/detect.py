@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.commands.event_pictures import draw_events
 from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, write_summary
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import FrameScores, Recordings, inside, read_annotations
@@ -29,6 +30,8 @@ _log = logging.getLogger(__name__)
 
 def run(config: DictConfig) -> None:
     """The command."""
+    if config.pictures and config.checkpoint is None:
+        raise ValueError("pictures=true needs checkpoint=…, which makes the spectrograms")
     check_formats(config.formats)
     recordings = recordings_of(config)
     # Before hours of scoring, so that a fault in a table of recordings ends the command at once.
@@ -53,6 +56,8 @@ def run(config: DictConfig) -> None:
     pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False
     )
+    if config.pictures:
+        draw_events(events, scores, recordings, config.checkpoint, folder / "pictures")
     _log.info(
         "%d events of %d species in %d of %d recordings; the tables are in %s",
         len(events),

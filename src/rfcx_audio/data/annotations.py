@@ -20,6 +20,7 @@ from rfcx_audio.data.scored_species import (
     given_numbers,
     numbers_of_tables,
     of_scored,
+    places_of,
 )
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.table_text import first_line
@@ -163,8 +164,9 @@ def read_annotations(
         rows, without_rows, unmatched = placed_rows(rows, tables.without_rows, recordings)
     names = {number: name for name, number in reversed(numbers.items())}  # the first name counts
     if scored is not None and not isinstance(scored, int):
-        rows = of_scored(rows, numbers, scored, place)
-        names = names if are_numbers(scored) else dict(enumerate(scored))
+        known = places_of(numbers, scored)
+        rows = of_scored(rows, names, known, scored, place)
+        names = names if are_numbers(scored) else {n: scored[n] for n in known.values()}
     return Annotations(rows, names, complete, without_rows, unmatched)
 
 

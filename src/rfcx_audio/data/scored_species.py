@@ -54,18 +54,35 @@ def are_numbers(scored: Sequence[str]) -> bool:
     return all(name == f"s{number}" for number, name in enumerate(scored))
 
 
-def of_scored(
-    rows: pd.DataFrame, numbers: Mapping[str, int], scored: Sequence[str], place: Path
-) -> pd.DataFrame:
-    """Rows whose `species_id` is the place among the scored species; others are left out."""
+def places_of(numbers: Mapping[str, int], scored: Sequence[str]) -> dict[int, int]:
+    """The place among the scored species of each number of the annotations."""
     if not numbers or are_numbers(scored):
-        found = {number: number for number in range(len(scored))}
-    else:
-        places = {name: number for number, name in enumerate(scored)}
-        found = {number: places[name] for name, number in numbers.items() if name in places}
-    which = rows["species_id"].isin(list(found))
+        return {number: number for number in range(len(scored))}
+    places = {name: number for number, name in enumerate(scored)}
+    return {number: places[name] for name, number in numbers.items() if name in places}
+
+
+def of_scored(
+    rows: pd.DataFrame,
+    names: Mapping[int, str],
+    places: Mapping[int, int],
+    scored: Sequence[str],
+    place: Path,
+) -> pd.DataFrame:
+    """Rows whose `species_id` is the place among the scored species; others are left out.
+
+    Args:
+        rows: with the numbers of the annotations.
+        names: by those numbers, where they are known.
+        places: see `places_of`.
+        scored: names.
+        place: of the annotations, for messages.
+
+    Raises:
+        AnnotationError: none of the rows is of a scored species.
+    """
+    which = rows["species_id"].isin(list(places))
     if not which.all():
-        names = {number: name for name, number in numbers.items()}
         others = sorted({names.get(one, f"s{one}") for one in rows.loc[~which, "species_id"]})
         if not which.any():
             raise AnnotationError(
@@ -78,4 +95,4 @@ def of_scored(
             *(int((~which).sum()), len(rows), place, ", ".join(others)),
         )
     kept = rows[which]
-    return kept.assign(species_id=kept["species_id"].map(found)).reset_index(drop=True)
+    return kept.assign(species_id=kept["species_id"].map(dict(places))).reset_index(drop=True)

@@ -1,0 +1,54 @@
+"""Pictures of the detections in recordings: boxes with names on the spectrogram."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from rfcx_audio.data import Recordings
+from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import draw_recording, load_recogniser
+from rfcx_audio.scoring.archive import file_name
+from rfcx_audio.whole_files import save_picture, write_atomically
+
+_SHOWN_S = 60.0
+_BEFORE_S = 2.0  # of the first event
+
+
+def draw_events(
+    events: pd.DataFrame, scores: Scores, recordings: Recordings, checkpoint: str, folder: Path
+) -> None:
+    """A picture of each recording with events: a minute from the first one on.
+
+    Args:
+        events: `recording_id`, `species_id`, `t_min`, `t_max` (s), `f_min`, `f_max` (Hz).
+        scores: of the windows, drawn below the spectrogram.
+        recordings: the audio.
+        checkpoint: whose reader and front end make the spectrograms.
+        folder: to write `<recording>.png` into.
+    """
+    recogniser = load_recogniser(checkpoint)
+    frontend, durations_s = recogniser.frontend, recordings.durations_s
+    band = frontend.f_min, frontend.f_max
+    for key, found in events.groupby("recording_id"):
+        name = str(key)
+        latest = max(0.0, durations_s[name] - _SHOWN_S)
+        start_s = min(max(0.0, float(found["t_min"].min()) - _BEFORE_S), latest)
+        stop_s = min(start_s + _SHOWN_S, durations_s[name])
+        inside = found.assign(present=True, f_min=found["f_min"].clip(*band))
+        boxes = _from(inside.assign(f_max=found["f_max"].clip(*band)), start_s, stop_s)
+        windows = _from(scores.rows_of([name]).frame(), start_s, stop_s)
+        waveform = recogniser.reader.read(recordings.paths[name], start_s, stop_s - start_s)
+        title = f"{name}, from {start_s:g} s" if start_s else name
+        figure = draw_recording(frontend, waveform, title, boxes, windows)
+        write_atomically(folder / f"{file_name(name)}.png", partial(save_picture, figure))
+
+
+def _from(table: pd.DataFrame, start_s: float, stop_s: float) -> pd.DataFrame:
+    """The rows that begin in a stretch of time, their times from its start."""
+    here = table[(table["t_min"] >= start_s) & (table["t_min"] < stop_s)]
+    times: Mapping[str, pd.Series] = {name: here[name] - start_s for name in ("t_min", "t_max")}
+    return here.assign(**times)
