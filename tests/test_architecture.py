@@ -21,6 +21,7 @@ TESTS = Path(__file__).parent
 FLOORS = {
     "batch": 0,
     "config": 0,
+    "colours": 0,
     "hardware": 0,
     "renamed": -1,  # which `config` reads, as the three below
     "meant": -1,

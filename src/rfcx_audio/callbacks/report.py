@@ -18,7 +18,7 @@ from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording
+from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
 from rfcx_audio.whole_files import save_picture
 
@@ -81,9 +81,21 @@ class Report(Callback):
             draw_curves(logged, self.folder / "learning_curves.png")
         self._draw_pictures(_data(trainer), pl_module)
 
-    @rank_zero_only
+    def on_exception(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        exception: BaseException,  # noqa: ARG002
+    ) -> None:
+        """Writes the recordings that could not be read; they may be the reason."""
+        self._write_failures(trainer)
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
         """Writes the recordings that could not be read to `failures.csv`, and logs their number."""
+        self._write_failures(trainer)
+
+    @rank_zero_only
+    def _write_failures(self, trainer: pl.Trainer) -> None:
         failures = _data(trainer).failures
         table = pd.DataFrame({"recording_id": list(failures), "reason": list(failures.values())})
         if self.folder.is_dir():
@@ -107,14 +119,13 @@ class Report(Callback):
         for name in named[: self.num_pictures]:
             if name in data.failures:
                 continue
-            waveform = data.reader.read(data.corpus.train.paths[name])
-            figure = draw_recording(
-                frontend,
-                waveform,
-                f"{name} (validation)",
-                rows[rows["recording_id"] == name],
-                recogniser.score(waveform).frame(),
-            )
+            own = rows[rows["recording_id"] == name]
+            start_s, duration_s = stretch_of(data.corpus.train.durations_s[name], own)
+            waveform = data.reader.read(data.corpus.train.paths[name], start_s, duration_s)
+            scores = recogniser.score(waveform).frame()
+            scores[["t_min", "t_max"]] += start_s
+            title = f"{name} (validation)"
+            figure = draw_recording(frontend, waveform, title, own, scores, start_s)
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
 
 

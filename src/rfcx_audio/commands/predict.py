@@ -8,8 +8,15 @@ from pathlib import Path
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig, build
+from rfcx_audio.data import probe
 from rfcx_audio.scores import Scores
-from rfcx_audio.scoring import Recogniser, draw_recording, list_recordings, load_recogniser
+from rfcx_audio.scoring import (
+    Recogniser,
+    draw_recording,
+    list_recordings,
+    load_recogniser,
+    stretch_of,
+)
 from rfcx_audio.scoring.archive import Archive, file_name, score_archive
 from rfcx_audio.whole_files import save_picture, write_atomically
 
@@ -43,8 +50,8 @@ def predict(
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
-        ValueError: the checkpoint cannot be used, there are no recordings, or the folder was begun
-            with other settings.
+        ValueError: the checkpoint cannot be used, there are no recordings, none could be read, or
+            the folder was begun with other settings.
     """
     places = {"checkpoint": checkpoint, "recordings": recordings}
     archive = score(call_config("predict", overrides, out, **places))
@@ -76,21 +83,31 @@ def score(config: DictConfig) -> Archive:
         _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
     if config.pictures:
         draw_missing(load(), archive)
-    failures = len(archive.failures())
+    failures = archive.failures()
+    if len(failures) == len(paths):
+        raise ValueError(
+            f"none of the {len(paths)} recording(s) of recordings={config.recordings} could be "
+            f"read, see {archive.folder / 'failures.csv'}; the first, {failures[0].recording_id}: "
+            f"{failures[0].reason}"
+        )
     _log.info(
         "%d recordings scored, %d could not be read; the tables are in %s",
-        len(paths) - failures,
-        failures,
+        len(paths) - len(failures),
+        len(failures),
         archive.folder,
     )
     return archive
 
 
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
-    """A picture of each scored recording that has none; whole recordings are read for it."""
+    """A picture of each scored recording that has none; of a long one, of its first minute."""
     for name, table in archive.tables():
         path = archive.folder / "pictures" / f"{file_name(name)}.png"
         if not path.exists():
-            waveform = recogniser.reader.read(archive.paths[name])
-            figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())
+            duration_s = stretch_of(probe(archive.paths[name]).duration_s)[1]
+            waveform = recogniser.reader.read(archive.paths[name], 0.0, duration_s)
+            scores = table.to_pandas()
+            end_s = len(waveform) / recogniser.reader.sample_rate
+            scores = scores[scores["t_min"] < end_s]
+            figure = draw_recording(recogniser.frontend, waveform, name, scores=scores)
             write_atomically(path, partial(save_picture, figure))

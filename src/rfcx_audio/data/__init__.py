@@ -17,7 +17,7 @@ from rfcx_audio.data.labels import (
 )
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
-from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.recording_dataset import LONG_S, RecordingDataset
 from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
@@ -33,6 +33,7 @@ from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
 
 __all__ = [
+    "LONG_S",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
     "AnnotationError",
