@@ -12,7 +12,9 @@ import torch
 
 from quick import SECONDS
 from rfcx_audio.config import load_config
-from rfcx_audio.experiment import train_run
+from rfcx_audio.experiment import crossval, relabel, train_run
+from rfcx_audio.experiment.folds import check_scored
+from rfcx_audio.scores import Scores
 
 pytestmark = pytest.mark.slow
 RATE = 8000
@@ -95,3 +97,27 @@ def test_a_training_without_a_readable_crop_ends_and_leaves_no_checkpoint(tmp_pa
     assert epochs(tmp_path) == {}
     failures = pd.read_csv(tmp_path / "run" / "failures.csv")
     assert len(failures) == 4
+
+
+def test_one_recording_is_trained_on_without_validation(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_labels(tmp_path / "data", [("dawn", "Wren", 1), ("dawn", "Rail", 0)])
+    with caplog.at_level("INFO"):
+        train_run(load_config("train", words(tmp_path, "data.folds.num_folds=5")))
+    assert "there is one recording: it is trained on, and nothing is validated" in caplog.text
+    assert epochs(tmp_path) == {"best": 1, "last": 1}
+
+
+@pytest.mark.parametrize(("root", "more"), [("crossval", []), ("relabel", ["rounds=1"])])
+def test_folds_need_two_recordings(root: str, more: list[str], tmp_path: Path) -> None:
+    write_labels(tmp_path / "data", [("dawn", "Wren", 1), ("dawn", "Rail", 0)])
+    config = load_config(root, [*words(tmp_path), *more])
+    with pytest.raises(ValueError, match="two folds need two recordings"):
+        (crossval if root == "crossval" else relabel)(config)
+
+
+def test_folds_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
+    nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
+    with pytest.raises(ValueError, match="holds out could be scored; the first, dawn: torn"):
+        check_scored(nothing, tmp_path)

@@ -19,7 +19,7 @@ from rfcx_audio.data import (
     inside,
     read_pseudo,
 )
-from rfcx_audio.experiment.folds import continued, load_data, train_fold
+from rfcx_audio.experiment.folds import check_scored, continued, folds_of, load_data, train_fold
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.labelling import against_truth, with_bands
@@ -123,15 +123,17 @@ def _label_round(
     labelling = cast(Labelling, build(config.labelling))
     changes = {"data.pseudo_rows": rows_file, **_teacher_changes(config)}
     tables = []
-    for fold in range(data.folds.num_folds):
+    for fold in range(folds_of(data)):
         teacher = f"round_{number}/fold_{fold}"
         file = folder / teacher / "rows.csv"
         if not is_finished(file.parent):
             recogniser, paths = train_fold(config, data, file.parent, fold, changes)
             if labelling.needs_frames:
-                found = labelling(*recogniser.frames(paths))
+                scores, frames = recogniser.frames(paths)
             else:
-                found = labelling(recogniser.score(paths), {})
+                scores, frames = recogniser.score(paths), {}
+            check_scored(scores, file.parent)
+            found = labelling(scores, frames)
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
             rows = rows.assign(round=number, teacher=teacher)
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
