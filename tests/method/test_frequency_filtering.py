@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
+import pandas as pd
 import pytest
 import torch
 from torch import Tensor, nn
@@ -13,6 +15,7 @@ from rfcx_audio.method.frequency_filtering import (
     chosen_boxes,
     random_classes,
     random_starts,
+    rows_without_class,
 )
 from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics
 from rfcx_audio.scoring import SlidingWindows
@@ -226,3 +229,30 @@ def test_windows_hold_their_row_and_lie_in_the_crop() -> None:
     assert (start <= t_min * 100 + 0.5).all()
     assert (start + 30 >= t_max * 100 - 0.5).all()
     assert start.unique().numel() > 40
+
+
+class Data:
+    num_species = SPECIES
+
+    def __init__(self, songs: list[int]) -> None:
+        rows = {"species_id": [0, 1, 1, 2], "songtype_id": songs}
+        self.train_rows = pd.DataFrame(rows)
+
+
+def test_rows_whose_song_has_no_class_are_counted(caplog: pytest.LogCaptureFixture) -> None:
+    one = method()
+    lacking = rows_without_class(Data([1, 4, 4, 7]).train_rows, one.model)  # pyright: ignore[reportArgumentType]
+    assert lacking.to_numpy().tolist() == [[1, 4, 2], [2, 7, 1]]
+    for songs, sentence in (
+        ([1, 4, 4, 7], "3 of 4 rows to train on are not used, as their song has no class"),
+        ([1, 1, 1, 1], ""),
+    ):
+        caplog.clear()
+        one._trainer = SimpleNamespace(datamodule=Data(songs))  # pyright: ignore[reportAttributeAccessIssue]
+        one.setup("fit")
+        assert sentence in caplog.text
+        assert bool(caplog.text) == bool(sentence)
+        assert ("species 1, song 4: 2; species 2, song 7: 1" in caplog.text) == bool(sentence)
+    one._trainer = SimpleNamespace(datamodule=Data([4] * 4))  # pyright: ignore[reportAttributeAccessIssue]
+    with pytest.raises(ValueError, match=r"4 of 4 rows .* add these songs to model\.bands"):
+        one.setup("fit")

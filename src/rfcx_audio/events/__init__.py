@@ -5,6 +5,7 @@ from rfcx_audio.events.find import (
     describe_events,
     find_events,
     hysteresis,
+    located,
     window_cells,
 )
 from rfcx_audio.events.selections import raven_table, write_audacity, write_events, write_raven
@@ -14,6 +15,7 @@ __all__ = [
     "describe_events",
     "find_events",
     "hysteresis",
+    "located",
     "raven_table",
     "window_cells",
     "write_audacity",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
+import pandas as pd
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
@@ -16,6 +18,9 @@ from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring import SlidingWindows
+
+_log = logging.getLogger(__name__)
+_SHOWN = 5
 
 TrainOn = Literal["row", "all"]
 """Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""
@@ -75,6 +80,23 @@ def random_classes(species: Tensor, num_species: int, draw: Tensor) -> Tensor:
     return torch.where(theirs, draw[:, None], -1).argmax(2)
 
 
+def rows_without_class(rows: pd.DataFrame, model: ClassBandDetector) -> pd.DataFrame:
+    """The rows whose (species, song) has no class, and so no band to be scored in.
+
+    Args:
+        rows: with `species_id` and `songtype_id`.
+        model: with the classes.
+
+    Returns:
+        `species_id`, `songtype_id`, `rows` (how many), for each that lacks one.
+    """
+    keys = rows[["species_id", "songtype_id"]].astype("int64")
+    species, songs = (torch.from_numpy(keys[name].to_numpy(copy=True)) for name in keys)
+    classes = model.class_of(species.to(model.species.device), songs.to(model.species.device))
+    lacking = keys[(classes < 0).cpu().numpy()]
+    return lacking.groupby(list(keys)).size().reset_index(name="rows")
+
+
 class FrequencyFiltering(Supervised):
     """Frequency filtering: the network scores each class in the class's own band only.
 
@@ -128,6 +150,34 @@ class FrequencyFiltering(Supervised):
                 "choose loss=weak_negatives or loss=bce, or method.train_on=row"
             )
         self.train_on: TrainOn = train_on
+
+    def setup(self, stage: str) -> None:
+        """Names the rows that cannot be trained on, as their song has no class.
+
+        Raises:
+            ValueError: that is all of them.
+        """
+        super().setup(stage)
+        if stage != "fit":
+            return
+        data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        model, rows = cast(ClassBandDetector, self.model), data.train_rows
+        lacking = rows_without_class(rows, model)
+        if lacking.empty:
+            return
+        number = int(lacking["rows"].sum())
+        shown = "; ".join(
+            f"species {one.species_id}, song {one.songtype_id}: {one.rows}"
+            for one in lacking.head(_SHOWN).itertuples()
+        )
+        more = "; …" if len(lacking) > _SHOWN else ""
+        sentence = (
+            f"{number} of {len(rows)} rows to train on are not used, as their song has no class "
+            f"with a band ({shown}{more}); add these songs to model.bands.classes.templates"
+        )
+        if number == len(rows):
+            raise ValueError(sentence)
+        _log.warning("%s", sentence)
 
     def check(self) -> None:
         """Refuses a model without bands.
