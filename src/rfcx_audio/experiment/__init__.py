@@ -1,10 +1,11 @@
 """Whole experiments: one run, folds, runs that build on each other."""
 
-from rfcx_audio.experiment.folds import crossval, with_spread
+from rfcx_audio.experiment.folds import OUT_OF_FOLD, crossval, with_spread
 from rfcx_audio.experiment.rounds import relabel, rollback_to
 from rfcx_audio.experiment.run import train_run
 
 __all__ = [
+    "OUT_OF_FOLD",
     "crossval",
     "relabel",
     "rollback_to",
