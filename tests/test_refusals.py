@@ -39,7 +39,7 @@ def test_what_the_library_raises_is_a_refusal() -> None:
     )
 
 
-def test_what_nobody_has_foreseen_is_none(tmp_path: Path) -> None:
+def test_an_unforeseen_error_has_none(tmp_path: Path) -> None:
     for call in (lambda: int("x"), lambda: {}["a"], (tmp_path / "no").read_text):
         assert refusal(caught(call)) is None
     # A fault of the library's own code is raised by no statement of it.

@@ -15,10 +15,10 @@ _NOT_WRITABLE = {
 
 
 def refusal(error: BaseException) -> str | None:
-    """The sentence that explains an error; None for an error that nobody has foreseen.
+    """The sentence that explains an error; None for an unforeseen error.
 
     Foreseen is what a `raise` in this library's own code has raised, and a place that cannot be
-    written. All else may be a fault of the program, of which a traceback tells more.
+    written. All else may be a fault of the program, for which a traceback is of more use.
 
     Args:
         error: as it was caught, with its traceback.

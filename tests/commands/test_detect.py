@@ -145,9 +145,7 @@ def test_species_without_labels_have_the_whole_band(
 
 
 @pytest.mark.slow
-def test_the_command_takes_thresholds_and_says_what_is_not_calibrated(
-    scores: Path, tmp_path: Path
-) -> None:
+def test_the_command_takes_thresholds_and_warns_of_raw_scores(scores: Path, tmp_path: Path) -> None:
     table = Scores.read(scores)
     lines = [
         f"{name},{value},0.99" for name, value in zip(table.species, ("0.95", ""), strict=True)

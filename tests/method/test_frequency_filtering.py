@@ -241,8 +241,8 @@ class Data:
 
 def test_rows_whose_song_has_no_class_are_counted(caplog: pytest.LogCaptureFixture) -> None:
     one = method()
-    lacking = rows_without_class(Data([1, 4, 4, 7]).train_rows, one.model)  # pyright: ignore[reportArgumentType]
-    assert lacking.to_numpy().tolist() == [[1, 4, 2], [2, 7, 1]]
+    missing = rows_without_class(Data([1, 4, 4, 7]).train_rows, one.model)  # pyright: ignore[reportArgumentType]
+    assert missing.to_numpy().tolist() == [[1, 4, 2], [2, 7, 1]]
     for songs, sentence in (
         ([1, 4, 4, 7], "3 of 4 rows to train on are not used, as their song has no class"),
         ([1, 1, 1, 1], ""),

@@ -1,4 +1,4 @@
-"""A run leaves what it claims, or fails and says why: through the commands, on invented sounds."""
+"""A run leaves what it claims, or fails with the reason; on invented sounds."""
 
 from __future__ import annotations
 
@@ -34,11 +34,13 @@ def command(verb: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[st
 
 def refused(done: subprocess.CompletedProcess[str], *parts: str) -> bool:
     """Whether a command has failed with a sentence that holds the parts, and no traceback."""
-    said = all(part in done.stderr for part in parts)
-    return done.returncode == 1 and said and "Traceback" not in done.stderr
+    named = all(part in done.stderr for part in parts)
+    return done.returncode == 1 and named and "Traceback" not in done.stderr
 
 
-@pytest.mark.promise(PART, "best.ckpt is the last epoch where no measure is defined, and said so")
+@pytest.mark.promise(
+    PART, "best.ckpt is the last epoch, with a warning, where no measure is defined"
+)
 @pytest.mark.parametrize("rows", [[*ROWS[:1], ("dawn", "Wren", 1)], ROWS[:2]], ids=["nan", "one"])
 def test_an_undefined_measure_keeps_the_last_epoch(
     rows: list[tuple[str, str, int]], tmp_path: Path, tally: Tally
@@ -71,7 +73,7 @@ def test_long_recordings_are_used(
     tally.case(bool(torch.isfinite(present)), f"val/log_loss_present = {present}")
 
 
-@pytest.mark.promise(PART, "a command that did none of its work fails and says why")
+@pytest.mark.promise(PART, "a command that did none of its work fails with the reason")
 @pytest.mark.parametrize("verb", ["train", "crossval", "relabel"])
 def test_a_training_without_sound_fails(verb: str, tmp_path: Path, tally: Tally) -> None:
     write_labels(tmp_path / "data", ROWS)
@@ -81,7 +83,7 @@ def test_a_training_without_sound_fails(verb: str, tmp_path: Path, tally: Tally)
     tally.case(not list(tmp_path.rglob("*.ckpt")), "a checkpoint was left")
 
 
-@pytest.mark.promise(PART, "a command that did none of its work fails and says why")
+@pytest.mark.promise(PART, "a command that did none of its work fails with the reason")
 @pytest.mark.parametrize("verb", ["predict", "detect"])
 def test_a_scoring_without_sound_fails(
     verb: str, checkpoint: Path, tmp_path: Path, tally: Tally

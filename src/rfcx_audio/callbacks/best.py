@@ -30,7 +30,7 @@ class BestCheckpoint(ModelCheckpoint):
     """Lightning's, which keeps the last epoch where no epoch has a value to be compared by.
 
     Without validation, or where the measure is undefined (NaN) in all of it, the file is the last
-    epoch, and a warning says so. Lightning would keep the first one.
+    epoch, with a warning. Lightning would keep the first one.
 
     Args:
         monitor: the measure.

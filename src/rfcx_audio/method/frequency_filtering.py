@@ -93,8 +93,8 @@ def rows_without_class(rows: pd.DataFrame, model: ClassBandDetector) -> pd.DataF
     keys = rows[["species_id", "songtype_id"]].astype("int64")
     species, songs = (torch.from_numpy(keys[name].to_numpy(copy=True)) for name in keys)
     classes = model.class_of(species.to(model.species.device), songs.to(model.species.device))
-    lacking = keys[(classes < 0).cpu().numpy()]
-    return lacking.groupby(list(keys)).size().reset_index(name="rows")
+    missing = keys[(classes < 0).cpu().numpy()]
+    return missing.groupby(list(keys)).size().reset_index(name="rows")
 
 
 class FrequencyFiltering(Supervised):
@@ -162,15 +162,15 @@ class FrequencyFiltering(Supervised):
             return
         data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         model, rows = cast(ClassBandDetector, self.model), data.train_rows
-        lacking = rows_without_class(rows, model)
-        if lacking.empty:
+        missing = rows_without_class(rows, model)
+        if missing.empty:
             return
-        number = int(lacking["rows"].sum())
+        number = int(missing["rows"].sum())
         shown = "; ".join(
             f"species {one.species_id}, song {one.songtype_id}: {one.rows}"
-            for one in lacking.head(_SHOWN).itertuples()
+            for one in missing.head(_SHOWN).itertuples()
         )
-        more = "; …" if len(lacking) > _SHOWN else ""
+        more = "; …" if len(missing) > _SHOWN else ""
         sentence = (
             f"{number} of {len(rows)} rows to train on are not used, as their song has no class "
             f"with a band ({shown}{more}); add these songs to model.bands.classes.templates"

@@ -26,7 +26,7 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
     warnings.filterwarnings("ignore", message=".*does not have many workers")
     # A batch of which no crop could be read is no step; the recordings are named.
     warnings.filterwarnings("ignore", message=".*training_step. returned .None.")
-    # One recording alone is not validated, which the summary of the data says.
+    # One recording alone is not validated; the summary of the data has it.
     warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_advertisement)
     if precision == "auto":

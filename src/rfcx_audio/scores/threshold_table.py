@@ -41,10 +41,10 @@ class Thresholds(NamedTuple):
             raise ValueError(
                 f"thresholds={path} does not exist; expected thresholds.csv of calibrate"
             ) from None
-        lacking = [name for name in ("species", column) if name not in table]
-        if lacking:
+        absent = [name for name in ("species", column) if name not in table]
+        if absent:
             raise ValueError(
-                f"{path} lacks the column(s) {', '.join(lacking)}; expected thresholds.csv of "
+                f"{path} lacks the column(s) {', '.join(absent)}; expected thresholds.csv of "
                 "rfcx-audio calibrate"
             )
         if not set(table["species"]) & set(species):
