@@ -17,6 +17,7 @@ from rich.table import Table
 
 from benchmarks.gpu_section import gpu_section
 from benchmarks.timing import NotMeasured, Row
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.versions import versions
 
 RESULTS, PAGE = Path("benchmarks/results"), Path("docs/performance.md")
@@ -124,9 +125,9 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
     lines = [line for content in found for line in content["rows"]]
     figure, axes = plt.subplots(figsize=(12, 0.3 * len(lines) + 1), layout="constrained")
     for place, line in enumerate(lines):
-        color = "tab:blue" if line["reached"] else "tab:red"
+        color = COLOURS[0] if line["reached"] else COLOURS[5]
         axes.plot([line["lowest"], line["highest"]], [place, place], color=color, alpha=0.5)
-        axes.plot(line["ratio"], place, "o", color=color)
+        axes.plot(line["ratio"], place, "o" if line["reached"] else "X", color=color)
         if line["goal"] is not None:
             axes.plot(line["goal"], place, "|", color="black", markersize=12)
     axes.set_yticks(
@@ -134,7 +135,7 @@ def _draw(found: Sequence[dict[str, Any]], path: Path) -> None:
     )
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.set_xlabel("ratio (black: the goal)")
+    axes.set_xlabel("ratio (black: the goal; a cross: not reached)")
     figure.savefig(path, dpi=110)
     plt.close(figure)
 

@@ -10,6 +10,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rfcx_audio.colours import COLOURS, MARKERS
 from rfcx_audio.whole_files import save_picture
 from studies.levels import BASE, Level
 from studies.page import beginning, ending
@@ -101,14 +102,18 @@ def draw_curves(table: pd.DataFrame) -> Figure:
         rows = table[table["factor"] == factor]
         places = {at: number for number, at in enumerate(dict.fromkeys(rows["at"]))}
         for (metric, title), one in zip(_SHOWN.items(), axes[:, column], strict=True):
-            for entry, found in rows.groupby("entry", sort=False):
+            for number, (entry, found) in enumerate(rows.groupby("entry", sort=False)):
+                colour, marker = (all_[number % len(all_)] for all_ in (COLOURS, MARKERS))
                 spread = np.nan_to_num(found[f"{metric}_sd"])
                 x = found["at"].map(places)
-                one.errorbar(x, found[metric], spread, marker="o", capsize=3, label=entry)
+                one.errorbar(
+                    x, found[metric], spread, marker=marker, color=colour, capsize=3, label=entry
+                )
             one.set_xticks(list(places.values()), list(places))
             one.grid(alpha=0.3)
             if not column:
                 one.set_ylabel(title)
         axes[1, column].set_xlabel(factor)
-    axes[0, 0].legend(fontsize=8)
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, fontsize=8, loc="outside right upper")
     return figure

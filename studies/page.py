@@ -9,6 +9,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.whole_files import save_picture
 from studies.results import METRICS, Results
 from studies.rules import (
@@ -148,16 +149,21 @@ def _choices(chosen: pd.DataFrame) -> list[str]:
 
 
 def draw(runs: pd.DataFrame, table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
-    """LWLRAP and macro AUC of every entry: a bar for the mean, a dot for each seed."""
+    """LWLRAP and macro AUC of every entry, the highest LWLRAP first.
+
+    A bar for the mean, from 0 or, of the AUC, from that of chance; a dot for each seed.
+    """
     figure = Figure(figsize=(13, 0.34 * len(table) + 1.8), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(1, 2, sharey=True)
-    place = {name: -number for number, name in enumerate(table.index)}
+    ordered = table.sort_values("lwlrap", ascending=False)
+    place = {name: -number for number, name in enumerate(ordered.index)}
     for one, metric, title in zip(
         axes, ("lwlrap", "auc"), ("LWLRAP", "macro ROC-AUC"), strict=True
     ):
-        one.barh(list(place.values()), table[metric], color="#9ecae1")
-        one.plot(runs[metric], runs["entry"].map(place), "o", color="#08519c", markersize=3.5)
+        chance = 0.5 if metric == "auc" else 0.0  # where a bar has no length
+        one.barh(list(place.values()), ordered[metric] - chance, left=chance, color=COLOURS[4])
+        one.plot(runs[metric], runs["entry"].map(place), "o", color=COLOURS[0], markersize=3.5)
         for _, row in baselines.iterrows():
             one.axvline(row[metric], linestyle=":", color="grey")
             one.annotate(
@@ -169,8 +175,8 @@ def draw(runs: pd.DataFrame, table: pd.DataFrame, baselines: pd.DataFrame) -> Fi
                 ha="right",
                 va="bottom",
             )
-        one.set_xlim(0.2 if metric == "lwlrap" else 0.45, 1.0)
-        one.set_title(title)
+        one.set_xlim(min(chance, float(runs[metric].min())), 1.0)
+        one.set_title(title, pad=38)  # above the names of the baselines
         one.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(list(place.values()), list(place))
     return figure

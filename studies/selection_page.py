@@ -10,13 +10,12 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.whole_files import save_picture
 from studies.measures import COMPLETE, MEASURES, NEEDS, OTHERS, TRUTHS
 from studies.ordering import AMONG, between, regret_at_random, within
 
-_COLOURS: dict[str, str] = dict(
-    zip(NEEDS, ("#08519c", "#2a7f62", "#8c6bb1", "#d95f0e", "#737373", "#000000"), strict=True)
-)
+_COLOURS: dict[str, str] = dict(zip(NEEDS, COLOURS[:6], strict=True))
 _LWLRAP, _AUC = TRUTHS
 _INTRODUCTION = """\
 # How to choose a model with partial labels
@@ -140,7 +139,7 @@ def draw(table: pd.DataFrame) -> Figure:
         one.grid(axis="x", alpha=0.3)
     axes[0].set_yticks(places, [str(name) for name in table.index])
     patches = [Patch(color=_COLOURS[need], label=need) for need in NEEDS]
-    axes[0].legend(handles=patches, fontsize=8, loc="lower left")
+    figure.legend(handles=patches, fontsize=8, loc="outside right upper")
     return figure
 
 

@@ -21,8 +21,12 @@ TESTS = Path(__file__).parent
 FLOORS = {
     "batch": 0,
     "config": 0,
+    "colours": 0,
     "hardware": 0,
-    "renamed": -1,  # which `config` reads
+    "renamed": -1,  # which `config` reads, as the three below
+    "meant": -1,
+    "path_words": -1,
+    "refusals": -1,
     "versions": 0,
     "whole_files": 0,
     "data": 1,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -201,10 +202,12 @@ class RecordingWaveform(NamedTuple):
 
     Attributes:
         recording_id: its name in the tables.
-        waveform: (1, samples), or (1, 0) when it could not be read.
+        waveform: (1, samples), or (1, 0) when it was not read.
         rows: what is known of its time windows.
         labels: (species,) twice, what is known of the recording as a whole.
         failures: one entry when it could not be read.
+        long: its file, where it is too long to be read at once; None otherwise.
+        long_samples: its length at the rate of a reader.
     """
 
     recording_id: str
@@ -212,6 +215,8 @@ class RecordingWaveform(NamedTuple):
     rows: Rows
     labels: Labels
     failures: tuple[Failure, ...] = ()
+    long: Path | None = None
+    long_samples: int = 0
 
 
 class RecordingBatch(NamedTuple):
@@ -226,6 +231,8 @@ class RecordingBatch(NamedTuple):
         window_labels: (windows, species) twice.
         recording_labels: (recordings, species) twice.
         failures: one entry for each recording that could not be read.
+        long: the file of the only recording, which has no waveform as it is too long to be read at
+            once; None otherwise.
     """
 
     recording_ids: tuple[str, ...]
@@ -235,6 +242,7 @@ class RecordingBatch(NamedTuple):
     window_labels: Labels
     recording_labels: Labels
     failures: tuple[Failure, ...] = ()
+    long: Path | None = None
 
 
 class WindowBatch(NamedTuple):
@@ -243,11 +251,12 @@ class WindowBatch(NamedTuple):
     Attributes:
         recording_ids: their names in the tables.
         spectrogram: (windows, channels, mels, frames) of all recordings, one after the other;
-            empty where none could be read.
+            empty where none could be read, and for a long one.
         starts_s: (windows,) seconds from the start of the recording.
         counts: windows of each recording, at least 1.
         window_labels: (windows, species) twice.
         recording_labels: (recordings, species) twice.
+        long: see `RecordingBatch`; it is to be read and scored block by block.
     """
 
     recording_ids: tuple[str, ...]
@@ -256,6 +265,7 @@ class WindowBatch(NamedTuple):
     counts: tuple[int, ...]
     window_labels: Labels
     recording_labels: Labels
+    long: Path | None = None
 
 
 class Logits(NamedTuple):

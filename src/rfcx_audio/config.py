@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from difflib import get_close_matches
 from functools import wraps
 from pathlib import Path
 from typing import Any, cast
@@ -15,7 +14,12 @@ from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException, MissingConfigException
+from hydra.errors import (
+    CompactHydraException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+)
 from hydra.experimental.callback import Callback as SweepCallback
 from hydra.plugins.search_path_plugin import SearchPathPlugin
 from hydra.types import RunMode
@@ -23,6 +27,9 @@ from hydra.utils import instantiate
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from rfcx_audio.meant import meant, options_in
+from rfcx_audio.path_words import quote_paths
+from rfcx_audio.refusals import refusal
 from rfcx_audio.renamed import renamed_keys
 
 __all__ = [
@@ -50,6 +57,9 @@ the checkout's."""
 class ConfigError(ValueError):
     """Overrides that do not fit the configuration; the message suggests ones that do."""
 
+
+_FULL_ERROR = "HYDRA_FULL_ERROR"
+"""The variable with which Hydra raises errors in place of printing them."""
 
 _EXTRAS = {
     "hydra/launcher/joblib": "sweep",
@@ -107,6 +117,7 @@ def load_config(
     outdated = renamed_keys(name, overrides)
     if outdated:
         raise ConfigError("\n".join(outdated))
+    overrides = quote_paths(overrides)
     try:
         return _composed(name, overrides, folder)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
@@ -122,14 +133,14 @@ def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) ->
         overrides: as on the command line; keys that are added (`+key=1`) may have any name.
         folder: of configuration, see `entry_point`.
     """
-    options = _options(folder)
+    options = options_in([folder, CONF_DIR])
     groups, keys, lines = [], [], []
     for word in overrides:
         key, _, value = word.partition("=")
         group = key.lstrip("+~").partition("@")[0]
         if group in options:
             wrong = [one for one in value.split(",") if one not in (*options[group], "null", "")]
-            lines += [_meant(one, options[group], f"{key}=") for one in wrong]
+            lines += [meant(one, options[group], f"{key}=") for one in wrong]
             groups += [] if wrong else [word]
         elif not key.startswith(("+", "-", "hydra")) and (value or key.startswith("~")):
             keys.append(group)
@@ -138,7 +149,7 @@ def suggestions(name: str, overrides: Sequence[str], folder: Path = CONF_DIR) ->
         known = list(_keys(_composed(name, choices, folder)))
     except (HydraException, OmegaConfBaseException, ValueError):
         return lines
-    return lines + [_meant(key, [*known, *options]) for key in keys if key not in known]
+    return lines + [meant(key, [*known, *options]) for key in keys if key not in known]
 
 
 def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_target_` names)
@@ -215,7 +226,10 @@ def entry_point(
     """
 
     def decorate(task: Callable[[DictConfig], Any]) -> Callable[[], None]:
-        run = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(task)
+        shortened = _FULL_ERROR not in os.environ
+        run = hydra.main(version_base="1.3", config_path=str(folder), config_name=name)(
+            _explained(task) if shortened else task
+        )
 
         @wraps(task)
         def command() -> None:
@@ -223,6 +237,8 @@ def entry_point(
             outdated = renamed_keys(name, sys.argv[1:])
             if outdated:
                 raise SystemExit("\n".join(outdated))
+            sys.argv[1:] = quote_paths(sys.argv[1:])
+            os.environ[_FULL_ERROR] = "1"  # until the task begins
             try:
                 run()
             except BrokenPipeError:
@@ -230,23 +246,50 @@ def entry_point(
                     raise
                 # The pipe is closed, as by `| head`: Python must not flush the rest at its end.
                 os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            except SystemExit as end:
-                # Hydra has printed the unknown name; add how to install it, or similar names.
-                cause = end.__context__
-                missing = getattr(cause, "missing_cfg_file", None)
-                if isinstance(cause, MissingConfigException) and missing in _EXTRAS:
-                    raise SystemExit(
-                        f"{missing} comes with an extra that is not installed: "
-                        f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
-                    ) from None
-                if end.code:
-                    lines = suggestions(name, sys.argv[1:], folder)
-                    sys.stderr.writelines(f"{line}\n" for line in lines)
-                raise
+            except HydraException as error:
+                raise SystemExit(_answer(error, name, folder)) from None
+            except OSError as error:  # of the folder that Hydra makes
+                sentence = refusal(error) if shortened else None
+                if sentence is None:
+                    raise
+                raise SystemExit(sentence) from None
 
         return command
 
     return decorate
+
+
+def _explained(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]:
+    """The task, whose refusals are a sentence without a traceback."""
+
+    @wraps(task)
+    def explained(config: DictConfig) -> Any:  # noqa: ANN401 (what the task returns)
+        os.environ.pop(_FULL_ERROR, None)
+        try:
+            return task(config)
+        except Exception as error:
+            cause = error.__cause__ if isinstance(error, InstantiationException) else error
+            sentence = refusal(cause or error)
+            if sentence is None:
+                raise
+            # A multirun goes on with its next job, and fails in the end.
+            end = CompactHydraException if in_multirun() else SystemExit
+            raise end(sentence) from None
+
+    return explained
+
+
+def _answer(error: HydraException, name: str, folder: Path) -> str:
+    """What Hydra prints of an error, and how to mend it: an extra to install, or similar names."""
+    missing = getattr(error, "missing_cfg_file", None)
+    if isinstance(error, MissingConfigException) and missing in _EXTRAS:
+        return (
+            f"{missing} comes with an extra that is not installed: "
+            f'pip install "rfcx-audio[{_EXTRAS[missing]}]"'
+        )
+    cause = error.__cause__
+    lines = [str(error), *([str(cause)] if isinstance(cause, OmegaConfBaseException) else [])]
+    return "\n".join([*lines, *suggestions(name, sys.argv[1:], folder)])
 
 
 def in_multirun() -> bool:
@@ -272,34 +315,9 @@ def _composed(name: str, overrides: Sequence[str], folder: Path) -> DictConfig:
         return compose(config_name=name, overrides=list(overrides))
 
 
-def _options(folder: Path) -> dict[str, list[str]]:
-    """The options of each group, in a folder of configuration and the library's."""
-    found: dict[str, list[str]] = {}
-    for place in dict.fromkeys((folder, CONF_DIR)):
-        for path in sorted(place.rglob("*.yaml")):
-            group = path.parent.relative_to(place).as_posix()
-            if group != ".":
-                found.setdefault(group, []).append(path.stem)
-    return found
-
-
 def _keys(node: DictConfig, above: str = "") -> Iterator[str]:
     """All dotted keys of a configuration."""
     for key, value in node.items_ex(resolve=False):
         yield f"{above}{key}"
         if isinstance(value, DictConfig) and not value._is_none():
             yield from _keys(value, f"{above}{key}.")
-
-
-def _meant(word: str, known: list[str], before: str = "") -> str:
-    """A suggestion of similar names; first those whose last part begins like that of the word."""
-    last = word.rpartition(".")[2]
-    begin = [one for one in known if last and one.rpartition(".")[2].startswith(last)]
-    near = [
-        *get_close_matches(word, begin, cutoff=0.0),
-        *get_close_matches(word, known, cutoff=0.5),
-    ]
-    nearest = ", ".join(f"{before}{one}" for one in list(dict.fromkeys(near))[:3])
-    return f"{before}{word} does not exist; " + (
-        f"did you mean {nearest}?" if near else "see --help"
-    )

@@ -70,3 +70,43 @@ def test_a_training_reads_its_loss_at_intervals_only(
     train_run(load_config("train", words(forest, tmp_path, *settings)))
     assert len(counted) == steps
     assert counted[-1] - counted[0] < steps / 2
+
+
+def test_where_there_is_no_terminal_lines_are_logged(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(progress, "monotonic", lambda: now)
+    trainer: Any = SimpleNamespace(
+        callback_metrics={"train/loss": torch.tensor(0.25), "val/auc": torch.tensor(0.75)},
+        is_global_zero=True,
+        sanity_checking=False,
+        current_epoch=1,
+        max_epochs=4,
+        num_training_batches=10,
+        loggers=[],
+        progress_bar_metrics={},
+        state=SimpleNamespace(fn="fit"),
+    )
+    module: Any = SimpleNamespace()
+    lines = Progress()
+    assert not lines.draws
+    with caplog.at_level("INFO"):
+        lines.on_train_start(trainer, module)
+        for step in range(10):
+            now += 10.0
+            lines.on_train_batch_end(trainer, module, None, None, step)
+        lines.on_validation_end(trainer, module)
+    assert [record.getMessage() for record in caplog.records] == [
+        "epoch 2 of 4, step 3 of 10, loss 0.250, about 0:04:30 left without validation",
+        "epoch 2 of 4, step 6 of 10, loss 0.250, about 0:04:00 left without validation",
+        "epoch 2 of 4, step 9 of 10, loss 0.250, about 0:03:30 left without validation",
+        "epoch 2 of 4: val/auc 0.750",
+    ]
+    caplog.clear()
+    silent = Progress(refresh_rate=0)
+    silent.on_train_start(trainer, module)
+    now += 100.0
+    silent.on_train_batch_end(trainer, module, None, None, 0)
+    silent.on_validation_end(trainer, module)
+    assert not caplog.records

@@ -4,9 +4,11 @@ import json
 from pathlib import Path
 
 import pandas as pd
+import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
-from rfcx_audio.callbacks import draw_curves
+from rfcx_audio.callbacks import draw_curves, report
 from rfcx_audio.callbacks.report import write_metrics
 
 
@@ -30,3 +32,16 @@ def test_curves_are_drawn_for_every_value(tmp_path: Path) -> None:
     draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as picture:
         assert picture.width > picture.height > 100
+
+
+def test_what_was_measured_once_is_written_and_not_drawn_as_a_dot(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(report, "save_picture", lambda figure, _: drawn.append(figure))
+    log = {"step": [1, 2, 3], "train/loss": [1.0, 0.5, None], "val/auc": [None, None, 0.9]}
+    pd.DataFrame(log).to_csv(tmp_path / "metrics.csv", index=False)
+    draw_curves(tmp_path / "metrics.csv", tmp_path / "curves.png")
+    (figure,) = drawn
+    assert [axes.get_title() for axes in figure.axes] == ["train/loss"]
+    assert figure.get_supxlabel() == "measured once: val/auc 0.9"

@@ -10,7 +10,13 @@ import pytest
 import soundfile
 
 from quick import words
-from rfcx_audio.commands.detect import check_recordings, recordings_of, scores_of, species_of
+from rfcx_audio.commands.detect import (
+    check_recordings,
+    limits_of,
+    recordings_of,
+    scores_of,
+    species_of,
+)
 from rfcx_audio.config import load_config
 from rfcx_audio.data import RecordingInfo, Recordings, TableFolder
 from rfcx_audio.events import below_nyquist, describe_events
@@ -145,3 +151,28 @@ def test_bands_are_those_of_the_labels_or_of_the_model_or_the_whole_one(
     unnamed = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2]])
     named = species_of(load_config("detect", [f"labels={labels}"]), unnamed, 8000.0)[1]
     assert named == {0: "Frog", 1: "Owl"}
+
+
+@pytest.mark.slow
+def test_the_command_takes_thresholds_and_warns_of_raw_scores(scores: Path, tmp_path: Path) -> None:
+    table = Scores.read(scores)
+    lines = [
+        f"{name},{value},0.99" for name, value in zip(table.species, ("0.95", ""), strict=True)
+    ]
+    (tmp_path / "thresholds.csv").write_text("\n".join(["species,threshold,calibrated", *lines]))
+    done = run(tmp_path, f"scores={scores}")
+    assert done.returncode == 0, done.stderr
+    assert "the scores are not calibrated, so high=0.5 is no probability" in done.stdout
+    assert "2 events of 2 species" in done.stdout
+    done = run(tmp_path, f"scores={scores}", f"thresholds={tmp_path}/thresholds.csv")
+    assert done.returncode == 0, done.stderr
+    assert "not calibrated" not in done.stdout
+    assert "1 species have no threshold" in done.stdout
+    assert "their events begin at high=0.5: s1" in done.stdout
+    assert "1 events of 1 species" in done.stdout
+
+
+def test_scores_of_nothing_are_refused() -> None:
+    nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
+    with pytest.raises(ValueError, match="no recording has scores; the first, dawn: torn"):
+        limits_of(load_config("detect", ["scores=a"]), nothing)

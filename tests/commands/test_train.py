@@ -167,3 +167,28 @@ def test_a_run_from_memory_equals_one_that_decodes(
     expected = weights(run / "checkpoints/last.ckpt")
     for name, value in weights(tmp_path / "checkpoints/last.ckpt").items():
         assert torch.equal(value, expected[name]), name
+
+
+def test_the_command_ends_with_its_results_and_the_next_command(
+    forest: Path, tmp_path: Path
+) -> None:
+    line = [sys.executable, "-m", "rfcx_audio.train", f"hydra.run.dir={tmp_path}/log"]
+    more = [
+        "trainer.max_epochs=1",
+        "callbacks.progress.refresh_rate=1",
+        "+trainer.limit_test_batches=1",
+    ]
+    done = subprocess.run(
+        [*line, *words(forest, tmp_path / "run", *more)],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=tmp_path,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "validation of the last epoch" in done.stdout
+    assert "val/auc_unlabelled" in done.stdout
+    assert "epoch 1 of 1: val/" in done.stdout
+    best = tmp_path / "run" / "checkpoints" / "best.ckpt"
+    last = done.stdout.splitlines()[-1]
+    assert last == f"next: rfcx-audio predict checkpoint={best} recordings=…"

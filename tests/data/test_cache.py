@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from rfcx_audio.data import AudioReader, CachedReader, cache
+from rfcx_audio.data import AudioError, AudioReader, CachedReader, audio, cache
 from rfcx_audio.data.cache import in_16_bits
 
 
@@ -165,3 +165,17 @@ def test_several_may_fill_one_cache_at_once(noise_file: Path, tmp_path: Path) ->
         read = list(pool.map(lambda _: cached(tmp_path).read(noise_file), range(32)))
     assert all(np.array_equal(samples, expected) for samples in read)
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".i16"]
+
+
+def test_what_cannot_be_decoded_at_once_is_read_in_stretches(
+    noise_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = AudioReader(48_000, channel=0).read(noise_file, 0.5, 1.0)
+    for place in (cache, audio):
+        monkeypatch.setattr(place, "MAX_SAMPLES", 100_000)  # of both channels it has 192 000
+    with pytest.raises(AudioError, match="at once"):
+        AudioReader(48_000, channel=0).read(noise_file)
+    reader = cached(tmp_path)
+    for _ in range(2):
+        np.testing.assert_array_equal(reader.read(noise_file, 0.5, 1.0), expected)
+    assert reader.size_gb() == 0

@@ -84,3 +84,21 @@ def test_the_real_tables_split_without_a_shared_recording(real_data: Path) -> No
     fold = rows["recording_id"].map(folds.set_index("recording_id")["fold"])
     by_species = pd.crosstab(rows.loc[rows["present"], "species_id"], fold)
     assert by_species.to_numpy().min() >= 6  # of about 50 TP rows a species
+
+
+def test_fewer_recordings_than_folds_have_one_each(tmp_path: Path) -> None:
+    rows = random_rows(0, recordings=3)
+    folds = Folds(str(tmp_path / "folds.csv"), num_folds=5)
+    for _ in range(2):  # made, and read again
+        assert sorted(folds.table(rows)["fold"]) == [0, 1, 2]
+        assert folds.count(rows) == 3
+
+
+def test_one_recording_is_trained_on(tmp_path: Path) -> None:
+    rows = random_rows(0, recordings=1)
+    folds = Folds(str(tmp_path / "folds.csv"), num_folds=5, held_out=2)
+    for _ in range(2):
+        assert folds.count(rows) == 0
+        train, val = folds.split(rows)
+        assert len(train) == len(rows)
+        assert val.empty

@@ -10,6 +10,7 @@ from rfcx_audio.events import (
     describe_events,
     find_events,
     hysteresis,
+    located,
     window_cells,
 )
 from rfcx_audio.scores import Scores
@@ -107,3 +108,31 @@ def test_settings_out_of_range_are_refused(wrong: dict) -> None:
     scores = Scores.of_windows("a", np.zeros(1), 2.0, np.zeros((1, 2)))
     with pytest.raises(ValueError, match=r"expected|negative"):
         find_events(scores, {}, **wrong)
+
+
+def test_a_threshold_for_windows_holds_for_frames() -> None:
+    rng = np.random.default_rng(3)
+    windows = rng.random((5, 2))
+    frames = FrameScores(1.5 * np.arange(5), 0.5, rng.random((5, 6, 2)))
+    whole = located(windows, frames)
+    np.testing.assert_allclose(whole.max(0), windows.max(0))
+    by_hand = np.zeros((18, 2))
+    for window in range(5):
+        for frame in range(6):
+            share = frames.scores[window, frame] / frames.scores[window].max(0)
+            cell = by_hand[3 * window + frame]
+            np.maximum(cell, windows[window] * share, out=cell)
+    np.testing.assert_allclose(whole, by_hand)
+    silent = FrameScores(np.zeros(1), 0.5, np.zeros((1, 6, 2)))
+    assert not located(np.array([[0.5, 0.5]]), silent).any()
+
+
+def test_events_begin_at_the_threshold_of_their_species() -> None:
+    clip = np.array([[0.4, 0.4], [0.2, 0.2], [0.6, 0.6]])
+    scores = Scores.of_windows("a", np.arange(3.0), 1.0, clip)
+    high = np.array([0.5, 0.3])
+    events = find_events(scores, {}, high, 0.6 * high, merge_gap_s=0.0)
+    assert events[["species_id", "t_min", "t_max"]].to_numpy().tolist() == [
+        [1, 0, 3],  # 0.2 is above 0.6 of 0.3
+        [0, 2, 3],
+    ]

@@ -187,3 +187,28 @@ def test_settings_that_cannot_work_are_refused(wrong: dict[str, object]) -> None
     settings = {"num_species": 2, "size": (8, 8), **wrong}
     with pytest.raises(ValueError, match=r"mode|band|reduction"):
         ClassBandDetector(Mean(), partial(Sums, num_species=3), nn.Identity(), BANDS, **settings)
+
+
+def test_frames_hold_the_highest_logit_of_the_places_over_them() -> None:
+    model = detector()
+    spectrogram = torch.randn(2, 1, MELS, FRAMES)
+    logits = model(spectrogram)
+    frames = logits.frame.shape[1]
+    assert frames == 10  # the shortest place has 10 pixels of 50
+    torch.testing.assert_close(logits.frame.amax(1), logits.clip)
+    expected = torch.full((2, frames, 2), -torch.inf)
+    for number, length in enumerate(BANDS.frames.clamp(max=FRAMES).tolist()):
+        for start in slide(FRAMES, length):
+            classes, place = torch.full((2, 1), number), torch.full((2, 1), start)
+            logit = model.of_classes(spectrogram, classes, place)[:, 0].detach()
+            for frame in range(frames):
+                if start <= (frame + 0.5) * FRAMES / frames < start + length:
+                    cell = expected[:, frame, BANDS.species[number]]
+                    torch.maximum(cell, logit, out=cell)
+    torch.testing.assert_close(logits.frame, expected)
+
+
+def test_in_training_and_with_masks_there_is_one_frame() -> None:
+    spectrogram = torch.randn(2, 1, MELS, FRAMES)
+    assert detector().train()(spectrogram).frame.shape == (2, 1, 2)
+    assert detector("mask")(spectrogram).frame.shape == (2, 1, 2)

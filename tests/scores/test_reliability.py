@@ -92,4 +92,4 @@ def test_the_picture_has_both_curves_and_both_histograms(
     assert [h.sum() for h in heights] == [int((labels.known > 0).sum())] * 2
     save_picture(figure, tmp_path / "r.png")
     with Image.open(tmp_path / "r.png") as picture:
-        assert picture.size == (560, 640)
+        assert picture.size == (720, 640)

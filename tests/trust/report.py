@@ -13,6 +13,7 @@ PARTS = (
     "Bad audio",
     "Bad tables and configurations",
     "Hostile input",
+    "Runs and their results",
     "Numerics",
     "Mutation",
 )

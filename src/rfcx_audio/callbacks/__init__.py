@@ -1,6 +1,7 @@
 """What watches a run and writes down what it sees."""
 
 from rfcx_audio.callbacks.batch_seed import BatchSeed
+from rfcx_audio.callbacks.best import BestCheckpoint, CropsSeen
 from rfcx_audio.callbacks.log_interval import LogInterval
 from rfcx_audio.callbacks.progress import Progress
 from rfcx_audio.callbacks.report import Report, draw_curves
@@ -9,7 +10,9 @@ from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs, ric
 
 __all__ = [
     "BatchSeed",
+    "BestCheckpoint",
     "Comparison",
+    "CropsSeen",
     "LogInterval",
     "Progress",
     "Report",

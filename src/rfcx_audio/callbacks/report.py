@@ -6,6 +6,7 @@ import json
 import logging
 import platform
 from pathlib import Path
+from textwrap import wrap
 from typing import Any, cast
 
 import pandas as pd
@@ -16,9 +17,10 @@ from matplotlib.figure import Figure
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.frontend import LogMel
-from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording
+from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
 from rfcx_audio.whole_files import save_picture
 
@@ -81,9 +83,21 @@ class Report(Callback):
             draw_curves(logged, self.folder / "learning_curves.png")
         self._draw_pictures(_data(trainer), pl_module)
 
-    @rank_zero_only
+    def on_exception(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,  # noqa: ARG002
+        exception: BaseException,  # noqa: ARG002
+    ) -> None:
+        """Writes the recordings that could not be read; they may be the reason."""
+        self._write_failures(trainer)
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:  # noqa: ARG002
         """Writes the recordings that could not be read to `failures.csv`, and logs their number."""
+        self._write_failures(trainer)
+
+    @rank_zero_only
+    def _write_failures(self, trainer: pl.Trainer) -> None:
         failures = _data(trainer).failures
         table = pd.DataFrame({"recording_id": list(failures), "reason": list(failures.values())})
         if self.folder.is_dir():
@@ -107,14 +121,13 @@ class Report(Callback):
         for name in named[: self.num_pictures]:
             if name in data.failures:
                 continue
-            waveform = data.reader.read(data.corpus.train.paths[name])
-            figure = draw_recording(
-                frontend,
-                waveform,
-                f"{name} (validation)",
-                rows[rows["recording_id"] == name],
-                recogniser.score(waveform).frame(),
-            )
+            own = rows[rows["recording_id"] == name]
+            start_s, duration_s = stretch_of(data.corpus.train.durations_s[name], own)
+            waveform = data.reader.read(data.corpus.train.paths[name], start_s, duration_s)
+            scores = recogniser.score(waveform).frame()
+            scores[["t_min", "t_max"]] += start_s
+            title = f"{name} (validation)"
+            figure = draw_recording(frontend, waveform, title, own, scores, start_s)
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
 
 
@@ -141,25 +154,34 @@ def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
 
 
 def draw_curves(metrics_csv: Path, picture: Path) -> None:
-    """Draws every logged value over the steps, one panel each."""
+    """Draws every value that was logged more than once over the steps; writes the others below.
+
+    Args:
+        metrics_csv: of Lightning's logger.
+        picture: to write.
+    """
     metrics = pd.read_csv(metrics_csv)
     names = [
         name
         for name in metrics.columns.astype(str)
-        if name not in ("epoch", "step") and "test/" not in name
+        if name not in ("epoch", "step") and "test/" not in name and metrics[name].notna().any()
     ]
-    names = [name for name in names if metrics[name].notna().any()]
-    columns = 3
-    lines = -(-len(names) // columns)
-    figure = Figure(figsize=(4.5 * columns, 3 * max(1, lines)), layout="constrained")
+    curves = [name for name in names if metrics[name].notna().sum() > 1]
+    once = [f"{n} {metrics[n].dropna().iloc[0]:.3g}" for n in names if n not in curves]
+    columns = max(1, min(3, len(curves)))
+    lines = max(1, -(-len(curves) // columns))
+    figure = Figure(figsize=(4.5 * columns, 3 * lines + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
-    for number, name in enumerate(names):
-        axes = figure.add_subplot(max(1, lines), columns, number + 1)
+    for number, name in enumerate(curves):
+        axes = figure.add_subplot(lines, columns, number + 1)
         drawn = metrics[["step", name]].dropna()
-        axes.plot(drawn["step"], drawn[name], marker="." if len(drawn) < 100 else "")
+        marker = "." if len(drawn) < 100 else ""
+        axes.plot(drawn["step"], drawn[name], marker=marker, color=COLOURS[0])
         axes.set_title(name)
         axes.set_xlabel("step")
         axes.grid(alpha=0.3)
+    if once:
+        figure.supxlabel("\n".join(wrap("measured once: " + ", ".join(once), 60 * columns)), size=9)
     save_picture(figure, picture)
 
 

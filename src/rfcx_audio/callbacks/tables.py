@@ -57,8 +57,11 @@ class TestTable(Callback):
         if outputs is None:
             return
         data: RecordingDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        windows = batch.spectrogram.split(batch.counts)  # of each recording
-        energy = [_band_energy(data, cut) for cut in windows]
+        if batch.long is None:
+            windows = batch.spectrogram.split(batch.counts)  # of each recording
+            energy = [_band_energy(data, cut) for cut in windows]
+        else:  # there is no spectrogram of the whole
+            energy = [torch.full((data.num_species,), torch.nan)]
         scores, target = outputs.cpu(), batch.recording_labels.target.cpu()
         self.rows += zip(batch.recording_ids, scores, energy, target, strict=True)
 

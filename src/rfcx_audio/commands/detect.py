@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from rfcx_audio.batch import Failure
@@ -22,7 +23,7 @@ from rfcx_audio.events import (
     write_events,
 )
 from rfcx_audio.hardware import best_device
-from rfcx_audio.scores import Scores
+from rfcx_audio.scores import Scores, Thresholds
 from rfcx_audio.scoring import list_recordings, load_recogniser
 
 _log = logging.getLogger(__name__)
@@ -39,8 +40,8 @@ def run(config: DictConfig) -> None:
     scores, frames = scores_of(config, recordings)
     if recordings.paths:
         check_recordings(scores, recordings)
-    settings = (config.high, config.low, config.merge_gap_s, config.min_duration_s)
-    found = find_events(scores, frames, *settings)
+    high, low = limits_of(config, scores)
+    found = find_events(scores, frames, high, low, config.merge_gap_s, config.min_duration_s)
     rows, names = species_of(config, scores, recordings.nyquist_hz)
     infos = infos or infos_of_scores(config, scores, recordings.paths)
     found = inside(found, {name: info.duration_s or 0.0 for name, info in infos.items()})
@@ -56,7 +57,7 @@ def run(config: DictConfig) -> None:
     pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False
     )
-    if config.pictures:
+    if config.pictures and config.checkpoint is not None:
         draw_events(events, scores, recordings, config.checkpoint, folder / "pictures")
     _log.info(
         "%d events of %d species in %d of %d recordings; the tables are in %s",
@@ -98,6 +99,34 @@ def scores_of(
     recogniser = load_recogniser(config.checkpoint).to(best_device())
     scores, frames = recogniser.frames(recordings.paths)
     return scores, {name: one for name, one in frames.items() if one.scores.shape[1] > 1}
+
+
+def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, float | np.ndarray]:
+    """Where events begin and end: of thresholds.csv by species, or the same for all.
+
+    Raises:
+        ValueError: no recording has scores, or the thresholds are not of these species.
+    """
+    if not len(scores.keys):
+        name, reason = next(iter(scores.metadata.get("failures", {}).items()), ("none", "no row"))
+        raise ValueError(f"no recording has scores; the first, {name}: {reason}")
+    calibrated = "calibration" in scores.metadata
+    if config.thresholds is not None:
+        at = Thresholds.read(config.thresholds, scores.species, calibrated)
+        if at.missing:
+            _log.warning(
+                "%d species have no threshold in %s; their events begin at high=%g: %s",
+                *(len(at.missing), config.thresholds, config.high, ", ".join(at.missing)),
+            )
+        high = np.where(np.isnan(at.score), config.high, at.score)
+        return high, config.low_share * high
+    if not calibrated:
+        _log.warning(
+            "the scores are not calibrated, so high=%g is no probability: give thresholds=… of "
+            "rfcx-audio calibrate, or scores that it has calibrated",
+            config.high,
+        )
+    return config.high, config.low
 
 
 def check_recordings(scores: Scores, recordings: Recordings) -> None:

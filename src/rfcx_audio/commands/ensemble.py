@@ -37,8 +37,14 @@ def scored(config: DictConfig) -> list[str]:
     """The tables of all members; those of models are made, or gone on with, as `predict` does.
 
     Raises:
-        EnsembleError: a member is a model, and there are no recordings to score.
+        EnsembleError: a member is a model, and there are no recordings to score; or `scores` is no
+            list.
     """
+    if isinstance(config.scores, str):
+        raise EnsembleError(
+            f"scores={config.scores} is one table; expected a list of several: "
+            "'scores=[a.parquet,b.parquet]'"
+        )
     places = []
     for number, member in enumerate(config.scores):
         if not _is_model(member):

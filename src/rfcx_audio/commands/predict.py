@@ -9,9 +9,15 @@ from pathlib import Path
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.config import DictConfig, build
-from rfcx_audio.data import add_to_table
+from rfcx_audio.data import add_to_table, probe
 from rfcx_audio.scores import Scores
-from rfcx_audio.scoring import Recogniser, draw_recording, list_recordings, load_recogniser
+from rfcx_audio.scoring import (
+    Recogniser,
+    draw_recording,
+    list_recordings,
+    load_recogniser,
+    stretch_of,
+)
 from rfcx_audio.scoring.archive import RECORDINGS, Archive, file_name, score_archive
 from rfcx_audio.whole_files import save_picture, write_atomically
 
@@ -46,8 +52,8 @@ def predict(
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
-        ValueError: the checkpoint cannot be used, there are no recordings, none can be read, or the
-            folder was begun with other settings.
+        ValueError: the checkpoint cannot be used, there are no recordings, none could be read, or
+            the folder was begun with other settings.
     """
     places = {"checkpoint": checkpoint, "recordings": recordings}
     archive = score(call_config("predict", overrides, out, **places))
@@ -102,10 +108,14 @@ def score(config: DictConfig) -> Archive:
 
 
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
-    """A picture of each scored recording that has none; whole recordings are read for it."""
+    """A picture of each scored recording that has none; of a long one, of its first minute."""
     for name, table in archive.tables():
         path = archive.folder / "pictures" / f"{file_name(name)}.png"
         if not path.exists():
-            waveform = recogniser.reader.read(archive.paths[name])
-            figure = draw_recording(recogniser.frontend, waveform, name, scores=table.to_pandas())
+            duration_s = stretch_of(probe(archive.paths[name]).duration_s)[1]
+            waveform = recogniser.reader.read(archive.paths[name], 0.0, duration_s)
+            scores = table.to_pandas()
+            end_s = len(waveform) / recogniser.reader.sample_rate
+            scores = scores[scores["t_min"] < end_s]
+            figure = draw_recording(recogniser.frontend, waveform, name, scores=scores)
             write_atomically(path, partial(save_picture, figure))

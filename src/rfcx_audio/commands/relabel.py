@@ -21,3 +21,5 @@ def run(config: DictConfig) -> None:
     title = "pseudo-labels by round; truth_… is measured with the true calls"
     Console().print(rich_table(table, title))
     _log.info("the rounds are in %s", folder)
+    best = folder / f"final_{config.rounds}" / "checkpoints" / "best.ckpt"
+    Console(soft_wrap=True).print(f"next: rfcx-audio predict checkpoint={best} recordings=…")

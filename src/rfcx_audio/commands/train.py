@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import pandas as pd
 from pytorch_lightning.callbacks import ModelCheckpoint
+from rich.console import Console
 
+from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import train_run
@@ -56,7 +60,29 @@ def train(*overrides: str, out: str | Path | None = None) -> Run:
 
 def run(config: DictConfig) -> float | None:
     """The command; returns the best value of what the first checkpoint monitors, for sweepers."""
-    kept = train_run(config).checkpoint_callback
-    if not isinstance(kept, ModelCheckpoint) or kept.best_model_score is None:
+    trainer = train_run(config)
+    kept = trainer.checkpoint_callback
+    if not isinstance(kept, ModelCheckpoint):
         return None
-    return kept.best_model_score.item()
+    if trainer.is_global_zero:
+        print_results(Path(config.paths.output_dir), kept)
+    return None if kept.best_model_score is None else kept.best_model_score.item()
+
+
+def print_results(folder: Path, kept: ModelCheckpoint) -> None:
+    """Prints what the validation measured, which epoch is kept, and the next command.
+
+    Args:
+        folder: of the run.
+        kept: the callback that kept the best epoch.
+    """
+    metrics = json.loads((folder / "metrics.json").read_text())
+    values = {name: value for name, value in metrics.items() if name.startswith("val/")}
+    console = Console(soft_wrap=True)
+    if values:
+        shown = ["undefined" if math.isnan(one) else f"{one:.4f}" for one in values.values()]
+        table = pd.DataFrame({"measure": list(values), "value": shown})
+        console.print(rich_table(table, "validation of the last epoch, on partial labels"))
+    if kept.best_model_score is not None:
+        console.print(f"best epoch: {kept.monitor} {kept.best_model_score.item():.4f}")
+    console.print(f"next: rfcx-audio predict checkpoint={kept.best_model_path} recordings=…")

@@ -26,7 +26,7 @@ from rfcx_audio.data.labels import (
 )
 from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
-from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.recording_dataset import LONG_S, RecordingDataset
 from rfcx_audio.data.recording_info import RecordingInfo, describe_recordings
 from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
 from rfcx_audio.data.recordings_table import (
@@ -59,6 +59,7 @@ from rfcx_audio.data.teachers import fold_table_id, seen_by_teacher, seen_folds
 __all__ = [
     "EVERYWHERE",
     "INFO_COLUMNS",
+    "LONG_S",
     "NOWHERE",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",

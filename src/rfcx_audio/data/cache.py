@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import math
 import os
 import shutil
 import threading
@@ -13,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from rfcx_audio.data.audio import AudioReader, padded_to
+from rfcx_audio.data.audio import MAX_SAMPLES, AudioReader, padded_to, probe
 
 _log = logging.getLogger(__name__)
 FULL_SCALE = 32768
@@ -29,8 +30,9 @@ class CachedReader(AudioReader):
     A recording is decoded whole when it is first asked for; from then on a stretch of it is read
     from there. Files appear under their final name only when they are complete, so that
     several processes may fill one cache at once. A recording of 16 bits at the sample rate is kept
-    exactly; others are rounded to 16 bits. What does not fit (samples beyond full scale, a full
-    cache, which a warning reports) is decoded each time, no more of it than is asked for.
+    exactly; others are rounded to 16 bits. What does not fit (samples beyond full scale, recordings
+    of hours that cannot be decoded at once, a full cache, which a warning reports) is decoded each
+    time, no more of it than is asked for.
 
     Args:
         sample_rate: of what is returned, Hz.
@@ -102,7 +104,7 @@ class CachedReader(AudioReader):
         """Decodes a recording into the cache, if it fits there; what did not is not tried again."""
         if self.full or kept in self.refused:
             return False
-        samples = in_16_bits(super().read(path))
+        samples = None if self._is_too_long(path) else in_16_bits(super().read(path))
         if samples is None:
             self.refused.add(kept)
             return False
@@ -119,6 +121,11 @@ class CachedReader(AudioReader):
             return self._is_full(f"its disk takes no more ({error})", "make room there")
         self._added += size
         return True
+
+    def _is_too_long(self, path: Path) -> bool:
+        info = probe(path)
+        at_rate = math.ceil(info.num_samples * self.sample_rate / info.sample_rate)
+        return max(info.num_samples * info.num_channels, at_rate) > MAX_SAMPLES
 
     def _disk_has(self, size: int) -> bool:
         """Whether a file may be written, so that the disk keeps its reserve."""

@@ -171,12 +171,15 @@ class RecordingDataModule(pl.LightningDataModule):
             **self.loader.options(self._processes_here()),
         )
 
-    def val_dataloader(self) -> DataLoader:
+    def val_dataloader(self) -> DataLoader | list[DataLoader]:
         """The held-out recordings, whole, with the labels of the tables.
 
-        A batch holds several; `trainer.limit_val_batches` counts recordings, in each process.
+        A batch holds several; `trainer.limit_val_batches` counts recordings, in each process. There
+        is no loader where nothing is held out.
         """
         names = self.split.val_recordings
+        if not names:
+            return []
         limit = None if self.trainer is None else self.trainer.limit_val_batches
         return self._recordings(self.corpus.train, self.val_rows, None, names, limit)
 

@@ -42,13 +42,19 @@ def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame({"recording_id": labelled.index, "fold": fold})
 
 
+def possible_folds(num_folds: int, recordings: int) -> int:
+    """As many folds as wanted, or as there are recordings; none of a single recording."""
+    return min(num_folds, recordings) if recordings > 1 else 0
+
+
 class Folds:
     """The fold file that every stage of a project shares.
 
     Args:
         file: CSV of `recording_id,fold`; written on first use, read ever after. None: no file; the
             same rows have the same folds.
-        num_folds: at least 2.
+        num_folds: at least 2; where there are fewer recordings, there is a fold for each of them.
+            One recording alone is in no fold (-1): it is trained on, and nothing is held out.
         held_out: the fold for validation; the others are for training.
         seed: of the assignment.
 
@@ -78,16 +84,19 @@ class Folds:
             AnnotationError: the file has another number of folds, or no fold for a recording.
         """
         if self.file is None or not self.file.exists():
-            names = rows["recording_id"].tolist()
+            names = sorted(rows["recording_id"].unique())
             if self._assigned[0] != names:
-                self._assigned = names, assign_folds(rows, self.num_folds, self.seed)
+                number = possible_folds(self.num_folds, len(names))
+                alone = pd.DataFrame({"recording_id": names, "fold": -1})
+                folds = assign_folds(rows, number, self.seed) if number else alone
+                self._assigned = names, folds
             folds = self._assigned[1]
             if self.file is not None:
                 write_atomically(self.file, lambda part: folds.to_csv(part, index=False))
             return folds
         folds = pd.read_csv(self.file, dtype={"recording_id": str}, keep_default_na=False)
         found = folds["fold"].max() + 1
-        if found != self.num_folds:
+        if found != possible_folds(self.num_folds, len(folds)):
             raise AnnotationError(
                 f"{self.file} holds {found} folds, {self.num_folds} are configured; set "
                 "data.folds.num_folds to match, or data.folds.file to a new file"
@@ -99,6 +108,10 @@ class Folds:
                 "made from other tables: set data.folds.file to a new file"
             )
         return folds
+
+    def count(self, rows: pd.DataFrame) -> int:
+        """The number of folds of a table; 0 where there is only one recording."""
+        return int(self.table(rows)["fold"].max()) + 1
 
     def split(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The rows for training and those for validation."""

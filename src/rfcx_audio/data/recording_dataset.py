@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -21,6 +22,9 @@ from rfcx_audio.data.labels import (
     rows_of,
 )
 from rfcx_audio.data.recordings import Recordings
+
+LONG_S = 600.0
+"""A longer recording is not read as a whole, which would take gigabytes, but block by block."""
 
 
 class RecordingDataset(Dataset[RecordingWaveform]):
@@ -47,6 +51,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         coverage: Coverage = NOWHERE,
     ) -> None:
         self.paths = recordings.paths
+        self.infos = recordings.infos
         self.reader = reader
         self.names = list(recordings.paths) if names is None else names
         self.rows = rows_by_recording(rows)
@@ -64,10 +69,15 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         return len(self.names)
 
     def __getitem__(self, index: int) -> RecordingWaveform:
-        """A recording; without samples, and with its failure, where it cannot be read."""
+        """A recording; without samples where it is long, or, with its failure, cannot be read."""
         name = self.names[index]
         rows = self.rows.get(name, self.no_rows)
         labels = self._labels(name, rows)
+        info = self.infos[name]
+        if info.duration_s > LONG_S:
+            samples = math.ceil(info.num_samples * self.reader.sample_rate / info.sample_rate)
+            nothing = torch.zeros(1, 0)
+            return RecordingWaveform(name, nothing, rows, labels, (), self.paths[name], samples)
         try:
             samples = self.reader.read(self.paths[name])
         except AudioError as error:
@@ -92,7 +102,8 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
     Args:
         dataset: of the recordings.
         starts_s: (windows,) starts in s of the windows of so many samples.
-        at_once: windows in a batch at most; a recording with more is a batch by itself.
+        at_once: windows in a batch at most; a recording with more, or a long one, is a batch by
+            itself.
         duration_s: of a window.
         min_overlap: see `label_windows`.
         options: of `DataLoader`.
@@ -129,9 +140,10 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         group: list[RecordingWaveform] = []
         starts: list[Tensor] = []
         for recording in super().__iter__():
-            samples = recording.waveform.shape[-1]
+            samples = recording.long_samples or recording.waveform.shape[-1]
             found = self.starts_s(samples) if samples else torch.zeros(0, dtype=torch.float64)
-            if starts and sum(map(len, starts)) + len(found) > self.at_once:
+            alone = recording.long or (group and group[-1].long)
+            if starts and (alone or sum(map(len, starts)) + len(found) > self.at_once):
                 yield self.together(group, starts)
                 group, starts = [], []
             group.append(recording)
@@ -154,12 +166,13 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         whole = [Labels(*(part[None] for part in one.labels)) for one, _ in readable]
         return RecordingBatch(
             tuple(recording.recording_id for recording, _ in readable),
-            tuple(recording.waveform for recording, _ in readable),
+            tuple(recording.waveform for recording, _ in readable if not recording.long),
             torch.cat(list(starts)),
             tuple(len(starts_s) for _, starts_s in readable),
             _joined(windows, self.num_species),
             _joined(whole, self.num_species),
             tuple(failures),
+            recordings[0].long,
         )
 
     def labels(self, recording: RecordingWaveform, starts_s: Tensor) -> Labels:

@@ -97,7 +97,7 @@ def crop_spectrograms(
 
 @torch.no_grad()
 def recording_windows(batch: RecordingBatch, frontend: Frontend, windows: Windows) -> WindowBatch:
-    """Recordings as labelled windows; none when no recording could be read.
+    """Recordings as labelled windows; no windows when none could be read, or one is long.
 
     Args:
         batch: of whole recordings.
@@ -113,6 +113,7 @@ def recording_windows(batch: RecordingBatch, frontend: Frontend, windows: Window
         batch.counts,
         batch.window_labels,
         batch.recording_labels,
+        batch.long,
     )
 
 

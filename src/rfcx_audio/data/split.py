@@ -83,13 +83,14 @@ class Split:
         """Checks that both parts have rows.
 
         Raises:
-            ValueError: one side of the split has no row.
+            ValueError: one side of the split has no row, and it is not that of a single recording.
         """
+        count = self.folds.count(self.corpus.rows)
         for side, rows in (("training", self.train_rows), ("validation", self.val_rows)):
-            if rows.empty:
+            if rows.empty and (count or side == "training"):
                 raise ValueError(
                     f"no row with audio is left for {side} when fold {self.folds.held_out} of "
-                    f"{self.folds.num_folds} is held out; change data.folds.held_out or add audio"
+                    f"{count} is held out; change data.folds.held_out or add audio"
                 )
 
     def summary(self) -> str:
@@ -106,10 +107,7 @@ class Split:
                 f"{len(rows)} rows on {rows['recording_id'].nunique()} recordings are left out: "
                 f"{reason}"
             )
-        lines.append(
-            f"fold {self.folds.held_out} of {self.folds.num_folds} is held out: "
-            f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
-        )
+        lines.append(self._held_out())
         coverage = self.corpus.coverage
         if coverage:
             lines.append(
@@ -131,6 +129,19 @@ class Split:
                     "are optimistic, and scores of these recordings no out-of-fold evidence"
                 )
         return "\n".join(lines)
+
+    def _held_out(self) -> str:
+        count, wanted = self.folds.count(self.corpus.rows), self.folds.num_folds
+        if not count:
+            return (
+                "there is one recording: it is trained on, and nothing is validated; to see how "
+                "good the model is, label a second one"
+            )
+        lowered = f" ({wanted} wanted, but there are {count} recordings)" if count < wanted else ""
+        return (
+            f"fold {self.folds.held_out} of {count}{lowered} is held out: {len(self.train_rows)} "
+            f"rows to train on, {len(self.val_rows)} to validate on"
+        )
 
 
 def training_recordings(corpus: Corpus, folds: Folds) -> set[str]:

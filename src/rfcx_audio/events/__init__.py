@@ -8,6 +8,7 @@ from rfcx_audio.events.find import (
     describe_events,
     find_events,
     hysteresis,
+    located,
     window_cells,
 )
 from rfcx_audio.events.hours_picture import draw_calls_by_hour
@@ -36,6 +37,7 @@ __all__ = [
     "find_events",
     "hysteresis",
     "kaleidoscope_table",
+    "located",
     "raven_table",
     "window_cells",
     "with_clock_times",

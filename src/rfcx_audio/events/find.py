@@ -71,21 +71,39 @@ def window_cells(
     return edges_s, highest
 
 
+def located(windows: np.ndarray, frames: FrameScores) -> np.ndarray:
+    """The scores of windows, at the frames that they come from.
+
+    A window's highest frame takes the window's score, and its other frames their share of that. So
+    a threshold for windows holds for events as well, of raw scores and of calibrated ones.
+
+    Args:
+        windows: (windows, species) in [0, 1].
+        frames: of the same windows.
+
+    Returns:
+        (frames, species), the highest of the windows over each frame.
+    """
+    peak = frames.scores.max(1, keepdims=True)
+    share = np.divide(frames.scores, peak, out=np.zeros_like(frames.scores), where=peak > 0)
+    return stitch(frames._replace(scores=share * windows[:, None]), "max")
+
+
 def find_events(
     scores: Scores,
     frames: Mapping[str, FrameScores],
-    high: float = 0.5,
-    low: float = 0.3,
+    high: float | np.ndarray = 0.5,
+    low: float | np.ndarray = 0.3,
     merge_gap_s: float = 0.5,
     min_duration_s: float = 0.2,
 ) -> pd.DataFrame:
-    """The events of all recordings, from frame scores if there are any, else from window scores.
+    """The events of all recordings: where windows score high, and if there are frames, where there.
 
     Args:
         scores: of windows, in [0, 1].
-        frames: frame scores of the same windows, by recording; overlapping ones are averaged.
-        high: at least one cell of an event is above it.
-        low: all cells of an event are above it.
+        frames: frame scores of the same windows, by recording, see `located`.
+        high: at least one cell of an event is above it; for all species, or (species,).
+        low: all cells of an event are above it; the same.
         merge_gap_s: events of a species with a shorter gap, or this one, are merged.
         min_duration_s: events that are shorter after merging are dropped.
 
@@ -96,7 +114,8 @@ def find_events(
     Raises:
         ValueError: a setting is out of range.
     """
-    if not 0 <= low <= high < 1:
+    lows, highs = np.asarray(low), np.asarray(high)
+    if not ((lows >= 0) & (lows <= highs) & (highs < 1)).all():
         raise ValueError(f"low = {low} and high = {high}; expected 0 <= low <= high < 1")
     if merge_gap_s < 0 or min_duration_s < 0:
         raise ValueError(
@@ -111,7 +130,7 @@ def find_events(
             begin, end = windows["t_min"].to_numpy(), windows["t_max"].to_numpy()
             edges_s, values = window_cells(begin, end, scores.values[places])
         else:
-            edges_s, values = of_frames.edges_s, stitch(of_frames)
+            edges_s, values = of_frames.edges_s, located(scores.values[places], of_frames)
         active = hysteresis(values, high, low)
         events = spans(active, values, edges_s, merge_gap_s, min_duration_s)
         found.append(events.assign(recording_id=name))

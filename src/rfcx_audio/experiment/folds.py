@@ -34,12 +34,15 @@ def crossval(config: DictConfig) -> Path:
         recording with rows by the best weights of the run that held it out; `folds.csv`, one line
         a fold with the run's metrics: `val/…` of its last epoch, `test/…` of its best weights; and
         their means in `metrics.json`.
+
+    Raises:
+        ValueError: there is one recording, or none of a fold's recordings could be scored.
     """
     folder = Path(config.folder)
     keep_settings(config, folder)
     config = shared_by_folds(config, folder)
     data = load_data(config)
-    places = [folder / f"fold_{fold}" for fold in range(data.folds.num_folds)]
+    places = [folder / f"fold_{fold}" for fold in range(folds_of(data))]
     made_with = {
         "sample_rate": config.data.sample_rate,
         "channel": config.data.reader.channel,
@@ -51,7 +54,9 @@ def crossval(config: DictConfig) -> Path:
             _log.info("fold %d is finished", fold)
             continue
         recogniser, paths = train_fold(config, data, place, fold, {})
-        scores = replace(recogniser.score(paths), metadata=made_with)
+        scores = recogniser.score(paths)
+        check_scored(scores, place)
+        scores = replace(scores, metadata=made_with)
         leaked = sorted(set(recogniser.teachers_saw) & set(scores.recordings))
         marked = scores.with_values(scores.values, **({SEEN: leaked} if leaked else {}))
         marked.write(place / OUT_OF_FOLD)
@@ -97,6 +102,21 @@ def load_data(config: DictConfig) -> RecordingDataModule:
     return data
 
 
+def folds_of(data: RecordingDataModule) -> int:
+    """The number of folds.
+
+    Raises:
+        ValueError: there is one recording, of which nothing can be held out.
+    """
+    count = data.folds.count(data.corpus.rows)
+    if not count:
+        raise ValueError(
+            "there is one recording with rows, and two folds need two recordings; label a second "
+            "one, or train on this one alone: rfcx-audio train"
+        )
+    return count
+
+
 def train_fold(
     config: DictConfig,
     data: RecordingDataModule,
@@ -117,10 +137,24 @@ def train_fold(
         The recogniser with the best weights, on the device of the training, and the audio of the
         fold, which it was not trained on.
     """
-    _log.info("fold %d of %d, in %s", fold, data.folds.num_folds, folder)
+    _log.info("fold %d of %d, in %s", fold, folds_of(data), folder)
     trainer = train_run(continued(config, folder, {"data.folds.held_out": fold, **changes}))
     recogniser = load_recogniser(folder / "checkpoints" / "best.ckpt")
     return recogniser.to(trainer.strategy.root_device), held_out_recordings(data, fold)
+
+
+def check_scored(scores: Scores, folder: Path) -> None:
+    """Checks that some of a fold's recordings could be read.
+
+    Raises:
+        ValueError: none could.
+    """
+    if not len(scores.keys):
+        name, reason = next(iter(scores.metadata["failures"].items()), ("none", "it has none"))
+        raise ValueError(
+            f"none of the recordings that {folder} holds out could be scored; the first, {name}: "
+            f"{reason}"
+        )
 
 
 def continued(config: DictConfig, folder: Path, changes: dict[str, Any]) -> DictConfig:

@@ -21,7 +21,14 @@ from rfcx_audio.data import (
     read_pseudo,
     seen_by_teacher,
 )
-from rfcx_audio.experiment.folds import continued, load_data, shared_by_folds, train_fold
+from rfcx_audio.experiment.folds import (
+    check_scored,
+    continued,
+    folds_of,
+    load_data,
+    shared_by_folds,
+    train_fold,
+)
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.labelling import against_truth, with_bands
@@ -128,15 +135,17 @@ def _label_round(
     folds = data.folds.table(data.corpus.labelled)
     before = None if rows_file is None else read_pseudo(Path(rows_file))
     tables = []
-    for fold in range(data.folds.num_folds):
+    for fold in range(folds_of(data)):
         teacher = f"round_{number}/fold_{fold}"
         file = folder / teacher / "rows.csv"
         if not is_finished(file.parent):
             recogniser, paths = train_fold(config, data, file.parent, fold, changes)
             if labelling.needs_frames:
-                found = labelling(*recogniser.frames(paths))
+                scores, frames = recogniser.frames(paths)
             else:
-                found = labelling(recogniser.score(paths), {})
+                scores, frames = recogniser.score(paths), {}
+            check_scored(scores, file.parent)
+            found = labelling(scores, frames)
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
             seen = {"seen_folds": seen_by_teacher(fold, before, folds)}
             rows = rows.assign(

@@ -10,7 +10,7 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import ModelCheckpoint
 
-from rfcx_audio.callbacks import Stamp
+from rfcx_audio.callbacks import CropsSeen, Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.settle import settle
@@ -34,7 +34,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         The trainer, with `callback_metrics` and the paths of its checkpoints.
 
     Raises:
-        ValueError: several processes would train what only one can.
+        ValueError: several processes would train what only one can, or no crop could be read.
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
@@ -65,6 +65,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         config.trainer,
         callbacks=[
             Stamp(config_text(config), config.paths.output_dir, seen_before),
+            CropsSeen(),
             *build(config.callbacks).values(),
         ],
         logger=list(build(config.logger).values()),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from typing import Any, cast, get_args
@@ -16,6 +17,7 @@ from torchmetrics import MetricCollection
 from rfcx_audio.batch import CellLoss, Labels, Logits, SpectrogramBatch, WindowBatch, unknown_labels
 from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
+from rfcx_audio.method.whole_recordings import scores_of
 from rfcx_audio.metric import Lwlrap, Metrics
 from rfcx_audio.scores import pool_recordings
 from rfcx_audio.scoring import SlidingWindows
@@ -208,9 +210,9 @@ class Supervised(pl.LightningModule):
 
     def validation_step(self, batch: WindowBatch, batch_idx: int) -> None:  # noqa: ARG002
         """Scores recordings against the labels of their windows."""
-        if not batch.counts:
+        scores = scores_of(batch, self)
+        if scores is None:
             return
-        scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
         # Each update is of one recording: `UnlabelledAUROC` compares the windows within it.
         parts = (part.split(batch.counts) for part in (scores, *batch.window_labels))
         for windows in zip(*parts, strict=True):
@@ -220,17 +222,20 @@ class Supervised(pl.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Logs the metrics of all validated recordings; NaN where rows cannot define one."""
-        values = self.val_metrics.compute()
-        values["val/lwlrap_partial"] = self.val_lwlrap.compute()
+        with warnings.catch_warnings():
+            # Of a process whose recordings could all not be read, which are named elsewhere.
+            warnings.filterwarnings("ignore", message=".*called before the ``update`` method")
+            values = self.val_metrics.compute()
+            values["val/lwlrap_partial"] = self.val_lwlrap.compute()
         self.log_dict(values, sync_dist=True)  # equal in all processes already
         self.val_metrics.reset()
         self.val_lwlrap.reset()
 
     def test_step(self, batch: WindowBatch, batch_idx: int) -> Tensor | None:  # noqa: ARG002
         """Scores recordings against their complete truth; returns (recordings, species)."""
-        if not batch.counts:
+        scores = scores_of(batch, self)
+        if scores is None:
             return None
-        scores = self.windows.scores(self.model, batch.spectrogram, batch.counts)
         pooled = self.pooled(scores, batch.counts)
         self.test_metrics.update(pooled, *batch.recording_labels)
         return pooled

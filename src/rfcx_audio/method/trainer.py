@@ -24,6 +24,10 @@ def build_trainer(precision: str = "auto", accelerator: str = "auto", **options:
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", module="pytorch_lightning")
     # How many workers read is decided from the cores, or by the user (data.num_workers).
     warnings.filterwarnings("ignore", message=".*does not have many workers")
+    # A batch of which no crop could be read is no step; the recordings are named.
+    warnings.filterwarnings("ignore", message=".*training_step. returned .None.")
+    # One recording alone is not validated; the summary of the data has it.
+    warnings.filterwarnings("ignore", message="Total length of `list` across ranks is zero")
     logging.getLogger("pytorch_lightning.utilities.rank_zero").addFilter(_is_no_advertisement)
     if precision == "auto":
         precision = best_precision(accelerator)

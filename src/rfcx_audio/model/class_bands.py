@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from rfcx_audio.batch import Boxes, ClassBands, Logits
 from rfcx_audio.model.band_crops import crop_bands, interpolation, mask_bands, placed
+from rfcx_audio.model.band_frames import covered_frames, frame_logits
 from rfcx_audio.model.encoder import Encoder
 
 Mode = Literal["crop", "mask"]
@@ -161,7 +162,10 @@ class ClassBandDetector(nn.Module):
         return self._logits(self._cut(normalised, self.band_weights[classes], times), classes)
 
     def forward(self, spectrogram: Tensor) -> Logits:
-        """The logits of every species.
+        """The logits of every species; outside of training, those of frames as well, for crops.
+
+        A frame's logit is the highest of the places over it, so that with `pool="max"` the highest
+        of all frames is the clip's. In training there is one frame: the loss is of the clip.
 
         Args:
             spectrogram: (batch, channels, mels, frames).
@@ -180,10 +184,14 @@ class ClassBandDetector(nn.Module):
             ]
         )  # (batch, places)
         lowest = torch.where(layout.is_place, 0.0, -torch.inf)  # (classes, most places)
-        by_class = self._pooled(by_place[:, layout.places] + lowest)  # (batch, classes)
+        of_classes = by_place[:, layout.places] + lowest  # (batch, classes, most places)
+        by_class = self._pooled(of_classes)  # (batch, classes)
         lowest = torch.where(self.is_song, 0.0, -torch.inf)  # (species, most songs)
         clip = (by_class[:, self.songs] + lowest).amax(2)  # (batch, species)
-        return Logits(clip=clip, frame=clip.unsqueeze(1))
+        if self.training or self.mode == "mask":
+            return Logits(clip=clip, frame=clip.unsqueeze(1))
+        frame = frame_logits(of_classes, layout.covered, self.songs, self.is_song)
+        return Logits(clip=clip, frame=frame)
 
     def _normalised(self, spectrogram: Tensor) -> Tensor:
         shape, channels = tuple(spectrogram.shape), self.encoder.in_chans
@@ -254,6 +262,7 @@ class _Layout(NamedTuple):
         starts: (places,) int64, first frames.
         places: (classes, most places) int64, those of each class.
         is_place: the same shape, bool; a class may have fewer.
+        covered: (classes, most places, frames) bool, see `covered_frames`.
         time_weights: (classes, longest, width of a crop) float32, see `placed`; empty for masks.
     """
 
@@ -261,6 +270,7 @@ class _Layout(NamedTuple):
     starts: Tensor
     places: Tensor
     is_place: Tensor
+    covered: Tensor
     time_weights: Tensor
 
 
@@ -275,7 +285,8 @@ def _made_layout(bands: ClassBands, width: int, mode: Mode, crop_width: int) -> 
         weights = interpolation(torch.zeros_like(frames), frames, crop_width, int(frames.max()))
         weights = weights.transpose(1, 2).contiguous()
     all_starts = torch.tensor([start for one in starts for start in one])
-    return _Layout(classes, all_starts, places, is_place, weights)
+    covered = covered_frames(all_starts, frames[classes], width)[places] & is_place[..., None]
+    return _Layout(classes, all_starts, places, is_place, covered, weights)
 
 
 def _members(group: Tensor, number: int) -> tuple[Tensor, Tensor]:

@@ -89,6 +89,7 @@ from rfcx_audio.scores.threshold import (
     best_threshold,
     thresholds,
 )
+from rfcx_audio.scores.threshold_table import Thresholds
 from rfcx_audio.scores.unlabelled_prevalence import (
     checked_prevalence,
     unlabelled_prevalence,
@@ -111,6 +112,7 @@ __all__ = [
     "Prevalence",
     "Scores",
     "SpeciesFit",
+    "Thresholds",
     "best_threshold",
     "by_recording",
     "by_species",

@@ -9,6 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.scores.prevalence import LEVEL, Prevalence
 
 
@@ -42,8 +43,8 @@ def draw_prevalence(
         y.numpy(),
         torch.stack([y - low, high - y]).numpy(),
         fmt="o",
-        color="#2a7f62",
-        ecolor="#9fc7b7",
+        color=COLOURS[0],
+        ecolor=COLOURS[4],
         capsize=2,
     )
     names = [n for n, there in zip(species, known, strict=True) if there]

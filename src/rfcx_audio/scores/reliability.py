@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from rfcx_audio.batch import Labels
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.scores.scores import species_columns
 
 _EPS = 1e-7  # as in the library's other log losses
@@ -113,24 +114,29 @@ def draw_reliability(raw: Tensor, calibrated: Tensor, labels: Labels, num_bins: 
         labels: (rows, species) each; only known cells are drawn.
         num_bins: of equal width.
     """
-    figure = Figure(figsize=(7, 8), layout="constrained")
+    figure = Figure(figsize=(9, 8), layout="constrained")
     FigureCanvasAgg(figure)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     upper.plot([0, 1], [0, 1], color="grey", linestyle="--", linewidth=1)
     edges = np.linspace(0, 1, num_bins + 1)
-    for name, scores, colour in (("raw", raw, "#ff6f61"), ("calibrated", calibrated, "#2a7f62")):
+    drawn = (("raw", raw, COLOURS[5], "o"), ("calibrated", calibrated, COLOURS[0], "s"))
+    for name, scores, colour, marker in drawn:
         found = reliability_bins(scores, labels, num_bins)
         filled = found.weight > 0
         label = f"{name} (error {calibration_error(found):.3f})"
         upper.plot(
-            found.score[filled], found.present[filled], marker="o", color=colour, label=label
+            found.score[filled],
+            found.present[filled],
+            marker=marker,
+            color=colour,
+            label=label,
         )
         lower.stairs(found.weight.numpy(), edges, color=colour, label=name, linewidth=1.5)
     cells, species = int((labels.known > 0).sum()), raw.shape[1]
     upper.set_title(f"{cells} known cells of {species} species")
     upper.set_ylabel("share of presences")
     upper.set_ylim(-0.02, 1.02)
-    upper.legend(loc="upper left")
+    upper.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     lower.set_yscale("symlog")
     lower.set_ylabel("known cells")
     lower.set_xlabel("mean score of a bin")

@@ -12,7 +12,7 @@ from rfcx_audio.scoring.load import (
     teachers_saw,
 )
 from rfcx_audio.scoring.parts import PartError, current_config
-from rfcx_audio.scoring.picture import draw_recording
+from rfcx_audio.scoring.picture import draw_recording, stretch_of
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.scoring.tta import View, views
 from rfcx_audio.scoring.windows import SlidingWindows
@@ -35,6 +35,7 @@ __all__ = [
     "read_checkpoint",
     "read_trained",
     "save_artefact",
+    "stretch_of",
     "teachers_saw",
     "views",
 ]

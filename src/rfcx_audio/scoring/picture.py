@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 import torch
@@ -9,12 +11,34 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.patheffects import withStroke
 
+from rfcx_audio.colours import COLOURS, MARKERS
+from rfcx_audio.data import LONG_S
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scores import WINDOW
 
 _SPECIES_SHOWN = 8
-_BOX_COLOURS = {True: "#7cfc00", False: "#ff6f61"}
+_BOX_COLOURS = {True: "#56B4E9", False: "#FFFFFF"}  # both stand out from all of the colour map
+_STRETCH_S = 60.0
+_TICKS_HZ = (100, 500, 1000, 2000, 4000, 8000, 16_000, 32_000, 64_000, 128_000)
+_FLOOR_DB = -120.0
+
+
+def stretch_of(duration_s: float, rows: pd.DataFrame | None = None) -> tuple[float, float | None]:
+    """What to draw of a recording: all of it, or a minute of a long one, around its first row.
+
+    Args:
+        duration_s: of the recording.
+        rows: its boxes, with `t_min` in s.
+
+    Returns:
+        The start in s, and the duration; None for all.
+    """
+    if duration_s <= LONG_S:
+        return 0.0, None
+    first = 0.0 if rows is None or rows.empty else float(rows["t_min"].min())
+    return min(max(0.0, first - _STRETCH_S / 2), duration_s - _STRETCH_S), _STRETCH_S
 
 
 def draw_recording(
@@ -23,6 +47,7 @@ def draw_recording(
     title: str,
     rows: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
+    start_s: float = 0.0,
 ) -> Figure:
     """A recording's log-mel spectrogram with its rows as boxes and its windows' scores below.
 
@@ -35,8 +60,10 @@ def draw_recording(
         waveform: (samples,) at the front end's sample rate.
         title: of the picture.
         rows: boxes (`species_id`, `present`, `t_min`, `t_max`, `f_min`, `f_max`): confirmed ones
-            green and full, ruled-out ones red and dashed.
-        scores: windows (`t_min`, `t_max`, `s0`, …); the highest species are drawn over time.
+            are full lines, ruled-out ones dashed.
+        scores: windows (`t_min`, `t_max`, and a column for each species); the highest species are
+            drawn over time, and all give the boxes their names.
+        start_s: of the waveform in its recording; all times are of the recording.
     """
     figure = Figure(figsize=(14, 7 if scores is not None else 4.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -44,40 +71,61 @@ def draw_recording(
         upper, lower = figure.subplots(), None
     else:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
-    _draw_spectrogram(upper, frontend, waveform)
+    end_s = start_s + len(waveform) / frontend.sample_rate
+    _draw_spectrogram(upper, frontend, waveform, (start_s, end_s))
     if rows is not None:
-        _draw_boxes(upper, frontend, rows)
+        here = rows[(rows["t_max"] > start_s) & (rows["t_min"] < end_s)]
+        names = [] if scores is None else [name for name in scores if name not in WINDOW]
+        _draw_boxes(upper, frontend, here, [str(name) for name in names])
     upper.set_title(title)
+    upper.set_xlim(start_s, end_s)
     if lower is not None and scores is not None:
         _draw_scores(lower, scores)
     (lower or upper).set_xlabel("time (s)")
     return figure
 
 
-def _draw_spectrogram(axes: Axes, frontend: LogMel, waveform: np.ndarray) -> None:
+def _draw_spectrogram(
+    axes: Axes, frontend: LogMel, waveform: np.ndarray, times_s: tuple[float, float]
+) -> None:
     with torch.inference_mode():
         samples = torch.from_numpy(waveform).to(frontend.window.device)
-        spectrogram = frontend(samples[None])[0, 0].cpu().numpy()  # (mels, frames)
+        spectrogram = in_db(frontend, frontend(samples[None])[0, 0].cpu().numpy())  # (mels, frames)
     low, high = np.percentile(spectrogram, [5, 99.8])
-    axes.imshow(
+    image = axes.imshow(
         spectrogram,
         origin="lower",
         aspect="auto",
         cmap="magma",
         vmin=low,
         vmax=high,
-        extent=(0, len(waveform) / frontend.sample_rate, 0, len(spectrogram)),
+        extent=(*times_s, 0, len(spectrogram)),
     )
-    ticks_hz = [t for t in (100, 500, 1000, 2000, 4000, 8000, 16000) if t <= frontend.f_max]
-    ticks_hz = [t for t in ticks_hz if t >= frontend.f_min]
+    figure = axes.get_figure()
+    assert isinstance(figure, Figure)  # noqa: S101 (for the type checker)
+    figure.colorbar(image, ax=axes, label="power of a band (dB)", extend="both", pad=0.01)
+    ticks_hz = [t for t in _TICKS_HZ if frontend.f_min <= t <= frontend.f_max]
     axes.set_yticks(frontend.band_of(ticks_hz), [f"{t / 1000:g}" for t in ticks_hz])
     axes.set_ylabel("frequency (kHz)")
 
 
-def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame) -> None:
+def in_db(frontend: LogMel, spectrogram: np.ndarray) -> np.ndarray:
+    """A spectrogram in dB, whatever logarithm its front end takes; no less than -120."""
+    if frontend.scaling == "db":
+        decibel = spectrogram
+    elif frontend.scaling == "log":
+        decibel = 10 / np.log(10) * spectrogram
+    else:
+        power = np.expm1(spectrogram.astype(np.float64))
+        decibel = 10 * np.log10(np.maximum(power, 10 ** (_FLOOR_DB / 10)))
+    return np.maximum(decibel, _FLOOR_DB)
+
+
+def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame, names: Sequence[str]) -> None:
+    edge = [withStroke(linewidth=2.5, foreground="black")]  # legible on light parts as well
     for row in rows.to_dict("records"):
         bottom, top = frontend.band_of([row["f_min"], row["f_max"]])
-        colour = _BOX_COLOURS[bool(row["present"])]
+        colour, number = _BOX_COLOURS[bool(row["present"])], int(row["species_id"])
         axes.add_patch(
             Rectangle(
                 (row["t_min"], bottom),
@@ -87,16 +135,19 @@ def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame) -> None:
                 color=colour,
                 linewidth=1.5,
                 linestyle="-" if row["present"] else "--",
+                path_effects=edge,
             )
         )
-        absent = "" if row["present"] else "not "
+        name = names[number] if number < len(names) else f"s{number}"
         axes.text(
             row["t_min"],
             top,
-            f"{absent}s{row['species_id']}",
+            name if row["present"] else f"not {name}",
             color=colour,
-            va="bottom",
+            va="bottom" if top < frontend.n_mels else "top",
             fontsize=9,
+            clip_on=True,
+            path_effects=edge,
         )
 
 
@@ -104,9 +155,10 @@ def _draw_scores(axes: Axes, scores: pd.DataFrame) -> None:
     columns = [name for name in scores if name not in WINDOW]
     middle = (scores["t_min"] + scores["t_max"]) / 2
     best = scores[columns].max().sort_values(ascending=False).index[:_SPECIES_SHOWN]
-    for name in best:
-        axes.plot(middle, scores[name], marker="o", markersize=3, label=str(name))
+    for name, colour, marker in zip(best, COLOURS, MARKERS, strict=False):
+        axes.plot(middle, scores[name], marker=marker, color=colour, markersize=4, label=str(name))
     axes.set_ylim(-0.02, 1.02)
     axes.set_ylabel("score of a window")
     axes.grid(alpha=0.3)
-    axes.legend(loc="upper right", ncols=_SPECIES_SHOWN, fontsize=8)
+    title = f"highest {len(best)} of {len(columns)}" if len(best) < len(columns) else None
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0), fontsize=8, title=title)

@@ -137,16 +137,19 @@ class Recogniser(nn.Module):
         return self._all_scores(recordings, with_frames=True)
 
     @torch.inference_mode()
-    def forward(self, waveform: Tensor) -> tuple[Tensor, Tensor]:
-        """The scores of one waveform, on its device and in the precision of the caller.
+    def forward(self, recording: Path | Tensor) -> tuple[Tensor, Tensor]:
+        """The scores of one recording, in blocks and in the precision of the caller.
 
         Args:
-            waveform: (samples,) at the reader's sample rate.
+            recording: a file, or a waveform (samples,) at the reader's sample rate.
 
         Returns:
             (windows, species) in [0, 1], and (windows,) starts in s, on the CPU.
+
+        Raises:
+            AudioError: the file cannot be read.
         """
-        parts = ((block, self.read(waveform, block)) for block in self.blocks(waveform))
+        parts = ((block, self.read(recording, block)) for block in self.blocks(recording))
         scores, starts, _ = self._joined(parts, with_frames=False)
         return scores, starts
 

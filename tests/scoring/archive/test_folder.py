@@ -111,7 +111,7 @@ def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> 
     fill(more)
     more.join({})
     assert Scores.read(tmp_path / "scores.parquet").recordings == ["b", "c"]
-    with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was audio/a\.wav"):
+    with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was /.*audio/a\.wav"):
         Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
 
 
@@ -129,7 +129,7 @@ def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path)
 
 def test_bytes_that_are_no_utf8_are_escaped_in_the_list_of_recordings(tmp_path: Path) -> None:
     Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
-    assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == ["\\xff.wav"]
+    assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == [f"{Path.cwd()}/\\xff.wav"]
     Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
 
 
@@ -139,3 +139,36 @@ def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "recordings" / "b" / f".{uuid4().hex}.part.parquet").write_text("half")
     found.join({})
     assert not [path for path in tmp_path.rglob("*") if ".part" in path.name]
+
+
+def write_sounds(folder: Path, **sounds: bytes) -> dict[str, Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in sounds.items():
+        (folder / f"{name}.wav").write_bytes(content)
+    return {name: folder / f"{name}.wav" for name in sounds}
+
+
+def test_the_same_files_elsewhere_go_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sounds = {"owl": b"a" * 300_000, "wren": b"b" * 10, "torn": b"c"}
+    paths = write_sounds(tmp_path / "card", **sounds)
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "out"
+    relative = {name: path.relative_to(tmp_path) for name, path in paths.items()}
+    found = Archive(out, relative, SETTINGS, 3)
+    found.keep("owl", scores_of("owl"))
+    found.keep("torn", "it is torn")
+    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    monkeypatch.chdir(tmp_path.parent)
+    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    copied = write_sounds(tmp_path / "disk", **sounds)  # with other times of change
+    # What could not be read on the card may be whole on the disk.
+    assert Archive(out, copied, SETTINGS, 3).left() == ["wren", "torn"]
+
+
+@pytest.mark.parametrize("content", [b"a" * 299_999 + b"x", b"a" * 299_999, b"x" + b"a" * 299_999])
+def test_another_file_of_the_same_name_is_refused(content: bytes, tmp_path: Path) -> None:
+    paths = write_sounds(tmp_path / "card", owl=b"a" * 300_000)
+    Archive(tmp_path / "out", paths, SETTINGS, 3).keep("owl", scores_of("owl"))
+    other = write_sounds(tmp_path / "disk", owl=content)
+    with pytest.raises(ArchiveError, match=r"disk/owl\.wav has another content\. Choose another"):
+        Archive(tmp_path / "out", other, SETTINGS, 3)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,15 @@ SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
 _CELLS_AT_ONCE = 2**20  # in memory while the tables are joined: 80 MB as many small tables
 _LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
+_LOOKED_AT = 2**16  # bytes at either end of a file, by which it is known again
+_FILE_KEY = "file"
+# A table of a few lines is mostly frame: without statistics and the like it is a third.
+_SMALL = {
+    "compression": "none",
+    "use_dictionary": False,
+    "write_statistics": False,
+    "store_schema": False,
+}
 
 
 class ArchiveError(ValueError):
@@ -51,12 +60,26 @@ def file_name(recording_id: str) -> str:
     return f"{above}{slash}{begin}~{hashlib.sha256(last.encode()).hexdigest()[:16]}"
 
 
+def fingerprint(path: Path) -> str:
+    """The size of a file and a hash of its ends; empty if it cannot be read."""
+    try:
+        size = path.stat().st_size
+        with path.open("rb") as file:
+            digest = hashlib.sha256(file.read(_LOOKED_AT))
+            file.seek(max(0, size - _LOOKED_AT))
+            digest.update(file.read(_LOOKED_AT))
+    except OSError:
+        return ""
+    return f"{size} {digest.hexdigest()[:32]}"
+
+
 class Archive:
     """A folder that fills with the scores of recordings, one file each, and is joined in the end.
 
     `recordings/<id>.parquet` holds the scores of a recording, `unreadable/<id>.txt` the reason why
     it has none (in place of a long id, see `file_name`); who deletes one of them has it done again.
-    `settings.json` and `recordings.csv` keep what the folder was begun with.
+    `settings.json` and `recordings.csv` keep what the folder was begun with. The recordings may
+    have moved since: scores are gone on with if their file is the same by its content.
 
     Args:
         folder: made if it is not there.
@@ -101,15 +124,13 @@ class Archive:
         )
         arrow = pa.Table.from_pandas(scores.frame(), preserve_index=False)
         arrow = arrow.replace_schema_metadata()
-        # A table of a few lines is mostly frame: without statistics and the like it is a third.
-        write = partial(
-            pq.write_table,
-            arrow,
-            compression="none",
-            use_dictionary=False,
-            write_statistics=False,
-            store_schema=False,
-        )
+        known = fingerprint(self.paths[recording_id])
+
+        def write(part: Path) -> None:
+            with pq.ParquetWriter(part, arrow.schema, **_SMALL) as writer:
+                writer.write_table(arrow)
+                writer.add_key_value_metadata({_FILE_KEY: known})
+
         write_atomically(self._scores(recording_id), write)
 
     def join(self, metadata: dict[str, Any], sample: Path | None = None) -> list[str]:
@@ -199,15 +220,32 @@ class Archive:
 
     def _keep_paths(self) -> None:
         path = self.folder / RECORDINGS
-        now = {name: readable_name(str(file)) for name, file in self.paths.items()}
+        now = {name: _written(file) for name, file in self.paths.items()}
         if path.exists():
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
-            begun = zip(table["recording_id"], table["path"], strict=True)
-            for name, file in begun:
-                if now.setdefault(name, file) != file:
-                    raise ArchiveError(
-                        f"{self.folder} was begun with another file of the id {name!r}: it was "
-                        f"{file} and is {now[name]}. Choose another folder: out=…"
-                    )
+            for name, file in zip(table["recording_id"], table["path"], strict=True):
+                if now.setdefault(name, file) not in (file, _written(Path(file))):
+                    self._check_moved(name, file)
         table = pd.DataFrame(now.items(), columns=pd.Index(["recording_id", "path"]))
         write_atomically(path, lambda part: table.to_csv(part, index=False))
+
+    def _check_moved(self, name: str, before: str) -> None:
+        """Compares a recording that lies elsewhere now with the one that was scored, if it was."""
+        self._reason(name).unlink(missing_ok=True)  # what could not be read there is tried again
+        if not self._scores(name).exists():
+            return
+        known = (
+            (pq.read_metadata(self._scores(name)).metadata or {})
+            .get(_FILE_KEY.encode(), b"")
+            .decode()
+        )
+        if not known or known != fingerprint(self.paths[name]):
+            raise ArchiveError(
+                f"{self.folder} was begun with another file of the id {name!r}: it was {before}, "
+                f"and {self.paths[name]} has another content. Choose another folder: out=…"
+            )
+
+
+def _written(path: Path) -> str:
+    """A path as the list of recordings has it, wherever the command is given."""
+    return readable_name(os.path.abspath(path))  # noqa: PTH100 (without following links)

@@ -1,0 +1,73 @@
+"""Paths on a command line; the oracle is Hydra's own parser of overrides."""
+
+from __future__ import annotations
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from rfcx_audio.config import load_config
+from rfcx_audio.path_words import quote_paths
+
+PATHS = [
+    "runs/lr=0.1/best.ckpt",
+    "my sounds [2024]/dawn.wav",
+    "(copy) of a, b",
+    "Zürich/Käuzchen",
+    "it's here",
+    "2024",
+    "1e5",
+    "true",
+    "a'b\\",
+    "plain/path_1-2.ckpt",
+    "{x}",
+    "~/sounds",
+    "C:\\sounds\\owl.wav",
+    "data/*/2023?.wav",
+]
+
+
+def parsed(word: str) -> object:
+    return OverridesParser.create().parse_override(word).value()
+
+
+def text(value: object) -> object:
+    """A quoted text is an object of Hydra's."""
+    return getattr(value, "text", value)
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("key", ["checkpoint", "out", "+recordings", "data.root"])
+def test_a_path_is_what_it_is(key: str, path: str) -> None:
+    (word,) = quote_paths([f"{key}={path}"])
+    assert text(parsed(word)) == path
+
+
+def test_a_list_of_paths_is_quoted_one_by_one() -> None:
+    (word,) = quote_paths(["scores=[runs/a=1/s.parquet,b c.parquet,'d']"])
+    found = parsed(word)
+    assert isinstance(found, list)
+    assert [text(one) for one in found] == ["runs/a=1/s.parquet", "b c.parquet", "d"]
+
+
+@pytest.mark.parametrize(
+    "word",
+    [
+        *("recordings=null", "out=${paths.runs_dir}/x", "out='a b'", 'out="a=b"', "checkpoint="),
+        *("loss=bce", "seed=2024", "weights=[0.5,0.5]", "checkpoint=a/best.ckpt", "-m", "--help"),
+    ],
+)
+def test_other_words_stay_as_they_are(word: str) -> None:
+    assert quote_paths([word]) == [word]
+
+
+def test_a_multirun_separates_values_by_commas() -> None:
+    assert quote_paths(["-m", "checkpoint=a.ckpt,b.ckpt"])[1] == "checkpoint=a.ckpt,b.ckpt"
+    assert quote_paths(["checkpoint=a.ckpt,b.ckpt"]) == ["checkpoint='a.ckpt,b.ckpt'"]
+
+
+def test_a_configuration_composes_with_them() -> None:
+    words = ["checkpoint=runs/lr=0.1 [x]/best.ckpt", "recordings=2024", "out=a,b"]
+    config = load_config("predict", words)
+    assert config.checkpoint == "runs/lr=0.1 [x]/best.ckpt"
+    assert config.recordings == "2024"
+    assert config.out == "a,b"
