@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
@@ -26,6 +25,7 @@ from rfcx_audio.scores import (
     prior_correction,
     prior_metadata,
     read_prior,
+    rich_table,
     thresholds,
 )
 from rfcx_audio.whole_files import save_picture

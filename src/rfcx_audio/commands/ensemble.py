@@ -12,7 +12,6 @@ import pandas as pd
 from rich.console import Console
 from torch import Tensor
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
@@ -24,6 +23,7 @@ from rfcx_audio.scores import (
     given_weights,
     join,
     label_keys,
+    rich_table,
 )
 from rfcx_audio.scoring import list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import score_archive

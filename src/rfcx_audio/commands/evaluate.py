@@ -6,10 +6,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_annotations
-from rfcx_audio.scores import Scores, evaluate
+from rfcx_audio.scores import Scores, evaluate, rich_table
 
 
 def run(config: DictConfig) -> None:

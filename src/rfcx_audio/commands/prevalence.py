@@ -13,7 +13,6 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_annotations
 from rfcx_audio.scores import (
@@ -24,6 +23,7 @@ from rfcx_audio.scores import (
     implied_prior,
     mean_prevalence,
     prior_correction,
+    rich_table,
     shrunk_prevalence,
     unlabelled_prevalence,
 )

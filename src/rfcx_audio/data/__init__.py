@@ -1,11 +1,12 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
+from typing import TYPE_CHECKING, Any
+
 from rfcx_audio.data.annotations import Annotations, read_annotations
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
-from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
 from rfcx_audio.data.labels import (
@@ -31,6 +32,9 @@ from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
+
+if TYPE_CHECKING:
+    from rfcx_audio.data.datamodule import RecordingDataModule
 
 __all__ = [
     "LONG_S",
@@ -94,3 +98,12 @@ __all__ = [
     "window_starts",
     "write_species",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (a class)
+    """The data module, imported when it is first used: Lightning takes seconds to import."""
+    if name == "RecordingDataModule":
+        from rfcx_audio.data.datamodule import RecordingDataModule  # noqa: PLC0415
+
+        return RecordingDataModule
+    raise AttributeError(name)

@@ -76,6 +76,7 @@ from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
 )
+from rfcx_audio.scores.shown import rich_table
 from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
@@ -142,6 +143,7 @@ __all__ = [
     "prior_metadata",
     "read_prior",
     "reliability_bins",
+    "rich_table",
     "shrunk_prevalence",
     "species_columns",
     "thresholds",
