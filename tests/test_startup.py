@@ -50,6 +50,15 @@ def test_the_one_command_imports_no_heavy_library(words: list[str]) -> None:
     assert not done.stderr
 
 
+@pytest.mark.parametrize("verb", ["evaluate", "calibrate", "prevalence", "ensemble", "detect"])
+def test_what_trains_nothing_waits_for_no_lightning(verb: str) -> None:
+    line = f"import sys, rfcx_audio.commands.{verb}; print({{*sys.modules}} & {{*sys.argv[1:]}})"
+    heavy = ["pytorch_lightning", "sklearn", "timm"]
+    command = [sys.executable, "-c", line, *heavy]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout == "set()\n", done.stderr
+
+
 def test_the_verbs_are_found_and_a_heavy_import_is_noticed() -> None:
     assert set(VERBS) == set(cli.VERBS)
     assert watched("rfcx_audio.data").stderr.startswith("it imports ")

@@ -3,10 +3,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import pandas as pd
-from rich.console import Console
-
-from rfcx_audio.callbacks import compare_runs, rich_table
+from rfcx_audio.callbacks import compare_runs
 
 
 def test_runs_are_compared_in_the_order_of_their_numbers(tmp_path: Path) -> None:
@@ -21,11 +18,3 @@ def test_runs_are_compared_in_the_order_of_their_numbers(tmp_path: Path) -> None
     assert table["overrides"].to_list()[2] == "loss=bce seed=10"
     assert table["failed"].to_list()[1]
     assert table["test/lwlrap"].to_list()[2] == 1.0
-
-
-def test_a_table_for_the_terminal_shows_every_cell() -> None:
-    console, table = Console(width=80), pd.DataFrame({"count": [3], "value": [0.25]})
-    with console.capture() as captured:
-        console.print(rich_table(table, "title"))
-    assert "│     3 │ 0.2500 │" in captured.get()
-    assert "title" in captured.get()

@@ -47,27 +47,27 @@ def test_a_given_sample_rate_stays() -> None:
 
 
 def test_what_is_lost_is_named() -> None:
-    heard = FrequencyRange(48_000, 60.0, 15_000.0)
+    covered = FrequencyRange(48_000, 60.0, 15_000.0)
     bats = boxes((42e3, 82e3), (50e3, 60e3))
     with pytest.raises(AnnotationError, match="all 2 rows lie mostly outside the 60 to 15000 Hz"):
-        check_range(bats, infos(384_000), heard, ["a", "b"])
+        check_range(bats, infos(384_000), covered, ["a", "b"])
     mixed = boxes((500.0, 900.0), (50e3, 60e3))
-    (line,) = check_range(mixed, infos(384_000), heard, ["owl", "bat"])
+    (line,) = check_range(mixed, infos(384_000), covered, ["owl", "bat"])
     assert line.startswith("1 of 2 rows lie mostly outside")
     assert line.endswith("all of 'bat'")
-    assert check_range(boxes((500.0, 900.0)), infos(48_000), heard, ["owl"]) == []
+    assert check_range(boxes((500.0, 900.0)), infos(48_000), covered, ["owl"]) == []
 
 
 def test_recordings_that_do_not_reach_as_high_are_counted() -> None:
-    heard = FrequencyRange(48_000, 60.0, 15_000.0)
-    (line,) = check_range(boxes((500.0, 900.0)), infos(48_000, 16_000, 16_000), heard, ["owl"])
+    covered = FrequencyRange(48_000, 60.0, 15_000.0)
+    (line,) = check_range(boxes((500.0, 900.0)), infos(48_000, 16_000, 16_000), covered, ["owl"])
     assert "2 of 16000 Hz" in line
     high = boxes((9000.0, 12_000.0)).assign(recording_id="r1")
     with pytest.raises(AnnotationError, match="all 1 rows"):
-        check_range(high, infos(48_000, 16_000), heard, ["cricket"])
+        check_range(high, infos(48_000, 16_000), covered, ["cricket"])
 
 
 def test_rows_without_frequencies_cannot_be_lost(tmp_path: Path) -> None:
-    heard = FrequencyRange(48_000, 60.0, 15_000.0)
+    covered = FrequencyRange(48_000, 60.0, 15_000.0)
     whole = boxes((0.0, 192_000.0)).assign(whole_band=True)
-    assert check_range(whole, infos(384_000), heard, ["owl"]) == []
+    assert check_range(whole, infos(384_000), covered, ["owl"]) == []

@@ -6,7 +6,7 @@ from rfcx_audio.callbacks.log_interval import LogInterval
 from rfcx_audio.callbacks.progress import Progress
 from rfcx_audio.callbacks.report import Report, draw_curves
 from rfcx_audio.callbacks.stamp import Stamp
-from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs, rich_table
+from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs
 
 __all__ = [
     "BatchSeed",
@@ -20,5 +20,4 @@ __all__ = [
     "TestTable",
     "compare_runs",
     "draw_curves",
-    "rich_table",
 ]

@@ -11,7 +11,6 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 from rich.console import Console
-from rich.table import Table
 from torch import Tensor
 
 from rfcx_audio.batch import WindowBatch
@@ -20,6 +19,7 @@ from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule, row_templates
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.metric import band_energy_scores, compare, per_species
+from rfcx_audio.scores import rich_table
 
 NAME = "this model"
 
@@ -121,16 +121,6 @@ def compare_runs(folder: Path) -> pd.DataFrame:
         line |= json.loads(metrics.read_text()) if metrics.exists() else {"failed": True}
         lines.append(line)
     return pd.DataFrame(lines)
-
-
-def rich_table(table: pd.DataFrame, title: str) -> Table:
-    """A table for the terminal; numbers with four decimals."""
-    shown = Table(title=title)
-    for column in table:
-        shown.add_column(str(column), justify="left" if table[column].dtype == object else "right")
-    for line in table.itertuples(index=False, name=None):
-        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in line))
-    return shown
 
 
 def _number(path: Path) -> tuple[int, str]:

@@ -9,7 +9,6 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
 from rfcx_audio.scores import (
@@ -28,6 +27,7 @@ from rfcx_audio.scores import (
     prior_correction,
     prior_metadata,
     read_prior,
+    rich_table,
     thresholds,
 )
 from rfcx_audio.whole_files import save_picture
@@ -83,7 +83,7 @@ def run(config: DictConfig) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     oof = read_raw(config.oof)
     check_unseen(oof, config.oof)
-    annotations = labels_of(config, oof.species)
+    annotations = labels_of(config, oof.species, oof.recordings)
     check_labels(oof.recordings, annotations)
     known, labels = oof.labelled_by(annotations, config.min_overlap)
     generator = torch.Generator().manual_seed(config.seed)

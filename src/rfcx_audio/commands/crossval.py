@@ -7,9 +7,9 @@ import logging
 import pandas as pd
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import OUT_OF_FOLD, crossval, with_spread
+from rfcx_audio.scores import rich_table
 
 _log = logging.getLogger(__name__)
 

@@ -23,10 +23,11 @@ from rfcx_audio.events import (
     write_events,
 )
 from rfcx_audio.hardware import best_device
-from rfcx_audio.scores import Scores, Thresholds
+from rfcx_audio.scores import Scores, read_thresholds
 from rfcx_audio.scoring import list_recordings, load_recogniser
 
 _log = logging.getLogger(__name__)
+_ROUNDING = 1e-6  # of scores kept as float32: the score that made a threshold reaches it
 
 
 def run(config: DictConfig) -> None:
@@ -112,13 +113,14 @@ def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, f
         raise ValueError(f"no recording has scores; the first, {name}: {reason}")
     calibrated = "calibration" in scores.metadata
     if config.thresholds is not None:
-        at = Thresholds.read(config.thresholds, scores.species, calibrated)
-        if at.missing:
+        at = read_thresholds(config.thresholds, scores)
+        missing = [name for name, one in zip(scores.species, at, strict=True) if np.isnan(one)]
+        if missing:
             _log.warning(
                 "%d species have no threshold in %s; their events begin at high=%g: %s",
-                *(len(at.missing), config.thresholds, config.high, ", ".join(at.missing)),
+                *(len(missing), config.thresholds, config.high, ", ".join(missing)),
             )
-        high = np.where(np.isnan(at.score), config.high, at.score)
+        high = np.where(np.isnan(at), config.high, np.maximum(at - _ROUNDING, 0.0))
         return high, config.low_share * high
     if not calibrated:
         _log.warning(

@@ -12,7 +12,6 @@ import pandas as pd
 from rich.console import Console
 from torch import Tensor
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.scores import (
@@ -26,6 +25,7 @@ from rfcx_audio.scores import (
     given_weights,
     join,
     label_keys,
+    rich_table,
 )
 from rfcx_audio.scoring import list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import score_archive
@@ -104,8 +104,9 @@ def weights_of(config: DictConfig) -> Tensor:
         check_unseen(one, path)
     common_settings(metadata_of(tables), config.mixed_frontends)
     joined = join(tables)
-    annotations = labels_of(config, joined.species)
-    check_labels(sorted(joined.keys["recording_id"].unique()), annotations)
+    recordings = sorted(joined.keys["recording_id"].unique())
+    annotations = labels_of(config, joined.species, recordings)
+    check_labels(recordings, annotations)
     labels = label_keys(joined.keys, len(joined.species), annotations, config.min_overlap)
     return fit_weights(joined.values, labels, config.how)
 

@@ -10,7 +10,6 @@ import pandas as pd
 from rich.console import Console
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import Annotations
@@ -20,6 +19,7 @@ from rfcx_audio.scores import (
     evaluate,
     precision_recall,
     read_thresholds,
+    rich_table,
     taken_for,
 )
 from rfcx_audio.whole_files import save_picture
@@ -31,7 +31,7 @@ _CONFUSIONS_SHOWN = 10
 def run(config: DictConfig) -> None:
     """The command."""
     scores, folder = Scores.read(config.scores), Path(config.paths.output_dir)
-    annotations = labels_of(config, scores.species)
+    annotations = labels_of(config, scores.species, scores.recordings)
     limits = None if config.thresholds is None else read_thresholds(config.thresholds, scores)
     table, species = evaluate(scores, annotations, config.min_overlap, config.seed)
     rows, labels = labelled_rows(scores, annotations, config.min_overlap)

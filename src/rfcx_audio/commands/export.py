@@ -9,10 +9,10 @@ from typing import Any
 
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_species
 from rfcx_audio.graph import ExportError, export_graph, read_windows
+from rfcx_audio.scores import rich_table
 from rfcx_audio.scoring import (
     Artefact,
     Recogniser,

@@ -8,15 +8,16 @@ from rfcx_audio.config import DictConfig
 from rfcx_audio.data import Annotations, read_annotations
 
 
-def labels_of(config: DictConfig, scored: Sequence[str]) -> Annotations:
+def labels_of(config: DictConfig, species: Sequence[str], recordings: Sequence[str]) -> Annotations:
     """The annotations in `labels`, complete where `complete` states it.
 
     Args:
         config: of a command, with the keys `labels`, `species` and `complete`.
-        scored: the species of the scores, by name.
+        species: names, of the scores.
+        recordings: ids, of the scores.
 
     Raises:
         AnnotationError: a table breaks a rule.
     """
-    annotations = read_annotations(config.labels, scored, config.species)
+    annotations = read_annotations(config.labels, species, config.species, recordings=recordings)
     return annotations.declared(config.complete)

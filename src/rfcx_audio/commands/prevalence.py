@@ -14,7 +14,6 @@ import torch
 from rich.console import Console
 from torch import Tensor
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import RFCX_FILES, read_annotations
@@ -28,6 +27,7 @@ from rfcx_audio.scores import (
     implied_prior,
     mean_prevalence,
     prior_correction,
+    rich_table,
     shrunk_prevalence,
     unlabelled_prevalence,
 )
@@ -54,7 +54,7 @@ def estimates_of(config: DictConfig, pooled: Scores) -> Prevalence:
         places = [config.prevalence] if isinstance(config.prevalence, str) else config.prevalence
         return mean_prevalence([read_prevalence(place, pooled.species) for place in places])
     oof = Scores.read(config.oof).of_species(pooled.species)
-    annotations = labels_of(config, oof.species)
+    annotations = labels_of(config, oof.species, oof.recordings)
     settings = (config.estimator, config.num_bootstrap, config.min_overlap, config.seed)
     return unlabelled_prevalence(pooled, oof, annotations, *settings)
 

@@ -11,10 +11,10 @@ import pandas as pd
 from pytorch_lightning.callbacks import ModelCheckpoint
 from rich.console import Console
 
-from rfcx_audio.callbacks import rich_table
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import train_run
+from rfcx_audio.scores import rich_table
 
 
 class Run(NamedTuple):

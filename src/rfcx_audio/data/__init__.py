@@ -1,5 +1,7 @@
 """From tables and audio files to batches of labelled spectrograms."""
 
+from typing import TYPE_CHECKING, Any
+
 from rfcx_audio.data.annotations import RFCX_FILES, Annotations, read_annotations
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
@@ -13,7 +15,6 @@ from rfcx_audio.data.coverage import (
 )
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
-from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.frequency_range import FrequencyRange, check_range, frequency_range
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
@@ -55,6 +56,9 @@ from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.tables import RAVEN_COLUMNS, read_tables
 from rfcx_audio.data.teachers import fold_table_id, seen_by_teacher, seen_folds
+
+if TYPE_CHECKING:
+    from rfcx_audio.data.datamodule import RecordingDataModule
 
 __all__ = [
     "EVERYWHERE",
@@ -146,3 +150,12 @@ __all__ = [
     "with_every_species",
     "write_species_names",
 ]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401 (a class)
+    """The data module, imported when it is first used: Lightning takes seconds to import."""
+    if name == "RecordingDataModule":
+        from rfcx_audio.data.datamodule import RecordingDataModule  # noqa: PLC0415
+
+        return RecordingDataModule
+    raise AttributeError(name)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from iterstrat.ml_stratifiers import MultilabelStratifiedKFold
 
 from rfcx_audio.data.rows import AnnotationError
 from rfcx_audio.whole_files import write_atomically
@@ -29,6 +28,9 @@ def assign_folds(rows: pd.DataFrame, num_folds: int, seed: int) -> pd.DataFrame:
 
     Source: Sechidis et al. (2011), "On the stratification of multi-label data".
     """
+    # It imports scikit-learn, which takes a second that only new folds need.
+    from iterstrat.ml_stratifiers import MultilabelStratifiedKFold  # noqa: PLC0415
+
     labelled = pd.crosstab(rows["recording_id"], [rows["species_id"], rows["present"]]) > 0
     if not 2 <= num_folds <= len(labelled):
         raise ValueError(f"expected 2 to {len(labelled)} folds (the recordings), got {num_folds}")

@@ -84,12 +84,12 @@ from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
 )
+from rfcx_audio.scores.shown import rich_table
 from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
     thresholds,
 )
-from rfcx_audio.scores.threshold_table import Thresholds
 from rfcx_audio.scores.unlabelled_prevalence import (
     checked_prevalence,
     unlabelled_prevalence,
@@ -112,7 +112,6 @@ __all__ = [
     "Prevalence",
     "Scores",
     "SpeciesFit",
-    "Thresholds",
     "best_threshold",
     "by_recording",
     "by_species",
@@ -157,6 +156,7 @@ __all__ = [
     "read_prior",
     "read_thresholds",
     "reliability_bins",
+    "rich_table",
     "shrunk_prevalence",
     "species_columns",
     "taken_for",
