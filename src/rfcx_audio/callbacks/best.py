@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
@@ -33,12 +33,31 @@ class BestCheckpoint(ModelCheckpoint):
     epoch, with a warning. Lightning would keep the first one.
 
     Args:
+        dirpath: folder of the file.
+        filename: its name without the ending.
         monitor: the measure.
-        options: of `ModelCheckpoint`.
+        mode: `max` or `min`, which of its values is the best.
+        enable_version_counter: whether a file of the same name is kept beside the new one.
+        options: further ones of `ModelCheckpoint`.
     """
 
-    def __init__(self, monitor: str, **options: Any) -> None:  # noqa: ANN401 (Lightning's)
-        super().__init__(monitor=monitor, **options)
+    def __init__(
+        self,
+        dirpath: str,
+        filename: str,
+        monitor: str,
+        mode: Literal["min", "max"] = "max",
+        enable_version_counter: bool = False,
+        **options: Any,  # noqa: ANN401 (Lightning's)
+    ) -> None:
+        super().__init__(
+            dirpath=dirpath,
+            filename=filename,
+            monitor=monitor,
+            mode=mode,
+            enable_version_counter=enable_version_counter,
+            **options,
+        )
         self._validated = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
