@@ -16,10 +16,12 @@ from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_n
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
 
+SPECIES = ("s0", "s1", "s2")
+
 
 def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
     paths = {name: Path("audio") / f"{name}.wav" for name in names}
-    return Archive(folder, paths, SETTINGS | changes, num_species=3)
+    return Archive(folder, paths, SETTINGS | changes, SPECIES)
 
 
 def scores_of(name: str) -> FileScores:
@@ -112,7 +114,7 @@ def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> 
     more.join({})
     assert Scores.read(tmp_path / "scores.parquet").recordings == ["b", "c"]
     with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was /.*audio/a\.wav"):
-        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
+        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, SPECIES)
 
 
 def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path) -> None:
@@ -128,9 +130,9 @@ def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path)
 
 
 def test_bytes_that_are_no_utf8_are_escaped_in_the_list_of_recordings(tmp_path: Path) -> None:
-    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, SPECIES)
     assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == [f"{Path.cwd()}/\\xff.wav"]
-    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, SPECIES)
 
 
 def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
@@ -154,21 +156,21 @@ def test_the_same_files_elsewhere_go_on(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     relative = {name: path.relative_to(tmp_path) for name, path in paths.items()}
-    found = Archive(out, relative, SETTINGS, 3)
+    found = Archive(out, relative, SETTINGS, SPECIES)
     found.keep("owl", scores_of("owl"))
     found.keep("torn", "it is torn")
-    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    assert Archive(out, paths, SETTINGS, SPECIES).left() == ["wren"]
     monkeypatch.chdir(tmp_path.parent)
-    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    assert Archive(out, paths, SETTINGS, SPECIES).left() == ["wren"]
     copied = write_sounds(tmp_path / "disk", **sounds)  # with other times of change
     # What could not be read on the card may be whole on the disk.
-    assert Archive(out, copied, SETTINGS, 3).left() == ["wren", "torn"]
+    assert Archive(out, copied, SETTINGS, SPECIES).left() == ["wren", "torn"]
 
 
 @pytest.mark.parametrize("content", [b"a" * 299_999 + b"x", b"a" * 299_999, b"x" + b"a" * 299_999])
 def test_another_file_of_the_same_name_is_refused(content: bytes, tmp_path: Path) -> None:
     paths = write_sounds(tmp_path / "card", owl=b"a" * 300_000)
-    Archive(tmp_path / "out", paths, SETTINGS, 3).keep("owl", scores_of("owl"))
+    Archive(tmp_path / "out", paths, SETTINGS, SPECIES).keep("owl", scores_of("owl"))
     other = write_sounds(tmp_path / "disk", owl=content)
     with pytest.raises(ArchiveError, match=r"disk/owl\.wav has another content\. Choose another"):
-        Archive(tmp_path / "out", other, SETTINGS, 3)
+        Archive(tmp_path / "out", other, SETTINGS, SPECIES)
