@@ -13,6 +13,7 @@ import torch
 from quick import words
 from rfcx_audio import whole_files
 from rfcx_audio.method import WholeCheckpoints
+from rfcx_audio.scores import species_columns
 from rfcx_audio.scoring import read_checkpoint
 from rfcx_audio.scoring.archive import Archive, FileScores
 from trust.disk import FULL, has_full_disk, no_file_above
@@ -59,7 +60,7 @@ def test_a_checkpoint(tmp_path: Path, tally: Tally) -> None:
 
 def archive_of(folder: Path, count: int) -> Archive:
     paths = {f"{number:03}": Path(f"{number}.wav") for number in range(count)}
-    return Archive(folder, paths, SETTINGS, num_species=24)
+    return Archive(folder, paths, SETTINGS, species_columns(24))
 
 
 def scores(windows: int) -> FileScores:

@@ -14,12 +14,13 @@ from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_name
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
+SPECIES = ("Owl", "Fen rail: song", "s2")
 NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
 
 
 def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
     paths = {name: Path("audio") / f"{name}.wav" for name in names}
-    return Archive(folder, paths, SETTINGS | changes, num_species=3)
+    return Archive(folder, paths, SETTINGS | changes, SPECIES)
 
 
 def scores_of(name: str) -> FileScores:
@@ -34,7 +35,8 @@ def fill(found: Archive) -> Scores:
         found.keep(name, "it is torn" if name == "broken" else scores_of(name))
     scored = [name for name in found.paths if name != "broken"]
     parts = [
-        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored
+        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1], species=SPECIES)
+        for name in scored
     ]
     return Scores.concatenate(parts)
 
@@ -62,7 +64,7 @@ def test_single_results_can_be_read_before_the_end(tmp_path: Path) -> None:
     found.keep("b/1", scores_of("b/1"))
     table = pd.read_parquet(tmp_path / "recordings" / "b" / "1.parquet")
     assert table["recording_id"].eq("b/1").all()
-    np.testing.assert_array_equal(table[["s0", "s1", "s2"]], scores_of("b/1").scores)
+    np.testing.assert_array_equal(table[list(SPECIES)], scores_of("b/1").scores)
     assert found.left() == [name for name in NAMES if name != "b/1"]
 
 
@@ -80,7 +82,7 @@ def test_a_sample_gives_the_order_of_the_submission(tmp_path: Path) -> None:
     found = begin(tmp_path)
     fill(found)
     sample = tmp_path / "sample.csv"
-    sample.write_text("recording_id,s0,s1,s2\na/1,0,0,0\nbroken,0,0,0\n")
+    sample.write_text("recording_id,Owl,Fen rail: song,s2\na/1,0,0,0\nbroken,0,0,0\n")
     assert found.join({}, sample) == ["broken"]
     assert pd.read_csv(tmp_path / "submission.csv")["recording_id"].to_list() == ["a/1", "broken"]
 
@@ -90,9 +92,9 @@ def test_where_nothing_can_be_read_the_table_is_empty(tmp_path: Path) -> None:
     found.keep("x", "it is torn")
     found.join({})
     assert list(Scores.read(tmp_path / "scores.parquet").frame()) == [
-        *("recording_id", "t_min", "t_max", "s0", "s1", "s2")
+        *("recording_id", "t_min", "t_max", *SPECIES)
     ]
-    assert (tmp_path / "submission.csv").read_text() == "recording_id,s0,s1,s2\n"
+    assert (tmp_path / "submission.csv").read_text() == "recording_id,Owl,Fen rail: song,s2\n"
 
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:
@@ -112,7 +114,7 @@ def test_recordings_may_come_and_go_but_an_id_keeps_its_file(tmp_path: Path) -> 
     more.join({})
     assert Scores.read(tmp_path / "scores.parquet").recordings == ["b", "c"]
     with pytest.raises(ArchiveError, match=r"another file of the id 'a': it was /.*audio/a\.wav"):
-        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, 3)
+        Archive(tmp_path, {"a": Path("elsewhere/a.wav")}, SETTINGS, SPECIES)
 
 
 def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path) -> None:
@@ -128,9 +130,9 @@ def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path)
 
 
 def test_bytes_that_are_no_utf8_are_escaped_in_the_list_of_recordings(tmp_path: Path) -> None:
-    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, SPECIES)
     assert pd.read_csv(tmp_path / "recordings.csv")["path"].to_list() == [f"{Path.cwd()}/\\xff.wav"]
-    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, 3)
+    Archive(tmp_path, {"a": Path("\udcff.wav")}, SETTINGS, SPECIES)
 
 
 def test_what_killed_runs_left_is_cleared_away(tmp_path: Path) -> None:
@@ -154,21 +156,21 @@ def test_the_same_files_elsewhere_go_on(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.chdir(tmp_path)
     out = tmp_path / "out"
     relative = {name: path.relative_to(tmp_path) for name, path in paths.items()}
-    found = Archive(out, relative, SETTINGS, 3)
+    found = Archive(out, relative, SETTINGS, SPECIES)
     found.keep("owl", scores_of("owl"))
     found.keep("torn", "it is torn")
-    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    assert Archive(out, paths, SETTINGS, SPECIES).left() == ["wren"]
     monkeypatch.chdir(tmp_path.parent)
-    assert Archive(out, paths, SETTINGS, 3).left() == ["wren"]
+    assert Archive(out, paths, SETTINGS, SPECIES).left() == ["wren"]
     copied = write_sounds(tmp_path / "disk", **sounds)  # with other times of change
     # What could not be read on the card may be whole on the disk.
-    assert Archive(out, copied, SETTINGS, 3).left() == ["wren", "torn"]
+    assert Archive(out, copied, SETTINGS, SPECIES).left() == ["wren", "torn"]
 
 
 @pytest.mark.parametrize("content", [b"a" * 299_999 + b"x", b"a" * 299_999, b"x" + b"a" * 299_999])
 def test_another_file_of_the_same_name_is_refused(content: bytes, tmp_path: Path) -> None:
     paths = write_sounds(tmp_path / "card", owl=b"a" * 300_000)
-    Archive(tmp_path / "out", paths, SETTINGS, 3).keep("owl", scores_of("owl"))
+    Archive(tmp_path / "out", paths, SETTINGS, SPECIES).keep("owl", scores_of("owl"))
     other = write_sounds(tmp_path / "disk", owl=content)
     with pytest.raises(ArchiveError, match=r"disk/owl\.wav has another content\. Choose another"):
-        Archive(tmp_path / "out", other, SETTINGS, 3)
+        Archive(tmp_path / "out", other, SETTINGS, SPECIES)
