@@ -20,6 +20,13 @@ SECONDS = [
 ]
 
 
+AS_RFCX = [
+    *("data=rfcx", "data/templates=rfcx", "data.num_species=24", "data.sample_rate=48000"),
+    *("data.f_min=60", "data.f_max=15000"),
+]
+"""What `settle` would take from RFCX's data, for tests without any."""
+
+
 def words(forest: Path, output_dir: Path, *more: str) -> list[str]:
     """Overrides for one quick run on the small rainforest."""
     return [*forest_overrides(forest), f"paths.output_dir={output_dir}", *SECONDS, *more]

@@ -23,7 +23,8 @@ FLOORS = {
     "config": 0,
     "colours": 0,
     "hardware": 0,
-    "renamed": -1,  # which `config` reads, as the three below
+    "rates": -1,  # which `config` reads, as the four below
+    "renamed": -1,
     "meant": -1,
     "path_words": -1,
     "refusals": -1,

@@ -30,6 +30,7 @@ from cuda_rules import (
     waits,
     waits_of,
 )
+from quick import AS_RFCX
 from rfcx_audio.augment import pitch
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.loss import by_species
@@ -59,7 +60,7 @@ def parts(words: list[str], folder: Path) -> tuple[Any, Any]:
     if any("background" in word for word in words):
         (folder / "rfcx" / "test").mkdir(parents=True)
         write(folder / "rfcx" / "test" / "background.wav", tone(duration_s=4.0))
-    more = [f"paths.output_dir={folder}", f"paths.data_dir={folder}", "data=rfcx"]
+    more = [f"paths.output_dir={folder}", f"paths.data_dir={folder}", *AS_RFCX]
     more += [f"data.crop_duration_s={DURATION_S}", "data.num_workers=0"]
     chosen = any(word.startswith(("model=", "experiment=")) for word in words)
     model = [] if chosen else ["model=densenet121"]
@@ -156,9 +157,7 @@ def test_no_operation_of_an_encoder_raises_in_deterministic_mode(
     model: str, tmp_path: Path
 ) -> None:
     words = [f"model={model}", "model.encoder.pretrained=false", "model/head=linear"]
-    network = build(
-        load_config("train", [*words, "data=rfcx", f"paths.output_dir={tmp_path}"]).model
-    )
+    network = build(load_config("train", [*words, *AS_RFCX, f"paths.output_dir={tmp_path}"]).model)
     with Noted(raises_on_cuda) as mode:
         network(torch.randn(2, 1, 128, 64)).clip.sum().backward()
     assert not mode.found

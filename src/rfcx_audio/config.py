@@ -29,6 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from rfcx_audio.meant import meant, options_in
 from rfcx_audio.path_words import quote_paths
+from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.refusals import refusal
 from rfcx_audio.renamed import renamed_keys
 
@@ -76,25 +77,9 @@ def _out_or_run_folder(out: str | None) -> str:
     return HydraConfig.get().runtime.output_dir if out is None else out
 
 
-def _at_rate(samples_at_48k: int, sample_rate: int | None) -> int | None:
-    """A number of samples at 48 kHz that lasts as long at a lower rate; unchanged at a higher one.
-
-    None while the sample rate is still to be taken from the recordings.
-    """
-    if sample_rate is None:
-        return None
-    return round(samples_at_48k * min(1.0, sample_rate / 48_000))
-
-
-def _fft_length(samples_at_48k: int, sample_rate: int | None) -> int | None:
-    """The same, as the next power of two, which is even and fast to transform."""
-    samples = _at_rate(samples_at_48k, sample_rate)
-    return None if samples is None else 1 << (samples - 1).bit_length()
-
-
 OmegaConf.register_new_resolver("out_or_run_folder", _out_or_run_folder, replace=True)
-OmegaConf.register_new_resolver("at_rate", _at_rate, replace=True)
-OmegaConf.register_new_resolver("fft_length", _fft_length, replace=True)
+OmegaConf.register_new_resolver("at_rate", at_rate, replace=True)
+OmegaConf.register_new_resolver("fft_length", fft_length, replace=True)
 
 
 def load_config(
@@ -162,11 +147,33 @@ def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_targe
     Args:
         node: a mapping with `_target_` and arguments; nested mappings are built first.
         arguments: further keyword arguments for the constructor.
+
+    Raises:
+        ConfigError: the data have to decide something first, see `settle`.
     """
     # Of a resolved copy: Hydra resolves what a node refers to in place, so that later changes of
     # the configuration (`variant`) would not reach it.
     plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
+    _check_settled(plain)
     return instantiate(plain, _convert_="all", **arguments)
+
+
+def _check_settled(node: object) -> None:
+    """Refuses parts of a network or metric whose number of species the data have to decide.
+
+    Raises:
+        ConfigError: there is one.
+    """
+    if isinstance(node, list | dict):
+        for part in node.values() if isinstance(node, dict) else node:
+            _check_settled(part)
+    if isinstance(node, dict) and node.get("num_species", 0) is None:
+        target = str(node.get("_target_"))
+        if target.startswith(("rfcx_audio.model.", "rfcx_audio.metric.")):
+            raise ConfigError(
+                f"the number of species of {target} is taken from the data; call "
+                "rfcx_audio.settle(config) before parts are built, or give data.num_species"
+            )
 
 
 def config_text(config: DictConfig) -> str:

@@ -45,9 +45,9 @@ def test_every_field_is_explained() -> None:
     assert explained == set(ALIASES)
 
 
-def test_the_command_composes() -> None:
-    [(verb, words)] = commands("docs/own_data.md")
-    assert str(load_config(verb, words).data.source.root) == "FOLDER"
+def test_the_commands_compose() -> None:
+    composed = [load_config(verb, words) for verb, words in commands("docs/own_data.md")]
+    assert str(composed[0].data.source.root) == "FOLDER"
 
 
 def test_the_messages_are_those_of_the_library() -> None:

@@ -31,9 +31,8 @@ def small(**changes) -> LogMel:
 
 def preset(name: str, sample_rate: int = 48000) -> LogMel:
     node = OmegaConf.load(CONF_DIR / "frontend" / f"{name}.yaml")
-    return build(
-        OmegaConf.create({"data": {"sample_rate": sample_rate}, "frontend": node}).frontend
-    )
+    data = {"sample_rate": sample_rate, "f_min": 60.0, "f_max": 15_000.0}
+    return build(OmegaConf.create({"data": data, "frontend": node}).frontend)
 
 
 def noise(*shape: int, seed: int = 0) -> torch.Tensor:

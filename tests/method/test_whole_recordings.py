@@ -52,6 +52,6 @@ def test_a_long_recording_that_breaks_off_is_named(
     config = load_config("train", [w for w in chosen if not w.startswith("data.source.")])
     train_run(config)
     failures = set(pd.read_csv(tmp_path / "run" / "failures.csv")["recording_id"])
-    held_out = pd.read_csv(config.data.folds.file)
+    held_out = pd.read_csv(tmp_path / "run" / "recording_folds.csv")
     held_out = set(held_out.loc[held_out["fold"] == 0, "recording_id"]) - {good}
     assert held_out <= failures

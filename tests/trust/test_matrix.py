@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from quick import AS_RFCX
 from rfcx_audio.config import build, load_config
 from rfcx_audio.method import Supervised
 from techniques import DURATION_S, RATE, SPECIES, batch, techniques, trainer
@@ -45,7 +46,7 @@ def one_step(words: list[str], encoder: str, folder: Path) -> None:
         AssertionError: a loss, a gradient, a weight or a score is not finite, or nothing moved.
     """
     model = [] if any(word.startswith("model=") for word in words) else ["model=densenet121"]
-    more = [f"paths.output_dir={folder}", f"paths.data_dir={folder}", "data=rfcx"]
+    more = [f"paths.output_dir={folder}", f"paths.data_dir={folder}", *AS_RFCX]
     more += [f"data.crop_duration_s={DURATION_S}", "data.num_workers=0"]
     last = [f"model.encoder.name={encoder}", "model.encoder.pretrained=false"]
     config = load_config("train", [*more, *model, *words, *last])

@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 from rfcx_audio.callbacks import CropsSeen, Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
 from rfcx_audio.data import RecordingDataModule
-from rfcx_audio.experiment.settle import settle
+from rfcx_audio.experiment.settle import is_settled, provisional, settle
 from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import read_checkpoint, teachers_saw
 
@@ -38,7 +38,9 @@ def train_run(config: DictConfig) -> pl.Trainer:
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
-    config = settle(config)
+    if not is_settled(config):  # before hours of reading or generating
+        build_parts(provisional(config))
+        config = settle(config)
     if config.data.folds.file is None:
         file = Path(config.paths.output_dir) / FOLD_FILE
         config = variant(config, {"data.folds.file": str(file)})
@@ -47,20 +49,11 @@ def train_run(config: DictConfig) -> pl.Trainer:
         start_from = _first_stage(config)
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
-    method = cast(Supervised, build(config.method))
+    method, data = build_parts(config)
     seen_before = () if start_from is None else teachers_saw(start_from)
     if start_from is not None:
         method.load_state_dict(read_checkpoint(start_from)["state_dict"])
         _log.info("the first weights are those of %s", start_from)
-    data = cast(RecordingDataModule, build(config.data.module))
-    check_shapes(
-        cast(torch.nn.Module, data.frontend),
-        cast(torch.nn.Module, method.model),
-        data.reader.num_samples(data.crops.duration_s),
-        data.num_species,
-    )
-    check_steps(method.optimizer, method.scheduler)
-    method.check()
     trainer: pl.Trainer = build(
         config.trainer,
         callbacks=[
@@ -87,6 +80,25 @@ def train_run(config: DictConfig) -> pl.Trainer:
         trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
+
+
+def build_parts(config: DictConfig) -> tuple[Supervised, RecordingDataModule]:
+    """The method and the data module of a configuration, which fit together.
+
+    Raises:
+        ValueError: they do not.
+    """
+    method = cast(Supervised, build(config.method))
+    data = cast(RecordingDataModule, build(config.data.module))
+    check_shapes(
+        cast(torch.nn.Module, data.frontend),
+        cast(torch.nn.Module, method.model),
+        data.reader.num_samples(data.crops.duration_s),
+        data.num_species,
+    )
+    check_steps(method.optimizer, method.scheduler)
+    method.check()
+    return method, data
 
 
 def _check_processes(trainer: pl.Trainer, config: DictConfig) -> None:

@@ -41,7 +41,7 @@ def settle(config: DictConfig) -> DictConfig:
     Raises:
         AnnotationError: the tables cannot be read, or there is no recording.
     """
-    if _is_settled(config):  # as in the runs of a cross-validation
+    if is_settled(config):  # as in the runs of a cross-validation
         return config
     source = cast(RfcxFolder, build(config.data.source))
     source.prepare()
@@ -61,7 +61,25 @@ def settle(config: DictConfig) -> DictConfig:
     return variant(config, {f"data.{name}": value for name, value in changes.items()})
 
 
-def _is_settled(config: DictConfig) -> bool:
+def provisional(config: DictConfig) -> DictConfig:
+    """A configuration with invented values for what the data decide, to try its parts with.
+
+    Its networks start from random weights: those of others need not be fetched for that.
+    """
+    data = config.data
+    count = 2 if data.num_species is None else data.num_species
+    values: dict[str, Any] = {"sample_rate": 48_000, "f_min": 60.0, "f_max": 15_000.0}
+    values = {name: value for name, value in values.items() if data[name] is None}
+    values |= {"num_species": count, "species": [f"s{number}" for number in range(count)]}
+    if _is_partial(data.templates):
+        box = {"songtype_id": 1, "f_min": 1000.0, "f_max": 3000.0, "duration_s": 1.0}
+        values["templates"] = [{"species_id": number, **box} for number in range(count)]
+    changes = {f"data.{name}": value for name, value in values.items()}
+    return variant(config, changes | {"model.encoder.pretrained": False})
+
+
+def is_settled(config: DictConfig) -> bool:
+    """Whether nothing is left for the data to decide."""
     data = config.data
     open_ones = [name for name in ("species", *_RANGE) if data[name] is None]
     return not open_ones and not _is_partial(data.templates)

@@ -33,10 +33,11 @@ def read_thresholds(given: str | float, scores: Scores) -> np.ndarray:
         ValueError: the number is outside [0, 1], the file is no such table, it has none of the
             scored species, or the scores are corrected to a prior, after which no threshold holds.
     """
-    if not isinstance(given, str):
+    if not isinstance(given, str) or _is_number(given):
+        given = float(given)
         if not 0 <= given <= 1:
             raise ValueError(f"thresholds={given} lies outside 0 to 1")
-        return np.full(len(scores.species), float(given))
+        return np.full(len(scores.species), given)
     if "prior_correction" in scores.metadata:
         raise ValueError(
             f"{given} is for scores before a correction to a prior; give those, or a number"
@@ -57,6 +58,15 @@ def read_thresholds(given: str | float, scores: Scores) -> np.ndarray:
             f"{few(list(by_name))}"
         )
     return np.array([by_name.get(name, np.nan) for name in scores.species], dtype=float)
+
+
+def _is_number(text: str) -> bool:
+    """Whether the text of a command line, where it may be a path as well, is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def precision_recall(scores: Scores, labels: Labels, thresholds: np.ndarray) -> pd.DataFrame:

@@ -172,7 +172,8 @@ def _about_species(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
             templates if isinstance(templates, list) else build_part(templates, pd.DataFrame)
         )
         bands = made.groupby("species_id").agg(low=("f_min", "min"), high=("f_max", "max"))
-        for number, low, high in bands.reset_index().to_numpy().tolist():
+        of_others = set(bands.index) != set(range(len(names)))
+        for number, low, high in [] if of_others else bands.reset_index().to_numpy().tolist():
             about.setdefault(names[int(number)], {})["band"] = [low, high]
     return about
 
