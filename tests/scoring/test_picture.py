@@ -31,7 +31,7 @@ def test_a_recording_is_drawn_with_boxes_and_scores(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((2, 24))
     scores = Scores.of_windows("r", [0.0, 2.0], 6.0, values).frame()
     figure = draw_recording(frontend, waveform, "r", rows, scores)
-    upper, lower = figure.axes[:2]  # the third is the colour bar
+    upper, lower = figure.axes
     boxes = {patch.get_edgecolor()[:3]: patch.get_bbox() for patch in upper.patches}
     assert len(boxes) == 2
     first = upper.patches[0].get_bbox()

@@ -17,8 +17,6 @@ SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 SPECIES = ("Owl", "Fen rail: song", "s2")
 NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
 
-SPECIES = ("s0", "s1", "s2")
-
 
 def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
     paths = {name: Path("audio") / f"{name}.wav" for name in names}
