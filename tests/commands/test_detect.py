@@ -74,7 +74,7 @@ def test_the_command_makes_events_that_train_again(
     for place in ("raven", "audacity"):
         folder = str(tmp_path / "out" / place)
         species = str(tmp_path / "species.csv")
-        source = TableFolder(folder, 2, str(audio), species)
+        source = TableFolder(folder, str(audio), species_file=species)
         source.prepare()
         assert source.load().usable["species_id"].to_list() == [0, 1]
 

@@ -12,6 +12,7 @@ import soundfile
 from own_tables import load
 from rfcx_audio.config import load_config
 from rfcx_audio.data.table_columns import ALIASES
+from rfcx_audio.experiment import settle
 from test_docs import commands
 
 ROOT = Path(__file__).parents[2]
@@ -37,6 +38,19 @@ def test_an_example_labels_the_two_calls(folder: Path, name: str) -> None:
     assert calls == [["dawn", 1, 1.0, 2.0], ["dawn", 0, 4.0, 4.8]]  # Frog is 0, Owl 1
     bands = rows.loc[~rows["whole_band"], ["f_min", "f_max"]].to_numpy().tolist()
     assert bands == [[300.0, 900.0], [2400.0, 3600.0]][: len(bands)]
+
+
+def test_the_example_of_species_has_other_names_for_those_of_the_tables(folder: Path) -> None:
+    [table] = re.findall(r"^```\n(species,.*?)^```$", PAGE, re.DOTALL | re.M)
+    (folder / "species.csv").write_text(table)
+    (folder / "calls.csv").write_text(EXAMPLES["calls.csv"])
+    config = load_config("train", ["data=table", f"data.root={folder}"])
+    species = settle(config).data
+    assert list(species.species) == ["Frog", "Owl"]
+    assert species.other_names["Owl"] == {
+        "scientific_name": "Strix aluco",
+        "common_name": "Tawny owl",
+    }
 
 
 def test_every_field_is_explained() -> None:

@@ -177,10 +177,11 @@ def test_names_that_are_no_species_are_ignored_and_counted(tmp_path: Path) -> No
 def test_tables_without_rows_name_the_recording_that_they_are_called_after(tmp_path: Path) -> None:
     write(tmp_path, "a.Table.1.selections.txt", RAVEN.format("Species"))
     write(tmp_path, "b.txt", "")
+    write(tmp_path, "c.selections.txt", RAVEN.format("Begin Path\tFile Offset (s)\tSpecies"))
     write(tmp_path, "all.csv", "file,start,end,label\n")
     found = read_tables(tmp_path)
     assert found.rows.empty
-    assert found.without_rows["named"].to_list() == ["a", "b"]
+    assert found.without_rows["named"].to_list() == ["a", "b", "c"]
 
 
 @pytest.mark.parametrize(

@@ -38,3 +38,13 @@ def test_selections_are_those_of_raven_in_the_columns_of_birdnet() -> None:
     assert table["File Offset (s)"].to_list() == [1.0, 2.0]
     assert table["Common Name"].to_list() == EVENTS["species"].to_list()
     assert table["Confidence"].to_list() == [0.75, 0.5]
+
+
+def test_other_names_are_used_where_they_are_known() -> None:
+    others = {"Little Owl": {"scientific_name": "Athene noctua", "common_name": "Steinkauz"}}
+    names = birdnet_table(EVENTS, PATHS, others)[["Scientific name", "Common name"]]
+    assert names.to_numpy().tolist() == [["Athene noctua", "Steinkauz"], 2 * ['Frog "B", small']]
+    raven = raven_table(EVENTS, PATHS, {"a": 0.0, "b": 60.0})
+    selections = birdnet_selections(raven, others)
+    assert selections["Common Name"].to_list() == ["Steinkauz", 'Frog "B", small']
+    assert selections["Species Code"].to_list() == EVENTS["species"].to_list()

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.data import RecordingInfo
-from rfcx_audio.events import by_site, with_clock_times, zone_name
+from rfcx_audio.events import by_site, rates_by_site, with_clock_times, zone_name
 from rfcx_audio.events.clock import CLOCK_COLUMNS, SUMMARY_COLUMNS
 
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -73,6 +73,20 @@ def test_without_events_there_are_no_rows() -> None:
     table = by_site(events(), INFOS, list(INFOS))
     assert table.empty
     assert tuple(table) == SUMMARY_COLUMNS
+
+
+def test_the_rates_of_a_site_are_over_all_its_hours() -> None:
+    rows = [
+        ("marsh", "2021-06-14", "05", "Owl", 3, 30.0, 6.0),
+        ("marsh", "2021-06-14", "06", "Owl", 0, 60.0, 0.0),
+        ("ridge", "2021-06-14", "05", "Owl", 2, 0.0, float("nan")),
+        ("ridge", "2021-06-14", "05", "Rail", 1, 0.0, float("nan")),
+    ]
+    table = rates_by_site(pd.DataFrame(rows, columns=list(SUMMARY_COLUMNS)))
+    assert list(table) == ["species", "marsh", "ridge"]
+    assert table["species"].to_list() == ["Owl", "Rail"]
+    assert table["marsh"].iloc[0] == 2.0  # three in an hour and a half
+    assert table[["ridge"]].isna().all().all()
 
 
 def test_minutes_are_those_of_a_loop_over_seconds() -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
+import pytest
 from rich.console import Console
 
-from rfcx_audio.scores import rich_table
+from rfcx_audio.scores import print_table
+from rfcx_audio.scores.shown import rich_table
 
 
 def test_a_table_for_the_terminal_shows_every_cell() -> None:
@@ -12,3 +15,20 @@ def test_a_table_for_the_terminal_shows_every_cell() -> None:
         console.print(rich_table(table, "title"))
     assert "│     3 │ 0.2500 │" in captured.get()
     assert "title" in captured.get()
+
+
+def test_names_are_shown_whole_with_their_brackets(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "A frog [with] a name: " + 3 * "that goes on and on, "
+    print_table(pd.DataFrame({"species": [name], "threshold": [np.nan]}), "[rates]")
+    shown = capsys.readouterr().out
+    assert name in shown
+    assert "[rates]" in shown
+    assert "nan" not in shown
+
+
+def test_in_a_narrow_terminal_nothing_is_cut_off() -> None:
+    console, table = Console(width=20), pd.DataFrame({"species": ["Nightingale-thrush"]})
+    with console.capture() as captured:
+        console.print(rich_table(table, "title"))
+    lines = [line.strip("│ ") for line in captured.get().splitlines() if line.startswith("│")]
+    assert "".join(lines) == "Nightingale-thrush"

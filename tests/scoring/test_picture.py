@@ -31,7 +31,7 @@ def test_a_recording_is_drawn_with_boxes_and_scores(tmp_path: Path) -> None:
     values = np.random.default_rng(0).random((2, 24))
     scores = Scores.of_windows("r", [0.0, 2.0], 6.0, values).frame()
     figure = draw_recording(frontend, waveform, "r", rows, scores)
-    upper, lower = figure.axes[:2]  # the third is the colour bar
+    upper, lower = figure.axes
     boxes = {patch.get_edgecolor()[:3]: patch.get_bbox() for patch in upper.patches}
     assert len(boxes) == 2
     first = upper.patches[0].get_bbox()
@@ -40,6 +40,15 @@ def test_a_recording_is_drawn_with_boxes_and_scores(tmp_path: Path) -> None:
     tone = frontend.band_of([2000.0])[0]
     assert first.y0 < tone < first.y1
     assert len(lower.lines) == 8
+    assert [text.get_text() for text in upper.texts] == ["s3", "not s4"]
     save_picture(figure, tmp_path / "deep" / "r.png")
     with Image.open(tmp_path / "deep" / "r.png") as picture:
         assert picture.width > 1000
+
+
+def test_boxes_have_the_names_of_their_species() -> None:
+    box = {"present": True, "t_min": 1.0, "t_max": 2.0, "f_min": 500.0, "f_max": 900.0}
+    rows = pd.DataFrame([{"species_id": 1, **box}])
+    silence = np.zeros(4 * RATE, "float32")
+    figure = draw_recording(LogMel(RATE), silence, "r", rows, species=("Owl", "Fen rail: song"))
+    assert [text.get_text() for text in figure.axes[0].texts] == ["Fen rail: song"]

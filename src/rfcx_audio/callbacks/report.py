@@ -127,7 +127,7 @@ class Report(Callback):
             scores = recogniser.score(waveform).frame()
             scores[["t_min", "t_max"]] += start_s
             title = f"{name} (validation)"
-            figure = draw_recording(frontend, waveform, title, own, scores, start_s)
+            figure = draw_recording(frontend, waveform, title, own, scores, start_s, data.species)
             save_picture(figure, self.folder / "pictures" / f"{name}.png")
 
 

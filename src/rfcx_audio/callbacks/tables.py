@@ -10,7 +10,6 @@ import pandas as pd
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
-from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.batch import WindowBatch
@@ -19,7 +18,7 @@ from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule, row_templates
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.metric import band_energy_scores, compare, per_species
-from rfcx_audio.scores import rich_table
+from rfcx_audio.scores import print_table
 
 NAME = "this model"
 
@@ -89,7 +88,7 @@ class TestTable(Callback):
             self.folder, {f"test/{name}": values[NAME] for name, values in table.to_dict().items()}
         )
         title = f"{len(rows)} test recordings, complete truth"
-        Console().print(rich_table(table.reset_index(names="scores"), title))
+        print_table(table.reset_index(names="scores"), title)
 
 
 class Comparison(SweepCallback):
@@ -100,7 +99,7 @@ class Comparison(SweepCallback):
         folder = Path(config.hydra.sweep.dir)
         table = compare_runs(folder)
         table.to_csv(folder / "comparison.csv", index=False)
-        Console().print(rich_table(table, f"runs in {folder}"))
+        print_table(table, f"runs in {folder}")
 
 
 def compare_runs(folder: Path) -> pd.DataFrame:

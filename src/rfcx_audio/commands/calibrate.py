@@ -7,7 +7,6 @@ import logging
 from pathlib import Path
 
 import torch
-from rich.console import Console
 
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
@@ -24,10 +23,10 @@ from rfcx_audio.scores import (
     draw_reliability,
     fit_calibration,
     join,
+    print_table,
     prior_correction,
     prior_metadata,
     read_prior,
-    rich_table,
     thresholds,
 )
 from rfcx_audio.whole_files import save_picture
@@ -100,11 +99,10 @@ def run(config: DictConfig) -> None:
     chosen.to_csv(folder / "thresholds.csv", index=False)
     if config.scores is not None:
         calibrated(config, calibration, oof).write(folder / "scores.parquet")
-    console = Console()
     shown = chosen[["species", "threshold", "low", "high", "precision", "recall"]]
-    console.print(rich_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}"))
+    print_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}")
     title = f"{config.method}, each recording calibrated by the others, labelled windows only"
-    console.print(rich_table(calibration_table(known.tensor, after, labels, known.species), title))
+    print_table(calibration_table(known.tensor, after, labels, known.species), title)
     without = int(chosen["threshold"].isna().sum())
     if without:
         _log.warning("%d species have no such threshold; thresholds.csv gives the reason", without)

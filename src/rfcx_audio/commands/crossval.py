@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import OUT_OF_FOLD, crossval, with_spread
-from rfcx_audio.scores import rich_table
+from rfcx_audio.scores import print_table
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +18,7 @@ def run(config: DictConfig) -> None:
     """The command."""
     folder = crossval(config)
     table = with_spread(pd.read_csv(folder / "folds.csv")).set_index("fold").T
-    Console().print(rich_table(table.reset_index(names="fold"), "folds"))
+    print_table(table.reset_index(names="fold"), "folds")
     _log.info("the folds are in %s", folder)
     next_one = f"rfcx-audio calibrate oof={folder / OUT_OF_FOLD} labels={config.data.root}"
-    Console(soft_wrap=True).print(f"next: {next_one}")
+    Console(soft_wrap=True, markup=False).print(f"next: {next_one}")

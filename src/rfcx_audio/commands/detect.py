@@ -50,7 +50,8 @@ def run(config: DictConfig) -> None:
     events = with_clock_times(below_nyquist(described, infos), infos)
     folder = Path(config.paths.output_dir)
     folder.mkdir(parents=True, exist_ok=True)
-    left_out = write_events(events, infos, folder, config.formats)
+    others = scores.metadata.get("about", {})
+    left_out = write_events(events, infos, folder, config.formats, others)
     if left_out:
         _log.warning("tables for %s name audio files: give recordings=…", ", ".join(left_out))
     write_summary(events, infos, scores.recordings, folder)

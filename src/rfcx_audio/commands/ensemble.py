@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.commands.labels import labels_of
@@ -25,7 +24,7 @@ from rfcx_audio.scores import (
     given_weights,
     join,
     label_keys,
-    rich_table,
+    print_table,
 )
 from rfcx_audio.scoring import list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import score_archive
@@ -139,5 +138,5 @@ def run(config: DictConfig) -> None:
     if missing:
         _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
     shown = pd.DataFrame({"scores": list(tables), "weight": shares})
-    Console().print(rich_table(shown, f"{config.how} of {len(tables)} tables"))
+    print_table(shown, f"{config.how} of {len(tables)} tables")
     _log.info("%d windows joined; the tables are in %s", len(scores), folder)

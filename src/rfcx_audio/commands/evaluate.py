@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from rich.console import Console
 
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.labels import labels_of
@@ -18,8 +17,8 @@ from rfcx_audio.scores import (
     draw_distributions,
     evaluate,
     precision_recall,
+    print_table,
     read_thresholds,
-    rich_table,
     taken_for,
 )
 from rfcx_audio.whole_files import save_picture
@@ -42,11 +41,10 @@ def run(config: DictConfig) -> None:
     table.to_csv(folder / "metrics.csv", index=False)
     species.to_csv(folder / "species.csv", index=False)
     save_picture(draw_distributions(rows, labels, limits), folder / "distributions.png")
-    console = Console()
-    console.print(rich_table(species, "by species"))
-    console.print(rich_table(shown_metrics(table), title))
+    print_table(species, "by species")
+    print_table(shown_metrics(table), title)
     if limits is not None:
-        detections(rows, labels, limits, folder, console)
+        detections(rows, labels, limits, folder)
     _log.info("the tables and the picture are in %s", folder)
 
 
@@ -79,27 +77,35 @@ def labelled_rows(
     return (scores if timed else scores.pool()).labelled_by(annotations, min_overlap)
 
 
-def detections(
-    rows: Scores, labels: Labels, thresholds: np.ndarray, folder: Path, console: Console
-) -> None:
+def detections(rows: Scores, labels: Labels, thresholds: np.ndarray, folder: Path) -> None:
     """Writes and prints precision and recall at the thresholds, and the confusions."""
     found = precision_recall(rows, labels, thresholds)
     confused = taken_for(rows, labels, thresholds)
     found.to_csv(folder / "precision_recall.csv", index=False)
     confused.to_csv(folder / "taken_for.csv", index=False)
     what = "recordings" if rows.is_pooled else "windows"
-    shown = found.assign(threshold=found["threshold"].map("{:.3f}".format))
-    for name in ("precision", "recall"):
-        low, high = (shown.pop(f"{name}_{end}").map("{:.2f}".format) for end in ("low", "high"))
-        shown[name] = shown[name].map("{:.2f}".format) + "\n" + low + "-" + high
     title = f"detections in {what}, over known cells, with 95 % limits"
-    console.print(rich_table(shown, title))
+    print_table(shown_detections(found), title)
     missing = int(np.isnan(thresholds).sum())
     if missing:
         _log.warning("%d species have no threshold, so that none of them is detected", missing)
     if confused.empty:
-        console.print("no species is taken for another where that is known")
+        _log.info("no species is taken for another where that is known")
         return
     head = confused.head(_CONFUSIONS_SHOWN)
-    title = f"taken for one another, {len(head)} of {len(confused)} pairs"
-    console.print(rich_table(head, title))
+    print_table(head, f"taken for one another, {len(head)} of {len(confused)} pairs")
+
+
+def shown_detections(found: pd.DataFrame) -> pd.DataFrame:
+    """The table of precision and recall as it is printed: limits below their values."""
+    shown = found.rename(columns={"threshold": "at"})
+    shown["at"] = [_short(value) for value in found["threshold"]]
+    for name in ("precision", "recall"):
+        ends = zip(*(shown.pop(f"{name}_{end}") for end in ("low", "high")), strict=True)
+        limits = ["" if np.isnan(low) else f"\n{low:.2f}-{high:.2f}" for low, high in ends]
+        shown[name] = [_short(v) + end for v, end in zip(found[name], limits, strict=True)]
+    return shown
+
+
+def _short(value: float) -> str:
+    return "-" if np.isnan(value) else f"{value:.2f}"

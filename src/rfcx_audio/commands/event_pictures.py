@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -39,16 +38,9 @@ def draw_events(
         start_s = min(max(0.0, float(found["t_min"].min()) - _BEFORE_S), latest)
         stop_s = min(start_s + _SHOWN_S, durations_s[name])
         inside = found.assign(present=True, f_min=found["f_min"].clip(*band))
-        boxes = _from(inside.assign(f_max=found["f_max"].clip(*band)), start_s, stop_s)
-        windows = _from(scores.rows_of([name]).frame(), start_s, stop_s)
+        boxes = inside.assign(f_max=found["f_max"].clip(*band))
+        windows = scores.rows_of([name]).frame()
+        windows = windows[windows["t_min"].between(start_s, stop_s, inclusive="left")]
         waveform = recogniser.reader.read(recordings.paths[name], start_s, stop_s - start_s)
-        title = f"{name}, from {start_s:g} s" if start_s else name
-        figure = draw_recording(frontend, waveform, title, boxes, windows)
+        figure = draw_recording(frontend, waveform, name, boxes, windows, start_s)
         write_atomically(folder / f"{file_name(name)}.png", partial(save_picture, figure))
-
-
-def _from(table: pd.DataFrame, start_s: float, stop_s: float) -> pd.DataFrame:
-    """The rows that begin in a stretch of time, their times from its start."""
-    here = table[(table["t_min"] >= start_s) & (table["t_min"] < stop_s)]
-    times: Mapping[str, pd.Series] = {name: here[name] - start_s for name in ("t_min", "t_max")}
-    return here.assign(**times)

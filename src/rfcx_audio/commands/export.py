@@ -7,12 +7,10 @@ import logging
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_species
 from rfcx_audio.graph import ExportError, export_graph, read_windows
-from rfcx_audio.scores import rich_table
+from rfcx_audio.scores import print_table
 from rfcx_audio.scoring import (
     Artefact,
     Recogniser,
@@ -48,7 +46,7 @@ def run(config: DictConfig) -> None:
     table = export_graph(recogniser, path, metadata, audio, config.tolerance)
     worst = table["difference"].max()
     table["difference"] = table["difference"].map("{:.1e}".format)
-    Console().print(rich_table(table, "library and graph on real audio"))
+    print_table(table, "library and graph on real audio")
     _log.info(
         "greatest difference %.1e, allowed %.0e; the graph is %s", worst, config.tolerance, path
     )

@@ -18,8 +18,8 @@ from rfcx_audio.data import (
     parse_zone,
     read_recordings_table,
 )
-from rfcx_audio.events import by_site, draw_calls_by_hour, zone_name
-from rfcx_audio.scores import Scores
+from rfcx_audio.events import by_site, draw_calls_by_hour, rates_by_site, zone_name
+from rfcx_audio.scores import Scores, print_table
 from rfcx_audio.scoring.archive import RECORDINGS
 from rfcx_audio.whole_files import save_picture
 
@@ -74,6 +74,8 @@ def write_summary(
 ) -> None:
     """Writes `by_site.csv`, and `calls_by_hour.png` if there are events at known times.
 
+    Prints events per recorded hour by site.
+
     Args:
         events: see `by_site`.
         infos: see `by_site`.
@@ -82,10 +84,17 @@ def write_summary(
     """
     table = by_site(events, infos, scored)
     table.to_csv(folder / "by_site.csv", index=False, float_format="%.6g")
+    if len(table):
+        rates = rates_by_site(table).rename(columns={"": "no site"})
+        print_table(rates.map(_rounded), "events per recorded hour, by site")
     if table.loc[table["date"] != "", "events"].sum() > 0:
         save_picture(draw_calls_by_hour(table, zone_name(infos)), folder / "calls_by_hour.png")
     else:
         _log.info("no picture of the hours: no event has a known time")
+
+
+def _rounded(value: object) -> object:
+    return f"{value:.3g}" if isinstance(value, float) else value
 
 
 def _zone(config: DictConfig) -> tzinfo | None:

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pandas as pd
 import torch
-from rich.console import Console
 from torch import Tensor
 
 from rfcx_audio.commands.labels import labels_of
@@ -26,8 +25,8 @@ from rfcx_audio.scores import (
     draw_prevalence,
     implied_prior,
     mean_prevalence,
+    print_table,
     prior_correction,
-    rich_table,
     shrunk_prevalence,
     unlabelled_prevalence,
 )
@@ -123,5 +122,5 @@ def run(config: DictConfig) -> None:
     values = prior_correction(scores.tensor, prior, made_under)
     corrected = scores.with_values(values, prior_correction=correction)
     corrected.write(folder / "scores.parquet")
-    Console().print(rich_table(lines, f"prevalence in {len(pooled)} unlabelled recordings"))
+    print_table(lines, f"prevalence in {len(pooled)} unlabelled recordings")
     _log.warning("TRANSDUCTIVE: the scores in %s use all of these recordings", folder)

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import relabel
-from rfcx_audio.scores import rich_table
+from rfcx_audio.scores import print_table
 
 _log = logging.getLogger(__name__)
 
@@ -19,7 +19,8 @@ def run(config: DictConfig) -> None:
     folder = relabel(config)
     table = pd.read_csv(folder / "rounds.csv").astype(object)
     title = "pseudo-labels by round; truth_… is measured with the true calls"
-    Console().print(rich_table(table, title))
+    print_table(table, title)
     _log.info("the rounds are in %s", folder)
     best = folder / f"final_{config.rounds}" / "checkpoints" / "best.ckpt"
-    Console(soft_wrap=True).print(f"next: rfcx-audio predict checkpoint={best} recordings=…")
+    command = f"rfcx-audio predict checkpoint={best} recordings=…"
+    Console(soft_wrap=True, markup=False).print(f"next: {command}")

@@ -189,7 +189,9 @@ def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[
         table = one_view(table, text)
     if is_selection_table(text) or "file_offset" in found:
         within_files(path, table, "file_offset" in found)
-    own_name = "" if "recording_id" in found else f"it has {', '.join(header)}"
+    # Raven calls a table after its sound: without a row, Begin Path names none, but the table does.
+    named_inside = "recording_id" in found and not (table.empty and is_selection_table(text))
+    own_name = "" if named_inside else f"it has {', '.join(header)}"
     return table.reset_index(drop=True), own_name
 
 

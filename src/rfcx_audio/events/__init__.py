@@ -1,7 +1,13 @@
 """Detections: finding events in scores, their clock times, and writing them for other programs."""
 
 from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
-from rfcx_audio.events.clock import CLOCK_COLUMNS, by_site, with_clock_times, zone_name
+from rfcx_audio.events.clock import (
+    CLOCK_COLUMNS,
+    by_site,
+    rates_by_site,
+    with_clock_times,
+    zone_name,
+)
 from rfcx_audio.events.find import (
     EVENT_COLUMNS,
     below_nyquist,
@@ -38,6 +44,7 @@ __all__ = [
     "hysteresis",
     "kaleidoscope_table",
     "located",
+    "rates_by_site",
     "raven_table",
     "window_cells",
     "with_clock_times",

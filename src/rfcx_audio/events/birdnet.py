@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
+from typing import TypeAlias
 
 import pandas as pd
 
@@ -16,30 +18,40 @@ SELECTION_COLUMNS = (
 )
 """Of its selection tables, which Raven opens."""
 
+OtherNames: TypeAlias = Mapping[str, Mapping[str, str]]
+"""`scientific_name` and `common_name` by the name of a species, where they are known."""
+
 RESULT_COLUMNS = ("Start (s)", "End (s)", "Scientific name", "Common name", "Confidence", "File")
 """Of its CSV results."""
 
 
-def birdnet_selections(raven: pd.DataFrame) -> pd.DataFrame:
+_NONE: OtherNames = MappingProxyType({})
+
+
+def birdnet_selections(raven: pd.DataFrame, others: OtherNames = _NONE) -> pd.DataFrame:
     """A selection table in BirdNET's columns.
 
     Args:
-        raven: as `raven_table` returns it; the name of the species is also its code.
+        raven: as `raven_table` returns it; the name of the species is its code.
+        others: common names; without one, the name of the species stands for it.
 
     Returns:
         The columns of `SELECTION_COLUMNS`.
     """
-    names = {"Species": "Common Name", "Score": "Confidence"}
-    table = raven.rename(columns=names).assign(**{"Species Code": raven["Species"]})
+    table = raven.rename(columns={"Species": "Species Code", "Score": "Confidence"})
+    table["Common Name"] = _named(raven["Species"], "common_name", others)
     return table[list(SELECTION_COLUMNS)]
 
 
-def birdnet_table(events: pd.DataFrame, paths: Mapping[str, Path]) -> pd.DataFrame:
-    """A table of results in BirdNET's columns, in which every name of a species is the same.
+def birdnet_table(
+    events: pd.DataFrame, paths: Mapping[str, Path], others: OtherNames = _NONE
+) -> pd.DataFrame:
+    """A table of results in BirdNET's columns.
 
     Args:
         events: with the columns of `EVENT_COLUMNS`.
         paths: audio files by recording.
+        others: scientific and common names; without one, the name of the species stands for it.
 
     Returns:
         The columns of `RESULT_COLUMNS`, in the order of the events.
@@ -48,10 +60,14 @@ def birdnet_table(events: pd.DataFrame, paths: Mapping[str, Path]) -> pd.DataFra
         {
             "Start (s)": events["t_min"],
             "End (s)": events["t_max"],
-            "Scientific name": events["species"],
-            "Common name": events["species"],
+            "Scientific name": _named(events["species"], "scientific_name", others),
+            "Common name": _named(events["species"], "common_name", others),
             "Confidence": events["score"],
             "File": [readable_name(str(paths[name].resolve())) for name in events["recording_id"]],
         },
         columns=pd.Index(RESULT_COLUMNS),
     )
+
+
+def _named(species: pd.Series, which: str, others: OtherNames) -> list[str]:
+    return [" ".join(others.get(name, {}).get(which, name).split()) for name in species.astype(str)]

@@ -78,6 +78,22 @@ def by_site(
     return table.assign(events_per_recorded_hour=table["events"] / hours)
 
 
+def rates_by_site(table: pd.DataFrame) -> pd.DataFrame:
+    """Events per recorded hour of each species at each site, over all its recordings.
+
+    Args:
+        table: as `by_site` returns it.
+
+    Returns:
+        `species`, and a column for each site; NaN where nothing was recorded.
+    """
+    by_species = table.groupby(["site", "species"])[["events", "recorded_minutes"]].sum()
+    hours = (by_species["recorded_minutes"] / 60).where(by_species["recorded_minutes"] > 0)
+    rates = by_species.assign(rate=by_species["events"] / hours)
+    wide = rates.pivot_table("rate", "species", "site", dropna=False)
+    return wide.rename_axis(None, axis=1).reset_index()
+
+
 def zone_name(infos: Mapping[str, RecordingInfo]) -> str:
     """The time zone of the starts, for the title of a picture."""
     starts = [info.start for info in infos.values() if info.start]

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import pandas as pd
 
 from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, readable_name
-from rfcx_audio.events.birdnet import birdnet_selections, birdnet_table
+from rfcx_audio.events.birdnet import OtherNames, birdnet_selections, birdnet_table
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
 
 FORMATS = ("raven", "audacity", "birdnet", "kaleidoscope")
@@ -92,7 +93,11 @@ def write_audacity(events: pd.DataFrame, folder: Path) -> None:
 
 
 def write_birdnet(
-    events: pd.DataFrame, paths: Mapping[str, Path], durations_s: Mapping[str, float], folder: Path
+    events: pd.DataFrame,
+    paths: Mapping[str, Path],
+    durations_s: Mapping[str, float],
+    folder: Path,
+    others: OtherNames,
 ) -> None:
     """The tables in which BirdNET-Analyzer combines its results of several files.
 
@@ -102,11 +107,14 @@ def write_birdnet(
         durations_s: see `write_raven`.
         folder: receives `birdnet/BirdNET_SelectionTable.txt` for Raven, and
             `birdnet/BirdNET_CombinedTable.csv`.
+        others: scientific and common names, where they are known.
     """
     begins_s = _begins_s(paths, durations_s)
-    selections = birdnet_selections(raven_table(events, paths, begins_s))
+    selections = birdnet_selections(raven_table(events, paths, begins_s), others)
     _write_tabs(selections, folder / "birdnet" / "BirdNET_SelectionTable.txt")
-    _write_csv(birdnet_table(events, paths), folder / "birdnet" / "BirdNET_CombinedTable.csv")
+    _write_csv(
+        birdnet_table(events, paths, others), folder / "birdnet" / "BirdNET_CombinedTable.csv"
+    )
 
 
 def write_events(
@@ -114,6 +122,7 @@ def write_events(
     infos: Mapping[str, RecordingInfo],
     folder: Path,
     formats: Collection[str] = FORMATS,
+    others: OtherNames = MappingProxyType({}),
 ) -> list[str]:
     """Writes `events.csv`, `events.parquet`, and tables for other programs.
 
@@ -124,6 +133,7 @@ def write_events(
         infos: of all recordings, in the order in which Raven opens them (by name).
         folder: receives all files.
         formats: of `FORMATS`.
+        others: scientific and common names, where they are known; BirdNET's tables have them.
 
     Returns:
         The formats left out because they name audio files, and a recording has none.
@@ -144,7 +154,7 @@ def write_events(
     if "raven" in chosen:
         write_raven(events, paths, durations_s, folder)
     if "birdnet" in chosen:
-        write_birdnet(events, paths, durations_s, folder)
+        write_birdnet(events, paths, durations_s, folder, others)
     if "kaleidoscope" in chosen:
         _write_csv(kaleidoscope_table(events, infos), folder / "kaleidoscope" / "cluster.csv")
     return left_out

@@ -84,7 +84,7 @@ from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
 )
-from rfcx_audio.scores.shown import rich_table
+from rfcx_audio.scores.shown import print_table
 from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
@@ -151,12 +151,12 @@ __all__ = [
     "pool_recordings",
     "pool_windows",
     "precision_recall",
+    "print_table",
     "prior_correction",
     "prior_metadata",
     "read_prior",
     "read_thresholds",
     "reliability_bins",
-    "rich_table",
     "shrunk_prevalence",
     "species_columns",
     "taken_for",

@@ -41,8 +41,9 @@ def draw_distributions(
     figure = Figure(figsize=(3 + 2.6 * columns, 1.2 + 2.2 * lines), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False).ravel()
-    for place in axes[len(order) :]:
+    for place, above in zip(axes[len(order) :], axes[len(order) - columns :], strict=False):
         place.set_visible(False)
+        above.tick_params(labelbottom=True)
     for place, species in zip(axes, order, strict=False):
         counts = []
         for state, (colour, style, width) in _STYLES.items():

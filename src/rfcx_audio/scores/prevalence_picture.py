@@ -12,11 +12,16 @@ from torch import Tensor
 from rfcx_audio.colours import COLOURS
 from rfcx_audio.scores.prevalence import LEVEL, Prevalence
 
+_SHOWN = 60
+_TICKS = (0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 0.8, 0.95, 0.99)
+
 
 def draw_prevalence(
     found: Prevalence, against: Tensor, label: str, species: Sequence[str]
 ) -> Figure:
-    """Estimates with their intervals against another prevalence, on logit scales.
+    """Estimates with their intervals, highest first, and another prevalence of the same species.
+
+    The scale is that of log-odds. With more species than fit, the most frequent are drawn.
 
     >>> calls = rfcx_audio.read_annotations("truth.csv")
     >>> scores = rfcx_audio.Scores.of_windows("dawn", [0.0], 6.0, [[0.1, 0.9]])
@@ -27,32 +32,38 @@ def draw_prevalence(
     Args:
         found: an estimate.
         against: (species,) in [0, 1], the true prevalence, or the mean of the raw scores.
-        label: of the axis of `against`.
+        label: what `against` is.
         species: names.
     """
-    figure = Figure(figsize=(7, 7), layout="constrained")
+    least = 2e-3  # a logit axis cannot show 0 and 1
+    order = found.estimate.nan_to_num(-1.0).argsort(descending=True, stable=True)
+    order = order[~found.estimate[order].isnan()]
+    shown = order[:_SHOWN].flip(0)  # the highest on top
+    figure = Figure(figsize=(9, 1.6 + 0.26 * len(shown)), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots()
-    least = 2e-3  # a logit axis cannot show 0 and 1
-    known = ~found.estimate.isnan()
-    x, *shares = (v[known].clamp(least, 1 - least) for v in (against.double(), *found))
-    y, low, high = shares
-    axes.plot([least, 1 - least], [least, 1 - least], color="grey", linestyle="--", linewidth=1)
+    x, y, low, high = (v[shown].clamp(least, 1 - least) for v in (against.double(), *found))
+    places = range(len(shown))
     axes.errorbar(
-        x.numpy(),
         y.numpy(),
-        torch.stack([y - low, high - y]).numpy(),
+        places,
+        xerr=torch.stack([y - low, high - y]).numpy(),
         fmt="o",
         color=COLOURS[0],
         ecolor=COLOURS[4],
         capsize=2,
+        label=f"estimate, {LEVEL:.0%} interval",
     )
-    names = [n for n, there in zip(species, known, strict=True) if there]
-    for name, *place in zip(names, x.tolist(), y.tolist(), strict=True):
-        axes.annotate(name, (place[0], place[1]), xytext=(4, 4), textcoords="offset points")
+    axes.plot(x.numpy(), places, "D", color=COLOURS[5], fillstyle="none", label=label)
+    axes.set_yticks(places, [species[number] for number in shown.tolist()])
+    axes.set_ylim(-0.7, len(shown) - 0.3)
+    axes.set_xlim(least * 0.8, 1 - least * 0.8)
     axes.set_xscale("logit")
-    axes.set_yscale("logit")
-    axes.set_xlabel(label)
-    axes.set_ylabel(f"estimated prevalence, {LEVEL:.0%} intervals")
+    axes.set_xticks(_TICKS, [f"{tick:.0%}" if tick >= 0.01 else f"{tick:.1%}" for tick in _TICKS])
+    axes.minorticks_off()
+    axes.set_xlabel("prevalence: share of the recordings with the species")
     axes.grid(alpha=0.3)
+    if len(shown) < len(species):
+        axes.set_title(f"{len(shown)} of {len(species)} species")
+    axes.legend(loc="upper left", bbox_to_anchor=(1.01, 1.0))
     return figure

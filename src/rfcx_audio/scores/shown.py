@@ -3,14 +3,37 @@
 from __future__ import annotations
 
 import pandas as pd
+from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+_OF_A_NUMBER = "-0123456789"  # how it begins
+_IN_A_FILE = 160  # characters a line, where there is no terminal to be as wide as
+
+
+def print_table(table: pd.DataFrame, title: str) -> None:
+    """Prints a table, as wide as the terminal, or as it needs to be where there is none."""
+    console = Console()
+    if not console.is_terminal:
+        console.width = max(console.width, _IN_A_FILE)
+    console.print(rich_table(table, title))
 
 
 def rich_table(table: pd.DataFrame, title: str) -> Table:
-    """A table for the terminal; numbers with four decimals."""
-    shown = Table(title=title)
-    for column in table:
-        shown.add_column(str(column), justify="left" if table[column].dtype == object else "right")
-    for line in table.itertuples(index=False, name=None):
-        shown.add_row(*(f"{v:.4f}" if isinstance(v, float) else str(v) for v in line))
+    """A table for the terminal; numbers with four decimals, missing ones as a hyphen."""
+    shown = Table(title=Text(title), title_justify="left")
+    lines = [[_cell(value) for value in line] for line in table.itertuples(index=False, name=None)]
+    for place, column in enumerate(table):
+        are_numbers = all(line[place][:1] in _OF_A_NUMBER for line in lines)
+        # Text that is too long is continued below: no part of a name is left out.
+        justify = "right" if are_numbers else "left"
+        shown.add_column(Text(str(column)), justify=justify, overflow="fold")
+    for line in lines:
+        shown.add_row(*map(Text, line))  # a name may have square brackets
     return shown
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, float):
+        return "-" if pd.isna(value) else f"{value:.4f}"
+    return str(value)

@@ -48,6 +48,7 @@ def draw_recording(
     rows: pd.DataFrame | None = None,
     scores: pd.DataFrame | None = None,
     start_s: float = 0.0,
+    species: Sequence[str] = (),
 ) -> Figure:
     """A recording's log-mel spectrogram with its rows as boxes and its windows' scores below.
 
@@ -62,8 +63,9 @@ def draw_recording(
         rows: boxes (`species_id`, `present`, `t_min`, `t_max`, `f_min`, `f_max`): confirmed ones
             are full lines, ruled-out ones dashed.
         scores: windows (`t_min`, `t_max`, and a column for each species); the highest species are
-            drawn over time, and all give the boxes their names.
+            drawn over time.
         start_s: of the waveform in its recording; all times are of the recording.
+        species: names of the boxes by `species_id`; empty: the columns of `scores`.
     """
     figure = Figure(figsize=(14, 7 if scores is not None else 4.5), layout="constrained")
     FigureCanvasAgg(figure)
@@ -73,12 +75,12 @@ def draw_recording(
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
     end_s = start_s + len(waveform) / frontend.sample_rate
     _draw_spectrogram(upper, frontend, waveform, (start_s, end_s))
+    upper.set_xlim(start_s, end_s)
     if rows is not None:
         here = rows[(rows["t_max"] > start_s) & (rows["t_min"] < end_s)]
-        names = [] if scores is None else [name for name in scores if name not in WINDOW]
-        _draw_boxes(upper, frontend, here, [str(name) for name in names])
+        columns = [] if scores is None else [str(name) for name in scores if name not in WINDOW]
+        _draw_boxes(upper, frontend, here, species or columns)
     upper.set_title(title)
-    upper.set_xlim(start_s, end_s)
     if lower is not None and scores is not None:
         _draw_scores(lower, scores)
     (lower or upper).set_xlabel("time (s)")
@@ -103,7 +105,8 @@ def _draw_spectrogram(
     )
     figure = axes.get_figure()
     assert isinstance(figure, Figure)  # noqa: S101 (for the type checker)
-    figure.colorbar(image, ax=axes, label="power of a band (dB)", extend="both", pad=0.01)
+    bar = axes.inset_axes((1.01, 0.0, 0.012, 1.0))  # beside it, however wide the legend below is
+    figure.colorbar(image, cax=bar, label="power of a band (dB)", extend="both")
     ticks_hz = [t for t in _TICKS_HZ if frontend.f_min <= t <= frontend.f_max]
     axes.set_yticks(frontend.band_of(ticks_hz), [f"{t / 1000:g}" for t in ticks_hz])
     axes.set_ylabel("frequency (kHz)")
@@ -139,11 +142,14 @@ def _draw_boxes(axes: Axes, frontend: LogMel, rows: pd.DataFrame, names: Sequenc
             )
         )
         name = names[number] if number < len(names) else f"s{number}"
+        start_s, end_s = axes.get_xlim()
+        is_late = row["t_min"] + row["t_max"] > start_s + end_s  # a long name would be cut off
         axes.text(
-            row["t_min"],
+            min(row["t_max"], end_s) if is_late else max(row["t_min"], start_s),
             top,
             name if row["present"] else f"not {name}",
             color=colour,
+            ha="right" if is_late else "left",
             va="bottom" if top < frontend.n_mels else "top",
             fontsize=9,
             clip_on=True,

@@ -14,9 +14,8 @@ from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_name
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
+SPECIES = ("Owl", "Fen rail: song", "s2")
 NAMES = ["b/1", "a/1", "_2", "site=3/.4", "broken", "a.b"]
-
-SPECIES = ("s0", "s1", "s2")
 
 
 def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> Archive:
@@ -36,7 +35,8 @@ def fill(found: Archive) -> Scores:
         found.keep(name, "it is torn" if name == "broken" else scores_of(name))
     scored = [name for name in found.paths if name != "broken"]
     parts = [
-        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1]) for name in scored
+        Scores.of_windows(name, scores_of(name)[0], 6.0, scores_of(name)[1], species=SPECIES)
+        for name in scored
     ]
     return Scores.concatenate(parts)
 
@@ -64,7 +64,7 @@ def test_single_results_can_be_read_before_the_end(tmp_path: Path) -> None:
     found.keep("b/1", scores_of("b/1"))
     table = pd.read_parquet(tmp_path / "recordings" / "b" / "1.parquet")
     assert table["recording_id"].eq("b/1").all()
-    np.testing.assert_array_equal(table[["s0", "s1", "s2"]], scores_of("b/1").scores)
+    np.testing.assert_array_equal(table[list(SPECIES)], scores_of("b/1").scores)
     assert found.left() == [name for name in NAMES if name != "b/1"]
 
 
@@ -82,7 +82,7 @@ def test_a_sample_gives_the_order_of_the_submission(tmp_path: Path) -> None:
     found = begin(tmp_path)
     fill(found)
     sample = tmp_path / "sample.csv"
-    sample.write_text("recording_id,s0,s1,s2\na/1,0,0,0\nbroken,0,0,0\n")
+    sample.write_text("recording_id,Owl,Fen rail: song,s2\na/1,0,0,0\nbroken,0,0,0\n")
     assert found.join({}, sample) == ["broken"]
     assert pd.read_csv(tmp_path / "submission.csv")["recording_id"].to_list() == ["a/1", "broken"]
 
@@ -92,9 +92,9 @@ def test_where_nothing_can_be_read_the_table_is_empty(tmp_path: Path) -> None:
     found.keep("x", "it is torn")
     found.join({})
     assert list(Scores.read(tmp_path / "scores.parquet").frame()) == [
-        *("recording_id", "t_min", "t_max", "s0", "s1", "s2")
+        *("recording_id", "t_min", "t_max", *SPECIES)
     ]
-    assert (tmp_path / "submission.csv").read_text() == "recording_id,s0,s1,s2\n"
+    assert (tmp_path / "submission.csv").read_text() == "recording_id,Owl,Fen rail: song,s2\n"
 
 
 def test_other_settings_are_refused_and_named(tmp_path: Path) -> None:

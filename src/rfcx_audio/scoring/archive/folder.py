@@ -119,9 +119,8 @@ class Archive:
         if isinstance(outcome, str):
             write_atomically(self._reason(recording_id), lambda part: part.write_text(outcome))
             return
-        scores = Scores.of_windows(
-            recording_id, outcome.starts_s, self.settings["duration_s"], outcome.scores
-        )
+        windows = (outcome.starts_s, self.settings["duration_s"], outcome.scores)
+        scores = Scores.of_windows(recording_id, *windows, species=self.species)
         arrow = pa.Table.from_pandas(scores.frame(), preserve_index=False)
         arrow = arrow.replace_schema_metadata()
         known = fingerprint(self.paths[recording_id])
