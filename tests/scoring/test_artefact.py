@@ -42,6 +42,7 @@ def artefact(**changes: Any) -> Artefact:
         calibration=None,
         checkpoint_sha256="ab",
         about={"Häher": {"band": [300.0, 900.0]}},
+        teachers_saw=["dawn"],
         weights=weights,
     )
     return made._replace(**changes)
@@ -104,8 +105,15 @@ def resealed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 
 
 def test_one_of_the_first_format_is_read(folder: Path) -> None:
-    resealed(folder, lambda description: (description.pop("about"), description.update(version=1)))
-    assert read_artefact(folder).about == {}
+    resealed(
+        folder,
+        lambda description: (
+            [description.pop(one) for one in ("about", "teachers_saw")]
+            and description.update(version=1)
+        ),
+    )
+    read = read_artefact(folder)
+    assert (read.about, read.teachers_saw) == ({}, [])
 
 
 @pytest.mark.parametrize(

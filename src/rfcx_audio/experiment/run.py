@@ -15,7 +15,7 @@ from rfcx_audio.config import DictConfig, build, config_text, in_multirun, varia
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.settle import is_settled, provisional, settle
 from rfcx_audio.method import Supervised, check_shapes, check_steps
-from rfcx_audio.scoring import read_checkpoint, teachers_saw
+from rfcx_audio.scoring import SEEN_KEY, read_checkpoint
 
 _log = logging.getLogger(__name__)
 FOLD_FILE = "recording_folds.csv"
@@ -50,9 +50,11 @@ def train_run(config: DictConfig) -> pl.Trainer:
     torch.set_float32_matmul_precision("high")
     pl.seed_everything(config.seed, verbose=False)
     method, data = build_parts(config)
-    seen_before = () if start_from is None else teachers_saw(start_from)
+    seen_before = ()
     if start_from is not None:
-        method.load_state_dict(read_checkpoint(start_from)["state_dict"])
+        first = read_checkpoint(start_from)
+        seen_before = tuple(first.get(SEEN_KEY, ()))
+        method.load_state_dict(first["state_dict"])
         _log.info("the first weights are those of %s", start_from)
     trainer: pl.Trainer = build(
         config.trainer,

@@ -9,7 +9,6 @@ from rfcx_audio.scoring.load import (
     load_recogniser,
     read_checkpoint,
     read_trained,
-    teachers_saw,
 )
 from rfcx_audio.scoring.parts import PartError, current_config
 from rfcx_audio.scoring.picture import draw_recording, stretch_of
@@ -36,6 +35,5 @@ __all__ = [
     "read_trained",
     "save_artefact",
     "stretch_of",
-    "teachers_saw",
     "views",
 ]

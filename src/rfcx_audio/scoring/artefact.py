@@ -40,6 +40,7 @@ class Artefact(NamedTuple):
         checkpoint_sha256: of the checkpoint that the weights come from.
         about: what is known of the species by name: `band` (Hz, of the rows that were trained on),
             `scientific_name`, `common_name`.
+        teachers_saw: recordings whose labels the teachers of its pseudo-labels saw.
         weights: of the model, by name.
     """
 
@@ -51,6 +52,7 @@ class Artefact(NamedTuple):
     calibration: Mapping[str, Any] | None
     checkpoint_sha256: str
     about: Mapping[str, Any]
+    teachers_saw: Sequence[str]
     weights: Mapping[str, Tensor]
 
 
@@ -63,6 +65,7 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "calibration": (dict, type(None)),
     "checkpoint_sha256": (str,),
     "about": (dict,),
+    "teachers_saw": (list,),
     "weights_sha256": (str,),
     "versions": (dict,),
 }
@@ -169,7 +172,7 @@ def _description(path: Path) -> dict[str, Any]:
             "it states; fetch the folder anew"
         )
     if description["version"] == 1:  # which stated nothing of the species but their names
-        description = {"about": {}, **description, "version": FORMAT_VERSION}
+        description = {"about": {}, "teachers_saw": [], **description, "version": FORMAT_VERSION}
     _check_content(description, path)
     return description
 

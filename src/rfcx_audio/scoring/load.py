@@ -108,21 +108,8 @@ def load_recogniser(
         else Calibration.from_dict(calibration).of_species(trained.species),
         about=trained.about,
     )
-    recogniser.teachers_saw = teachers_saw(checkpoint)
+    recogniser.teachers_saw = tuple(trained.teachers_saw)
     return recogniser.eval()
-
-
-def teachers_saw(checkpoint: str | Path) -> tuple[str, ...]:
-    """The recordings whose labels the teachers of a checkpoint's pseudo-labels saw.
-
-    An artefact states nothing of its training.
-
-    Raises:
-        CheckpointError: see `read_checkpoint`.
-    """
-    if Path(checkpoint).is_dir():
-        return ()
-    return tuple(read_checkpoint(checkpoint).get(SEEN_KEY, ()))
 
 
 def read_trained(place: str | Path) -> Artefact:
@@ -152,6 +139,7 @@ def read_trained(place: str | Path) -> Artefact:
             calibration=None,
             checkpoint_sha256=file_hash(Path(place)),
             about=_about_species(data),
+            teachers_saw=list(content.get(SEEN_KEY, ())),
             weights={
                 key.removeprefix(_MODEL_PREFIX): value
                 for key, value in content["state_dict"].items()
