@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 from quick import words
+from rfcx_audio.commands import detect
 from rfcx_audio.commands.detect import (
     check_recordings,
     limits_of,
@@ -176,3 +177,21 @@ def test_scores_of_nothing_are_refused() -> None:
     nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
     with pytest.raises(ValueError, match="no recording has scores; the first, dawn: torn"):
         limits_of(load_config("detect", ["scores=a"]), nothing)
+
+
+def test_tables_of_birdnet_have_the_other_names_that_the_scores_know(
+    scores: Path, tmp_path: Path
+) -> None:
+    known = Scores.read(scores)
+    about = {"Moor frog": {"scientific_name": "Rana arvalis", "common_name": "Moorfrosch"}}
+    named = Scores(known.keys, known.values, ("Moor frog", "Owl"), {"about": about})
+    named.write(scores)
+    words = [f"scores={scores}", f"recordings={tmp_path}/audio", f"out={tmp_path}/out"]
+    detect.run(load_config("detect", words))
+    table = pd.read_csv(tmp_path / "out" / "birdnet" / "BirdNET_CombinedTable.csv")
+    assert table[["Scientific name", "Common name"]].to_numpy().tolist() == [
+        ["Rana arvalis", "Moorfrosch"],
+        ["Owl", "Owl"],
+    ]
+    raven = pd.read_csv(tmp_path / "out" / "raven.selections.txt", sep="\t")
+    assert raven["Species"].to_list() == ["Moor frog", "Owl"]

@@ -127,6 +127,13 @@ def run(config: DictConfig) -> None:
         for path, weight in zip(tables, shares, strict=True)
     ]
     made_with = {**settings, "how": config.how, "members": members}
+    about = [one.get("about", {}) for one in metadata.values()]
+    # Bands and other names of a species are those of the first member that has any.
+    made_with["about"] = {
+        name: next(one[name] for one in about if name in one)
+        for name in joined.species
+        if any(name in one for one in about)
+    }
     if any("prior_correction" in one for one in metadata.values()):
         made_with["transductive"] = True
     values = combine(joined.values, weights, config.how).numpy()

@@ -12,16 +12,17 @@ _IN_A_FILE = 160  # characters a line, where there is no terminal to be as wide 
 
 
 def print_table(table: pd.DataFrame, title: str) -> None:
-    """Prints a table, as wide as the terminal, or as it needs to be where there is none."""
+    """Prints a title and a table as wide as it needs to be, or as the terminal."""
     console = Console()
     if not console.is_terminal:
         console.width = max(console.width, _IN_A_FILE)
-    console.print(rich_table(table, title))
+    console.print(Text(title, style="italic"))
+    console.print(rich_table(table))
 
 
-def rich_table(table: pd.DataFrame, title: str) -> Table:
+def rich_table(table: pd.DataFrame) -> Table:
     """A table for the terminal; numbers with four decimals, missing ones as a hyphen."""
-    shown = Table(title=Text(title), title_justify="left")
+    shown = Table()
     lines = [[_cell(value) for value in line] for line in table.itertuples(index=False, name=None)]
     for place, column in enumerate(table):
         are_numbers = all(line[place][:1] in _OF_A_NUMBER for line in lines)
