@@ -102,3 +102,11 @@ def test_one_recording_is_trained_on(tmp_path: Path) -> None:
         train, val = folds.split(rows)
         assert len(train) == len(rows)
         assert val.empty
+
+
+def test_without_a_file_a_part_of_the_rows_has_the_folds_of_all() -> None:
+    rows, folds = random_rows(0), Folds(num_folds=3, held_out=1)
+    fold = folds.table(rows).set_index("recording_id")["fold"]
+    part = rows[rows["recording_id"] < "r4"]
+    _, held_out = folds.split(part)
+    assert set(held_out["recording_id"].map(fold)) == {1}

@@ -8,12 +8,22 @@ import pandas as pd
 import pytest
 import torch
 
+from own_tables import Call, as_csv, write_audio
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.experiment import crossval, with_spread
 from rfcx_audio.experiment import folds as folds_module
-from rfcx_audio.experiment.folds import continued, held_out_recordings, load_data
+from rfcx_audio.experiment.folds import (
+    continued,
+    folds_of,
+    held_out_recordings,
+    load_data,
+    shared_by_folds,
+)
 from rfcx_audio.scores import Scores
+
+
+COLUMNS = ["recording", "species", "t_min", "t_max", "f_min", "f_max"]
 
 
 def test_mean_and_spread_stand_below_the_folds() -> None:
@@ -45,6 +55,22 @@ def test_every_recording_is_held_out_once(forest: Path, tmp_path: Path) -> None:
     first, second = (held_out_recordings(data, fold) for fold in range(2))
     assert set(first) | set(second) == set(data.corpus.rows["recording_id"])
     assert not set(first) & set(second)
+
+
+def test_folds_hold_the_recordings_that_are_complete_without_a_row(tmp_path: Path) -> None:
+    calls = [Call(name, "Owl", 1.0, 2.0, 500.0, 900.0) for name in ("a", "b")]
+    (tmp_path / "calls.csv").write_text("\n".join(as_csv(calls, COLUMNS, ",")))
+    for name in ("a", "b", "c", "d"):
+        write_audio(tmp_path / f"{name}.wav")
+    own = ["data=table", f"data.root={tmp_path}", "data.folds.num_folds=2"]
+    (tmp_path / "complete.dat").write_text("recording_id\nc\nd\n")
+    own += [f"data.source.complete={tmp_path}/complete.dat", "data.source.audio=${data.root}"]
+    folder = tmp_path / "runs"
+    data = load_data(shared_by_folds(load_config("crossval", own), folder))
+    assert folds_of(data) == 2
+    data.split.check()
+    held_out = [set(held_out_recordings(data, fold)) for fold in range(2)]
+    assert sorted(name for fold in held_out for name in fold) == ["a", "b", "c", "d"]
 
 
 @pytest.mark.slow

@@ -102,3 +102,29 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
         path.write_bytes(b"RIFF")
     with pytest.raises(AnnotationError, match=r"4 recordings, none of which can be read\na: "):
         settle(load_config("train", words(root, tmp_path)))
+
+
+@pytest.mark.parametrize(
+    ("given", "words_of_error"),
+    [
+        ("data.species=Owl", r"one text; give a list: data\.species="),
+        ("data.species=[Owl,Wren] data.num_species=3", "2 names, data.num_species is 3"),
+        ("data.source.species_file=nowhere.csv", "species_file=nowhere.csv does not exist"),
+        ("data.source.complete=1", "complete = 1; expected true, false or a CSV"),
+        ("data.templates=null", "data/templates=rows"),
+    ],
+)
+def test_what_is_given_by_hand_is_checked(tmp_path: Path, given: str, words_of_error: str) -> None:
+    root = table_folder(tmp_path / "own", 16_000, [("Owl", 500.0, 900.0)])
+    with pytest.raises(Exception, match=words_of_error):
+        settle(load_config("train", words(root, tmp_path, *given.split())))
+
+
+def test_given_species_have_the_given_order_and_others_are_left_out(tmp_path: Path, caplog) -> None:
+    rows = [("Owl", 500.0, 900.0), ("7", 2e3, 3e3), ("Wren", 4e3, 5e3)]
+    root = table_folder(tmp_path / "own", 16_000, rows)
+    config = settle(load_config("train", words(root, tmp_path, "data.species=[Wren,7]")))
+    assert list(config.data.species) == ["Wren", "7"]
+    bands = {one.species_id: one.f_min for one in config.data.templates}
+    assert bands == {0: 4000.0, 1: 2000.0}
+    assert "not scored, and are left out: Owl" in caplog.text

@@ -21,4 +21,6 @@ def run(config: DictConfig) -> None:
     print_table(table.reset_index(names="fold"), "folds")
     _log.info("the folds are in %s", folder)
     next_one = f"rfcx-audio calibrate oof={folder / OUT_OF_FOLD} labels={config.data.root}"
+    complete = config.data.source.get("complete")
+    next_one += "" if complete is None else f" complete={complete}"
     Console(soft_wrap=True, markup=False).print(f"next: {next_one}")

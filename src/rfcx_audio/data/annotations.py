@@ -85,6 +85,8 @@ class Annotations(NamedTuple):
             named = self.recordings if complete else []
             spans = [CompleteSpan(name, species=species) for name in named]
             return self._replace(complete=Coverage(tuple(spans)))
+        if not isinstance(complete, str | Path):
+            raise AnnotationError(f"complete = {complete!r}; expected true, false or a CSV file")
         return self._replace(complete=read_coverage(Path(complete), self.names))
 
 

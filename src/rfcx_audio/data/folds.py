@@ -87,7 +87,7 @@ class Folds:
         """
         if self.file is None or not self.file.exists():
             names = sorted(rows["recording_id"].unique())
-            if self._assigned[0] != names:
+            if not names or not set(names) <= set(self._assigned[0]):
                 number = possible_folds(self.num_folds, len(names))
                 alone = pd.DataFrame({"recording_id": names, "fold": -1})
                 folds = assign_folds(rows, number, self.seed) if number else alone

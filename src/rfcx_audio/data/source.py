@@ -88,11 +88,13 @@ class RfcxFolder:
         pseudo_rows: a table of pseudo-labels that `rfcx_audio.relabel` wrote, to train on beside
             the tables' own rows, see `add_pseudo_rows`; None for none.
         species_file: a CSV of `species` (name), `species_id` and, if known, `scientific_name` and
-            `common_name`; where there is none, the species are called s0, s1, …
+            `common_name`; None: `species.csv` in `root`. Where there is none, the species are
+            called s0, s1, …
         species: their names in the order of their numbers, if they are known already.
 
     Raises:
-        ValueError: `missing_audio` is neither.
+        ValueError: `missing_audio` is neither, `species` is one text, or are not `num_species`.
+        AnnotationError: `species_file` is given and does not exist.
     """
 
     def __init__(
@@ -106,6 +108,18 @@ class RfcxFolder:
     ) -> None:
         if missing_audio not in get_args(MissingAudio):
             raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
+        if isinstance(species, str):
+            raise ValueError(f"species = {species!r} is one text; give a list: data.species=[…,…]")
+        if species is not None and num_species not in (None, len(species)):
+            raise ValueError(
+                f"data.species has {len(species)} names, data.num_species is {num_species}; leave "
+                "data.num_species unset"
+            )
+        if species_file is not None and not Path(species_file).is_file():
+            raise AnnotationError(
+                f"data.source.species_file={species_file} does not exist; expected a CSV with the "
+                "columns species and species_id"
+            )
         self.root = Path(root)
         self.missing_audio: MissingAudio = missing_audio
         self.pseudo_rows = pseudo_rows
@@ -113,7 +127,7 @@ class RfcxFolder:
             Path(root) / "species.csv" if species_file is None else Path(species_file)
         )
         self._number = num_species
-        self._names = None if species is None else tuple(species)
+        self._names = None if species is None else tuple(map(str, species))
 
     @cached_property
     def species(self) -> SpeciesNames:

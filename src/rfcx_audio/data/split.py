@@ -85,9 +85,10 @@ class Split:
         Raises:
             ValueError: one side of the split has no row, and it is not that of a single recording.
         """
-        count = self.folds.count(self.corpus.rows)
-        for side, rows in (("training", self.train_rows), ("validation", self.val_rows)):
-            if rows.empty and (count or side == "training"):
+        count = self.folds.count(self.corpus.labelled)
+        sides = {"training": list(self.train_rows.index), "validation": self.val_recordings}
+        for side, found in sides.items():
+            if not found and (count or side == "training"):
                 raise ValueError(
                     f"no row with audio is left for {side} when fold {self.folds.held_out} of "
                     f"{count} is held out; change data.folds.held_out or add audio"
@@ -131,7 +132,7 @@ class Split:
         return "\n".join(lines)
 
     def _held_out(self) -> str:
-        count, wanted = self.folds.count(self.corpus.rows), self.folds.num_folds
+        count, wanted = self.folds.count(self.corpus.labelled), self.folds.num_folds
         if not count:
             return (
                 "there is one recording: it is trained on, and nothing is validated; to see how "

@@ -108,7 +108,7 @@ def folds_of(data: RecordingDataModule) -> int:
     Raises:
         ValueError: there is one recording, of which nothing can be held out.
     """
-    count = data.folds.count(data.corpus.rows)
+    count = data.folds.count(data.corpus.labelled)
     if not count:
         raise ValueError(
             "there is one recording with rows, and two folds need two recordings; label a second "

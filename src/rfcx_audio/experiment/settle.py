@@ -40,7 +40,12 @@ def settle(config: DictConfig) -> DictConfig:
 
     Raises:
         AnnotationError: the tables cannot be read, or there is no recording.
+        ValueError: `templates` is null.
     """
+    if config.data.templates is None:
+        raise ValueError(
+            "data.templates is null; choose data/templates=rows or data/templates=rfcx"
+        )
     if is_settled(config):  # as in the runs of a cross-validation
         return config
     source = cast(RfcxFolder, build(config.data.source))
@@ -81,7 +86,7 @@ def provisional(config: DictConfig) -> DictConfig:
 def is_settled(config: DictConfig) -> bool:
     """Whether nothing is left for the data to decide."""
     data = config.data
-    open_ones = [name for name in ("species", *_RANGE) if data[name] is None]
+    open_ones = [name for name in ("num_species", "species", *_RANGE) if data[name] is None]
     return not open_ones and not _is_partial(data.templates)
 
 
