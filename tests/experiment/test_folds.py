@@ -22,7 +22,6 @@ from rfcx_audio.experiment.folds import (
 )
 from rfcx_audio.scores import Scores
 
-
 COLUMNS = ["recording", "species", "t_min", "t_max", "f_min", "f_max"]
 
 
