@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from archives import write_checkpoint, write_recordings
-from rfcx_audio.commands.ensemble import read_members, scored, weights_of
+from rfcx_audio.commands.ensemble import about_species, read_members, scored, weights_of
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.scores import EnsembleError, Scores
 
@@ -70,6 +70,13 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
         weights_of(config(members, "weights=best"))
     with pytest.raises(EnsembleError, match=r"oof=\[…\] with 2 tables"):
         weights_of(config(members, "weights=fit", f"labels={tmp_path}"))
+
+
+def test_bands_and_other_names_are_those_of_the_first_member_that_states_them() -> None:
+    one = {"about": {"Owl": {"band": [300, 900]}, "Wren": {"common_name": "wren"}}}
+    other = {"about": {"Owl": {"band": [1, 2]}, "Toad": {"band": [3, 4]}}}
+    found = about_species([{}, one, other], ["Toad", "Owl", "Newt"])
+    assert found == {"Toad": {"band": [3, 4]}, "Owl": {"band": [300, 900]}}
 
 
 def test_a_repeated_table_is_refused(members: list[str]) -> None:

@@ -100,8 +100,28 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     root = table_folder(tmp_path / "own", 16_000, [("Owl", 500.0, 900.0)])
     for path in root.glob("*.wav"):
         path.write_bytes(b"RIFF")
-    with pytest.raises(AnnotationError, match=r"4 recordings, none of which can be read\na: "):
+    with pytest.raises(
+        AnnotationError, match=r"4 of 4 audio files in .*own cannot be read \('a': "
+    ):
         settle(load_config("train", words(root, tmp_path)))
+    (tmp_path / "empty").mkdir()
+    elsewhere = f"data.source.audio={tmp_path}/empty"
+    with pytest.raises(AnnotationError, match=r"audio file in .*empty; set data\.source\.audio"):
+        settle(load_config("train", words(root, tmp_path, elsewhere)))
+
+
+def test_names_that_are_numbers_of_a_larger_list_are_the_only_species(tmp_path: Path) -> None:
+    rows = [("500207", 500.0, 900.0), ("s9", 2e3, 3e3), ("80", 4e3, 5e3)]
+    root = table_folder(tmp_path / "own", 16_000, rows)
+    config = settle(load_config("train", words(root, tmp_path)))
+    assert list(config.data.species) == ["s9", "80", "500207"]
+    assert {one.species_id: one.f_min for one in config.data.templates} == {
+        0: 2e3,
+        1: 4e3,
+        2: 500.0,
+    }
+    source = build(config.data.source)
+    assert set(source.load().rows["species_id"]) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(

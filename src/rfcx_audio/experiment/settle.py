@@ -18,7 +18,6 @@ from rfcx_audio.data import (
 from rfcx_audio.scores import check_names
 
 _log = logging.getLogger(__name__)
-_SHOWN = 8
 _RANGE = ("sample_rate", "f_min", "f_max")
 
 
@@ -57,7 +56,7 @@ def settle(config: DictConfig) -> DictConfig:
     changes["other_names"] = {name: dict(row) for name, row in species.others.items()} or None
     made: Any = build(config.data.templates)
     templates = cast(pd.DataFrame, made(rows)) if callable(made) else pd.DataFrame(made)
-    changes |= _range(config, source, templates)
+    changes |= _range(config, source, templates, len(rows))
     if callable(made):
         ends = [changes.get(name, config.data[name]) for name in ("f_min", "f_max")]
         complete, missing = with_every_species(templates, len(species.names), *ends)
@@ -94,18 +93,16 @@ def _is_partial(node: object) -> bool:
     return isinstance(node, DictConfig) and bool(node.get("_partial_", False))
 
 
-def _range(config: DictConfig, source: RfcxFolder, templates: pd.DataFrame) -> dict[str, Any]:
+def _range(
+    config: DictConfig, source: RfcxFolder, templates: pd.DataFrame, num_rows: int
+) -> dict[str, Any]:
     """Values for what of the sample rate and the frequency range is not given."""
     wanted = [name for name in _RANGE if config.data[name] is None]
     if not wanted:
         return {}
     recordings = source.recordings()
     if not recordings.infos:
-        reasons = [f"{name}: {reason}" for name, reason in recordings.failures.items()]
-        raise AnnotationError(
-            f"{source.root} has {len(reasons)} recordings, none of which can be read"
-            + "".join(f"\n{one}" for one in reasons[:_SHOWN])
-        )
+        raise AnnotationError(recordings.without_audio(num_rows, source.audio))
     found = frequency_range(templates, recordings.infos, config.data.sample_rate)
     _log.info("sample rate %d Hz, front end %g to %g Hz", *found)
     return {name: getattr(found, name) for name in wanted}
