@@ -121,3 +121,24 @@ def test_folds_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
     nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
     with pytest.raises(ValueError, match="holds out could be scored; the first, dawn: torn"):
         check_scored(nothing, tmp_path)
+
+
+def test_the_kept_epoch_is_known_after_a_test_too(tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    rng = np.random.default_rng(0)
+    for split in ("train", "test"):
+        (root / split).mkdir(parents=True)
+        for name in "abcd":
+            soundfile.write(root / split / f"{name}.flac", rng.uniform(-0.3, 0.3, 4 * RATE), RATE)
+    header = "recording_id,species_id,songtype_id,t_min,f_min,t_max,f_max\n"
+    rows = "".join(f"{name},0,1,1,300,2,900\n" for name in "abcd")
+    (root / "train_tp.csv").write_text(header + rows)
+    (root / "train_fp.csv").write_text(header)
+    (root / "truth.csv").write_text("split,recording_id,species_id\ntest,a,0\ntest,b,0\n")
+    small = [word for word in SMALL if word not in ("data=table", "data.num_species=2")]
+    more = ["data=rfcx", f"data.root={root}", "data.folds.num_folds=2", f"out={tmp_path}/run"]
+    trainer = train_run(load_config("train", [*small, *more]))
+    assert trainer.checkpoint_callback is not None
+    kept = Path(trainer.checkpoint_callback.best_model_path)  # pyright: ignore[reportAttributeAccessIssue]
+    assert kept == tmp_path / "run" / "checkpoints" / "best.ckpt"
+    assert "test/auc" in trainer.callback_metrics

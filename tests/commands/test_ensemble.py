@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +9,7 @@ import pandas as pd
 import pytest
 
 from archives import write_checkpoint, write_recordings
-from rfcx_audio.commands.ensemble import read_members, run, scored, weights_of
+from rfcx_audio.commands.ensemble import about_species, read_members, scored, weights_of
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.scores import EnsembleError, Scores
 
@@ -73,19 +72,11 @@ def test_weights_are_fitted_on_rows_or_on_complete_truth(
         weights_of(config(members, "weights=fit", f"labels={tmp_path}"))
 
 
-def test_bands_and_other_names_are_those_of_the_first_member_that_has_them(
-    members: list[str], tmp_path: Path
-) -> None:
-    stated = [
-        {"s1": {"band": [1.0, 2.0]}},
-        {"s1": {"band": [3.0, 4.0]}, "s2": {"band": [5.0, 6.0]}},
-    ]
-    for path, about in zip(members, stated, strict=True):
-        scores = Scores.read(path)
-        replace(scores, metadata={**scores.metadata, "about": about}).write(path)
-    run(config(members, f"out={tmp_path}/out"))
-    found = Scores.read(tmp_path / "out" / "scores.parquet").metadata["about"]
-    assert found == {"s1": {"band": [1.0, 2.0]}, "s2": {"band": [5.0, 6.0]}}
+def test_bands_and_other_names_are_those_of_the_first_member_that_states_them() -> None:
+    one = {"about": {"Owl": {"band": [300, 900]}, "Wren": {"common_name": "wren"}}}
+    other = {"about": {"Owl": {"band": [1, 2]}, "Toad": {"band": [3, 4]}}}
+    found = about_species([{}, one, other], ["Toad", "Owl", "Newt"])
+    assert found == {"Toad": {"band": [3, 4]}, "Owl": {"band": [300, 900]}}
 
 
 def test_a_repeated_table_is_refused(members: list[str]) -> None:

@@ -67,6 +67,16 @@ def test_true_prevalence_counts_recordings_once_and_only_those_that_are_scored(
     assert found.tolist() == [0, 0.5, 0]
 
 
+def test_true_prevalence_of_tables_finds_recordings_in_folders(tmp_path: Path) -> None:
+    lines = ["recording,species,t_min,t_max", "marsh/d.wav,Owl,0,1", "ridge/d.wav,Wren,0,1"]
+    (tmp_path / "calls.csv").write_text("\n".join([*lines, "ridge/e.wav,Owl,0,1"]))
+    keys = pd.DataFrame({"recording_id": ["marsh/d", "ridge/d", "ridge/e", "ridge/f"]})
+    pooled = Scores(keys, np.zeros((4, 2)), ("Wren", "Owl"))
+    words = [f"complete_labels={tmp_path}/calls.csv", "scores=s"]
+    found = true_prevalence(load_config("prevalence", words), pooled)
+    np.testing.assert_allclose(found, [1 / 3, 2 / 3])
+
+
 def unlabelled(num_species: int, pool: str = "max") -> Scores:
     return Scores.of_windows("u", np.arange(4.0), 1.0, np.zeros((4, num_species))).pool(pool)
 

@@ -91,6 +91,11 @@ def test_what_is_no_such_table_is_refused(tmp_path: Path, text: str, words: str)
         read(tmp_path, text)
 
 
+def test_a_table_that_is_not_there_is_named_by_its_key(tmp_path: Path) -> None:
+    with pytest.raises(AnnotationError, match=r"complete=.*yes\.csv is no file; expected a CSV"):
+        read_coverage(tmp_path / "yes.csv", NAMES)
+
+
 def test_a_name_is_refused_where_species_have_numbers_only(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match="'Owl' is unknown; the labels have numbers, such as"):
         read(tmp_path, "recording_id,species\na,Owl\n", {})

@@ -6,7 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import PSEUDO_COLUMNS, AnnotationError, add_pseudo_rows, read_pseudo
+from rfcx_audio.data import (
+    PSEUDO_COLUMNS,
+    AnnotationError,
+    CompleteSpan,
+    Coverage,
+    add_pseudo_rows,
+    read_pseudo,
+)
 
 
 def real_rows(*rows: tuple) -> pd.DataFrame:
@@ -42,6 +49,22 @@ def test_real_rows_win_over_pseudo_rows_that_overlap_them() -> None:
         ["b", 0, 5],
     ]
     pd.testing.assert_frame_equal(union.loc[~union["pseudo"], list(real)], real, check_dtype=False)
+
+
+def test_complete_truth_wins_over_pseudo_rows_in_it() -> None:
+    real = real_rows(("a", 0, 5, 7, True))
+    pseudo = pseudo_rows(
+        ("a", 1, 5, 7), ("b", 0, 0, 5), ("b", 1, 1, 5), ("b", 0, 4, 7), ("c", 0, 1, 2)
+    )
+    pseudo.loc[0, "present"] = False
+    spans = CompleteSpan("a"), CompleteSpan("b", 0.0, 6.0, frozenset({0}))
+    union, aside = add_pseudo_rows(real, pseudo, Coverage(spans))
+    assert aside[["recording_id", "species_id", "reason"]].to_numpy().tolist() == [
+        ["a", 1, "redundant"],
+        ["b", 0, "contradicted"],
+    ]
+    kept = union.loc[union["pseudo"], ["recording_id", "species_id", "t_min"]]
+    assert kept.to_numpy().tolist() == [["b", 1, 1], ["b", 0, 4], ["c", 0, 1]]
 
 
 def test_the_union_equals_a_loop() -> None:

@@ -85,6 +85,7 @@ def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
     assert set(scores.recordings) == set(data.corpus.rows["recording_id"])
     stated = {"overlap": 0.5, "pool": "max", "duration_s": 3.0, "sample_rate": 48000}
     assert scores.metadata.items() >= stated.items()
+    assert set(scores.metadata["about"]) == set(scores.species)
     table = pd.read_csv(tmp_path / "folds.csv")
     metrics = json.loads((tmp_path / "fold_1" / "metrics.json").read_text())
     assert table["test/lwlrap"][1] == pytest.approx(metrics["test/lwlrap"])

@@ -11,6 +11,7 @@ import torch
 from rfcx_audio.config import build, config_text, load_config
 from rfcx_audio.data import AnnotationError
 from rfcx_audio.experiment import settle
+from rfcx_audio.experiment.settle import provisional
 from rfcx_audio.model import ClassBandDetector
 
 
@@ -100,8 +101,28 @@ def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     root = table_folder(tmp_path / "own", 16_000, [("Owl", 500.0, 900.0)])
     for path in root.glob("*.wav"):
         path.write_bytes(b"RIFF")
-    with pytest.raises(AnnotationError, match="4 of 4 audio files in"):
+    with pytest.raises(
+        AnnotationError, match=r"4 of 4 audio files in .*own cannot be read \('a': "
+    ):
         settle(load_config("train", words(root, tmp_path)))
+    (tmp_path / "empty").mkdir()
+    elsewhere = f"data.source.audio={tmp_path}/empty"
+    with pytest.raises(AnnotationError, match=r"audio file in .*empty; set data\.source\.audio"):
+        settle(load_config("train", words(root, tmp_path, elsewhere)))
+
+
+def test_names_that_are_numbers_of_a_larger_list_are_the_only_species(tmp_path: Path) -> None:
+    rows = [("500207", 500.0, 900.0), ("s9", 2e3, 3e3), ("80", 4e3, 5e3)]
+    root = table_folder(tmp_path / "own", 16_000, rows)
+    config = settle(load_config("train", words(root, tmp_path)))
+    assert list(config.data.species) == ["s9", "80", "500207"]
+    assert {one.species_id: one.f_min for one in config.data.templates} == {
+        0: 2e3,
+        1: 4e3,
+        2: 500.0,
+    }
+    source = build(config.data.source)
+    assert set(source.load().rows["species_id"]) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(
@@ -128,3 +149,21 @@ def test_given_species_have_the_given_order_and_others_are_left_out(tmp_path: Pa
     bands = {one.species_id: one.f_min for one in config.data.templates}
     assert bands == {0: 4000.0, 1: 2000.0}
     assert "not scored, and are left out: Owl" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("more", "species"),
+    [
+        (["data/templates=rfcx"], 24),
+        (["model.bands.classes.templates=[{species_id: 0, f_min: 300, f_max: 900}]"], 1),
+        (["data.num_species=5"], 5),
+        ([], 2),
+    ],
+)
+def test_parts_are_tried_with_as_many_species_as_bands_are_given(
+    tmp_path: Path, more: list[str], species: int
+) -> None:
+    config = load_config("train", words(tmp_path, tmp_path, "experiment=best", *more))
+    assert provisional(config).data.num_species == species
+    whole = load_config("train", words(tmp_path, tmp_path))
+    assert provisional(whole).data.num_species == 2

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -115,6 +115,16 @@ def metadata_of(tables: Mapping[str, Scores]) -> dict[str, dict[str, Any]]:
     return {path: scores.metadata for path, scores in tables.items()}
 
 
+def about_species(metadata: Iterable[Mapping[str, Any]], species: Sequence[str]) -> dict[str, Any]:
+    """What members state of species by name (`band`, other names): of each, the first that does."""
+    known = [one.get("about", {}) for one in metadata]
+    return {
+        name: next(about[name] for about in known if name in about)
+        for name in species
+        if any(name in about for about in known)
+    }
+
+
 def run(config: DictConfig) -> None:
     """The command."""
     tables = read_members(scored(config))
@@ -126,14 +136,8 @@ def run(config: DictConfig) -> None:
         {"scores": path, "weight": weight, "made_with": metadata[path]}
         for path, weight in zip(tables, shares, strict=True)
     ]
-    made_with = {**settings, "how": config.how, "members": members}
-    about = [one.get("about", {}) for one in metadata.values()]
-    # Bands and other names of a species are those of the first member that has any.
-    made_with["about"] = {
-        name: next(one[name] for one in about if name in one)
-        for name in joined.species
-        if any(name in one for one in about)
-    }
+    about = about_species(metadata.values(), joined.species)
+    made_with = {**settings, "how": config.how, "members": members, "about": about}
     if any("prior_correction" in one for one in metadata.values()):
         made_with["transductive"] = True
     values = combine(joined.values, weights, config.how).numpy()

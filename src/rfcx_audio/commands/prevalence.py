@@ -80,7 +80,8 @@ def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
             rows of absence.
     """
     place = Path(config.complete_labels)
-    annotations = read_annotations(place, pooled.species, config.species)
+    settings = (pooled.species, config.species)
+    annotations = read_annotations(place, *settings, recordings=pooled.recordings)
     if place.name in RFCX_FILES or not annotations.rows["present"].all():
         raise ValueError(
             f"complete_labels={place} is partial: a true prevalence needs every call, as in "

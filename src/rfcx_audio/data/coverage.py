@@ -161,6 +161,11 @@ def read_coverage(path: Path, names: Mapping[int, str]) -> Coverage:
     Raises:
         AnnotationError: the file is missing or no such table, or a row breaks a rule.
     """
+    if not path.is_file():
+        raise AnnotationError(
+            f"complete={path} is no file; expected a CSV with recording_id, or true for all "
+            "labelled recordings"
+        )
     separator = next((mark for mark in "\t;" if mark in first_line(path)), ",")
     text = frame_of(path, text_of(path), separator)
     found = [str(name) for name in text.columns.drop("line")]

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import torch
 
+from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError
 
 _WORDS = ("recording_id", "teacher", "seen_folds", "fold_table")
@@ -33,20 +37,28 @@ _BROKEN = (
 _KEY = ["recording_id", "species_id"]
 
 
-def add_pseudo_rows(rows: pd.DataFrame, pseudo: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+def add_pseudo_rows(
+    rows: pd.DataFrame, pseudo: pd.DataFrame, coverage: Coverage = NOWHERE
+) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Real rows and pseudo rows as one table; real rows always win.
 
     Args:
         rows: as `read_rfcx` returns them.
         pseudo: with the columns of `PSEUDO_COLUMNS`.
+        coverage: where the real rows are all calls.
 
     Returns:
         The real rows with `pseudo` False (`round` 0, no `teacher`, no `score` and so on), then the
         pseudo rows with `pseudo` True and `source` "pseudo"; and the pseudo rows set aside, where a
         real row of the same species overlaps them in time: `reason` is `contradicted` where one has
-        the opposite label, else `redundant`.
+        the opposite label, else `redundant`. Where the real rows are complete, no row is a ruled
+        out species.
     """
     reason = _reasons(rows, pseudo)
+    if coverage:
+        complete = [_is_complete(row, coverage) for row in pseudo.to_dict("records")]
+        why = np.where(pseudo["present"].astype(bool), "contradicted", "redundant")
+        reason = reason.mask(np.array(complete, dtype=bool) & (reason == "").to_numpy(), why)
     kept = pseudo.loc[reason == "", list(PSEUDO_COLUMNS)]
     aside = pseudo[reason != ""].assign(reason=reason[reason != ""]).reset_index(drop=True)
     real = rows.assign(pseudo=False, round=0, score=np.nan, **dict.fromkeys(_WORDS[1:], ""))
@@ -112,6 +124,15 @@ def _reasons(rows: pd.DataFrame, pseudo: pd.DataFrame) -> pd.Series:
     reason[numbers] = "redundant"
     reason[numbers[opposite]] = "contradicted"
     return pd.Series(reason, index=pseudo.index)
+
+
+def _is_complete(row: Mapping[Hashable, Any], coverage: Coverage) -> bool:
+    """Whether a row lies where the calls of its species are all known."""
+    start_s, stop_s = (
+        torch.tensor([float(row[end])], dtype=torch.float64) for end in ("t_min", "t_max")
+    )
+    number = int(row["species_id"])
+    return bool(coverage.windows(str(row["recording_id"]), start_s, stop_s, number + 1)[0, number])
 
 
 def _read(path: Path) -> pd.DataFrame:

@@ -121,6 +121,7 @@ class RfcxFolder:
                 "columns species and species_id"
             )
         self.root = Path(root)
+        self.audio = self.root / "train"
         self.missing_audio: MissingAudio = missing_audio
         self.pseudo_rows = pseudo_rows
         self.species_file = (
@@ -153,10 +154,9 @@ class RfcxFolder:
         Raises:
             AnnotationError: their folder does not exist.
         """
-        folder = self.root / "train"
-        if not folder.is_dir():
-            raise AnnotationError(f"{folder} does not exist; the recordings belong there")
-        return Recordings.scan(folder)
+        if not self.audio.is_dir():
+            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
+        return Recordings.scan(self.audio)
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
@@ -191,7 +191,7 @@ class RfcxFolder:
         rows, train = self.rows(), self.recordings()
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
-            raise AnnotationError(train.without_audio(len(rows), self.root / "train"))
+            raise AnnotationError(train.without_audio(len(rows), self.audio))
         truth, train_truth = self._truth("test"), self._truth("train")
         test = None if truth is None else Recordings.scan(self.root / "test")
         others = (train, test, truth, train_truth, self.pseudo())

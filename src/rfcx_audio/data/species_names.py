@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.species_numbers import read_species
+from rfcx_audio.data.species_numbers import check_species, read_species
 from rfcx_audio.data.table_text import frame_of, text_of
 
 OTHER_NAMES = ("scientific_name", "common_name")
@@ -62,14 +62,16 @@ def read_species_names(path: Path, num_species: int | None) -> SpeciesNames:
 
     Args:
         path: CSV with `species`, `species_id` and, if known, the columns of `OTHER_NAMES`.
-        num_species: None: one more than the highest number.
+        num_species: None: as many as the file has.
 
     Raises:
-        AnnotationError: it is no such table, or has other numbers.
+        AnnotationError: it is no such table, or has other numbers or gaps between them.
     """
     numbers = read_species(path, num_species)
-    count = max(numbers.values(), default=-1) + 1 if num_species is None else num_species
-    names = names_of(numbers, count)
+    if num_species is None:
+        num_species = max(numbers.values(), default=-1) + 1
+        check_species(numbers, num_species, str(path))
+    names = names_of(numbers, num_species)
     return SpeciesNames(names, other_names(path, names))
 
 

@@ -71,9 +71,16 @@ def check_species(species: Mapping[str, int], num_species: int, source: str) -> 
     """
     found = set(species.values())
     numbered = all(_NUMBERED.fullmatch(name) for name in species)
-    if found == set(range(num_species)) or (numbered and max(found, default=0) < num_species):
+    whole = len(found) == num_species == max(found, default=-1) + 1
+    if whole or (numbered and max(found, default=0) < num_species):
         return
     wanted = max(found, default=-1) + 1
+    if wanted == num_species:
+        missing = next(number for number in range(wanted) if number not in found)
+        raise AnnotationError(
+            f"{source} numbers {len(found)} species ({few(list(species))}) up to {wanted - 1}, and "
+            f"none of them {missing}; give every number from 0 on to a species"
+        )
     raise AnnotationError(
         f"{source} names {len(found)} species ({few(list(species))}), numbered up to "
         f"{wanted - 1}, data.num_species is {num_species}; set data.num_species={wanted}"

@@ -41,7 +41,7 @@ class Split:
             return cls(corpus, folds, train_rows.assign(pseudo=False), val_rows, pd.DataFrame())
         held_in = training_recordings(corpus, folds)
         pseudo = corpus.pseudo[corpus.pseudo["recording_id"].isin(held_in)]
-        train_rows, set_aside = add_pseudo_rows(train_rows, pseudo)
+        train_rows, set_aside = add_pseudo_rows(train_rows, pseudo, corpus.coverage)
         return cls(corpus, folds, train_rows, val_rows, set_aside)
 
     @property
@@ -120,7 +120,7 @@ class Split:
             lines.append(
                 f"{int(self.train_rows['pseudo'].sum())} of the rows to train on are "
                 f"pseudo-labels; {len(self.set_aside)} more are set aside: real rows of their "
-                "species overlap them"
+                "species overlap them, or every call there is known"
             )
             leaked = set(self.val_recordings) & set(self.teachers_saw)
             if leaked:

@@ -79,8 +79,10 @@ class TableFolder(RfcxFolder):
         numbers = number_species(tables.rows["species"])
         if self._number is not None:
             check_species(numbers, self._number, str(self.root))
-        count = max(numbers.values(), default=-1) + 1
-        return SpeciesNames(names_of(numbers, count if self._number is None else self._number))
+            return SpeciesNames(names_of(numbers, self._number))
+        # Names may be numbers of a larger list, whose others are no species of these tables.
+        found = {number: name for name, number in reversed(numbers.items())}
+        return SpeciesNames(tuple(found[number] for number in sorted(found)))
 
     def load(self) -> Corpus:
         """Reads the tables and the headers of the audio files.

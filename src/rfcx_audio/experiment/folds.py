@@ -56,7 +56,7 @@ def crossval(config: DictConfig) -> Path:
         recogniser, paths = train_fold(config, data, place, fold, {})
         scores = recogniser.score(paths)
         check_scored(scores, place)
-        scores = replace(scores, metadata=made_with)
+        scores = replace(scores, metadata={**made_with, "about": recogniser.about})
         leaked = sorted(set(recogniser.teachers_saw) & set(scores.recordings))
         marked = scores.with_values(scores.values, **({SEEN: leaked} if leaked else {}))
         marked.write(place / OUT_OF_FOLD)

@@ -154,7 +154,8 @@ def _label_round(
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
             mark_finished(file.parent)
         tables.append(read_pseudo(file))
-    union, aside = add_pseudo_rows(data.corpus.rows, pd.concat(tables, ignore_index=True))
+    found = pd.concat(tables, ignore_index=True)
+    union, aside = add_pseudo_rows(data.corpus.rows, found, data.corpus.coverage)
     rows = union.loc[union["pseudo"], list(PSEUDO_COLUMNS)]
     if rows.empty:
         _log.warning(

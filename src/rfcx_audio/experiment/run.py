@@ -79,7 +79,9 @@ def train_run(config: DictConfig) -> pl.Trainer:
         raise
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)
-        trainer.test(method, data, ckpt_path=kept.best_model_path, weights_only=True, verbose=False)
+        best = kept.best_model_path
+        trainer.test(method, data, ckpt_path=best, weights_only=True, verbose=False)
+        kept.best_model_path = best  # Lightning restores the one that the checkpoint was saved with
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
 

@@ -71,7 +71,7 @@ def provisional(config: DictConfig) -> DictConfig:
     Its networks start from random weights: those of others need not be fetched for that.
     """
     data = config.data
-    count = 2 if data.num_species is None else data.num_species
+    count = _species_of_bands(config) if data.num_species is None else data.num_species
     values: dict[str, Any] = {"sample_rate": 48_000, "f_min": 60.0, "f_max": 15_000.0}
     values = {name: value for name, value in values.items() if data[name] is None}
     values |= {"num_species": count, "species": [f"s{number}" for number in range(count)]}
@@ -80,6 +80,15 @@ def provisional(config: DictConfig) -> DictConfig:
         values["templates"] = [{"species_id": number, **box} for number in range(count)]
     changes = {f"data.{name}": value for name, value in values.items()}
     return variant(config, changes | {"model.encoder.pretrained": False})
+
+
+def _species_of_bands(config: DictConfig) -> int:
+    """How many species the bands of the network are of; 2 where it has none, or rows decide."""
+    classes = (config.model.get("bands") or {}).get("classes")
+    given = None if classes is None else classes.templates
+    if given is None or _is_partial(given):
+        return 2
+    return int(pd.DataFrame(build(given))["species_id"].max()) + 1
 
 
 def is_settled(config: DictConfig) -> bool:
@@ -102,7 +111,7 @@ def _range(
         return {}
     recordings = source.recordings()
     if not recordings.infos:
-        raise AnnotationError(recordings.without_audio(num_rows, source.root))
+        raise AnnotationError(recordings.without_audio(num_rows, source.audio))
     found = frequency_range(templates, recordings.infos, config.data.sample_rate)
     _log.info("sample rate %d Hz, front end %g to %g Hz", *found)
     return {name: getattr(found, name) for name in wanted}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 import numpy as np
@@ -35,8 +36,8 @@ def check_names(species: Sequence[str]) -> None:
     Raises:
         ValueError: one has the name of a key column, or two have the same.
     """
-    for name in species:
-        if name in WINDOW or list(species).count(name) > 1:
+    for name, count in Counter(species).items():
+        if name in WINDOW or count > 1:
             raise ValueError(
                 f"a species cannot be called {name!r}: tables of scores have another column of "
                 "that name; rename it in the tables, or in species.csv"

@@ -55,7 +55,7 @@ def draw_prevalence(
         label=f"estimate, {LEVEL:.0%} interval",
     )
     axes.plot(x.numpy(), places, "D", color=COLOURS[5], fillstyle="none", label=label)
-    axes.set_yticks(places, [str(species[int(number)]) for number in shown])
+    axes.set_yticks(places, [species[int(number)] for number in shown.tolist()])
     axes.set_ylim(-0.7, len(shown) - 0.3)
     axes.set_xlim(least * 0.8, 1 - least * 0.8)
     axes.set_xscale("logit")
