@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import soundfile
 from guano import GuanoFile
 
 from rfcx_audio.data.audio_metadata import read_comment, read_guano
+from rfcx_audio.scoring.archive.folder import fingerprint
 
 FIELDS = "GUANO|Version: 1.0\nTimestamp: 2021-06-14T05:30:00-04:00\nLoc Position: 18.2 -66.5\n"
 
@@ -79,3 +81,11 @@ def test_what_is_no_audio_is_an_error_of_the_system(tmp_path: Path) -> None:
     for place in ("a.wav", "gone.wav"):
         with pytest.raises(OSError):
             read_comment(tmp_path / place)
+
+
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    for read in (read_guano, read_comment):
+        with pytest.raises(OSError, match="no ordinary file"):
+            read(tmp_path / "pipe.wav")
+    assert fingerprint(tmp_path / "pipe.wav") == ""

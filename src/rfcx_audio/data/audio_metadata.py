@@ -23,6 +23,7 @@ def read_guano(path: Path) -> dict[str, str]:
 
     Source: the GUANO specification 1.0, https://github.com/riggsd/guano-spec.
     """
+    _check_ordinary(path)
     with path.open("rb") as file:
         content = _find_chunk(file, b"guan")
     text = content.decode("utf-8", errors="replace").strip("\0")
@@ -36,11 +37,22 @@ def read_comment(path: Path) -> str:
     Raises:
         OSError: the file cannot be opened, or is no audio.
     """
+    _check_ordinary(path)
     try:
         with soundfile.SoundFile(cast("str", os.fsencode(path))) as file:
             return str(file.comment)
     except soundfile.LibsndfileError as error:
         raise OSError(str(error)) from None
+
+
+def _check_ordinary(path: Path) -> None:
+    """Refuses what would wait for ever when it is opened, as a pipe does.
+
+    Raises:
+        OSError: it is no ordinary file, or there is none.
+    """
+    if not path.is_file():
+        raise OSError(f"{path} is no ordinary file")
 
 
 def _find_chunk(file: BinaryIO, wanted: bytes) -> bytes:

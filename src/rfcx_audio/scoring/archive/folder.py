@@ -61,7 +61,9 @@ def file_name(recording_id: str) -> str:
 
 
 def fingerprint(path: Path) -> str:
-    """The size of a file and a hash of its ends; empty if it cannot be read."""
+    """The size of an ordinary file and a hash of its ends; empty if it cannot be read."""
+    if not path.is_file():  # opening a pipe would wait for whoever writes into it
+        return ""
     try:
         size = path.stat().st_size
         with path.open("rb") as file:
