@@ -17,7 +17,7 @@ import torch
 from quick import SECONDS, words
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import CropRecipe, CropSampler
-from rfcx_audio.experiment import crossval
+from rfcx_audio.experiment import crossval, settle
 from rfcx_audio.scoring import read_checkpoint
 from together import run
 
@@ -104,7 +104,7 @@ def test_the_command_finds_the_metrics_of_one_process(trained: tuple[Path, list[
     folds = pd.read_csv(folder / "folds.csv")
     assert (folds["fold"] == 2).sum() % 2 == 1  # shared out unevenly
     found = json.loads((folder / "run" / "metrics.json").read_text())
-    config = load_config("train", settings)
+    config = settle(load_config("train", settings))
     method, data = build(config.method), build(config.data.module)
     trainer = build(config.trainer, logger=False, enable_progress_bar=False)
     best = read_checkpoint(folder / "run" / "checkpoints" / "best.ckpt")

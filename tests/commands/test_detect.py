@@ -74,9 +74,7 @@ def test_the_command_makes_events_that_train_again(
     assert together["Begin Time (s)"].to_list() == [1.0, 5.0]
     for place in ("raven", "audacity"):
         folder = str(tmp_path / "out" / place)
-        species = str(tmp_path / "species.csv")
-        source = TableFolder(folder, str(audio), species_file=species)
-        source.prepare()
+        source = TableFolder(folder, str(audio))
         assert source.load().usable["species_id"].to_list() == [0, 1]
 
 

@@ -143,7 +143,7 @@ def test_paths_are_what_they_are(name: str, checkpoint: Path, tmp_path: Path, ta
         (
             "detect",
             ["scores=s.parquet", "thresholds=gone.csv"],
-            ["thresholds=gone.csv does not exist"],
+            ["thresholds=gone.csv is neither a number nor a file"],
         ),
     ],
 )
