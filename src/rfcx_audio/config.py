@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -272,6 +273,7 @@ def _explained(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]
     @wraps(task)
     def explained(config: DictConfig) -> Any:  # noqa: ANN401 (what the task returns)
         os.environ.pop(_FULL_ERROR, None)
+        logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs each font that it finds
         try:
             return task(config)
         except Exception as error:

@@ -11,8 +11,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import RichProgressBar
 from rich.console import Console
 
+from rfcx_audio.tracked import LINE_EVERY_S
+
 _log = logging.getLogger(__name__)
-_LINE_EVERY_S = 30.0
 
 
 class Progress(RichProgressBar):
@@ -33,7 +34,7 @@ class Progress(RichProgressBar):
         self._shown: dict[str, Any] = {}
         self._read_at = float("-inf")
         self._begun = self._logged = monotonic()
-        self._steps = 0
+        self._steps = self._tested = 0
 
     @property
     def is_enabled(self) -> bool:
@@ -70,7 +71,7 @@ class Progress(RichProgressBar):
         """Draws; or logs a line if the last one is old."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self._steps += 1
-        if self._logs(trainer) and monotonic() - self._logged >= _LINE_EVERY_S:
+        if self._logs(trainer) and monotonic() - self._logged >= LINE_EVERY_S:
             self._logged = monotonic()
             loss = trainer.callback_metrics.get("train/loss")
             number, batches = trainer.current_epoch, int(trainer.num_training_batches)
@@ -82,6 +83,22 @@ class Progress(RichProgressBar):
                 "" if loss is None else f", loss {float(loss):.3f}",
                 timedelta(seconds=round(seconds)),
             )
+
+    def on_test_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: Any,  # noqa: ANN401 (Lightning's)
+        batch: Any,  # noqa: ANN401
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Draws; or logs a line if the last one is old."""
+        super().on_test_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
+        self._tested += len(batch.counts)
+        if self._logs(trainer) and monotonic() - self._logged >= LINE_EVERY_S:
+            self._logged = monotonic()
+            _log.info("%d test recordings are scored", self._tested)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws; or logs a line with the validation."""

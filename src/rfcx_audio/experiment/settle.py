@@ -18,6 +18,7 @@ from rfcx_audio.data import (
 from rfcx_audio.scores import check_names
 
 _log = logging.getLogger(__name__)
+_SHOWN = 12
 _RANGE = ("sample_rate", "f_min", "f_max")
 
 
@@ -120,12 +121,16 @@ def _range(
 def _report(
     species: SpeciesNames, rows: pd.DataFrame, templates: pd.DataFrame, missing: list[int]
 ) -> None:
-    """Logs how many bands were found, and which species have few or no rows for one."""
+    """Logs the bands that were found, and which species have few or no rows for one."""
     if len(templates):
+        shown = [
+            f"{species.names[int(row['species_id'])]} {row['f_min']:.0f} to {row['f_max']:.0f}"
+            for row in templates.head(_SHOWN).to_dict("records")
+        ]
         _log.info(
-            "%d bands of %d species from the rows",
-            len(templates),
-            templates["species_id"].nunique(),
+            "%d bands of %d species from the rows (Hz): %s%s",
+            *(len(templates), templates["species_id"].nunique(), ", ".join(shown)),
+            ", …" if len(templates) > _SHOWN else "",
         )
     counts = rows[rows["present"]].groupby("species_id").size()
     for number, what in ((0, "no confirmed row"), (1, "one confirmed row")):

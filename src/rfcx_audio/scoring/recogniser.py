@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from rich.progress import track
 from torch import Tensor, nn
 
 from rfcx_audio.data import AudioError, AudioReader, FrameScores
@@ -23,6 +22,7 @@ from rfcx_audio.scoring.listing import RecordingsLike, is_one_recording, name_re
 from rfcx_audio.scoring.reading import Stretch, read_ahead
 from rfcx_audio.scoring.tta import View, amplified, apply_view, undo_view
 from rfcx_audio.scoring.windows import SlidingWindows
+from rfcx_audio.tracked import tracked
 
 _log = logging.getLogger(__name__)
 _MEMORY_ONLY = "pixels_at_once"  # the setting of windows that no score depends on
@@ -233,7 +233,7 @@ class Recogniser(nn.Module):
         nothing = np.empty((0, self.num_species))
         found, frames = [Scores.of_windows("", [], 0.0, nothing, metadata, self.species)], {}
         outcomes = self._outcomes(named, with_frames)
-        for name, outcome in track(outcomes, "scoring recordings", total=len(named), disable=alone):
+        for name, outcome in tracked(outcomes, "scoring recordings", len(named), not alone):
             if isinstance(outcome, AudioError):
                 if alone:
                     raise outcome

@@ -75,7 +75,7 @@ def test_without_a_terminal_progress_is_a_line_now_and_then(
     with work.progress(10, 4, 1) as advance:
         advance(True)
         assert not caplog.messages
-        monkeypatch.setattr(work, "_LINE_EVERY_S", 0.0)
+        monkeypatch.setattr(work, "LINE_EVERY_S", 0.0)
         advance(False)
     (line,) = caplog.messages
     assert line.startswith("8 of 10 recordings, 2 unreadable, ")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -14,14 +15,15 @@ from uuid import uuid4
 import numpy as np
 import pandas as pd
 import soundfile
-from rich.progress import track
 
 from rfcx_audio.data.synthetic.plan import Plan, plan_rainforest
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.render import render
 from rfcx_audio.data.synthetic.scene import Scene
+from rfcx_audio.tracked import tracked
 from rfcx_audio.versions import versions
 
+_log = logging.getLogger(__name__)
 RECIPE_FILE = "rainforest.json"
 FULL_SCALE = 2**15 - 1
 COMPRESSION = 0.0  # FLAC's quickest
@@ -46,7 +48,7 @@ def write_rainforest(
         templates: the boxes that the calls lie in, as `rfcx_templates` returns them; they are no
             part of the recipe that is kept.
         workers: threads that render; None takes one for each core. The files do not depend on it.
-        progress: whether to show a bar.
+        progress: whether to show how far it is.
 
     Raises:
         ValueError: `root` holds the rainforest of another recipe.
@@ -55,6 +57,8 @@ def write_rainforest(
     if _is_there(root, recipe):
         return
     plan = plan_rainforest(recipe, templates)
+    if progress:
+        _log.info("%s: a synthetic rainforest of %d recordings is made", root, len(plan.scenes))
     draft = root.with_name(f".{root.name}-{uuid4().hex}")
     try:
         for split in ("train", "test"):
@@ -102,7 +106,7 @@ def _write_recordings(
     pool = ThreadPoolExecutor(workers)
     try:
         done = pool.map(partial(_write_recording, root, recipe), plan.scenes)
-        for _ in track(done, "Rainforest", len(plan.scenes), disable=not progress):
+        for _ in tracked(done, "generating recordings", len(plan.scenes), shown=progress):
             pass
     finally:
         pool.shutdown(cancel_futures=True)

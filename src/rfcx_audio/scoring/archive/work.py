@@ -18,9 +18,9 @@ from rfcx_audio.hardware import best_precision
 from rfcx_audio.scoring.archive.folder import Archive, archive_settings
 from rfcx_audio.scoring.archive.scorer import FileScorer, Outcome
 from rfcx_audio.scoring.recogniser import Recogniser
+from rfcx_audio.tracked import LINE_EVERY_S
 
 _log = logging.getLogger(__name__)
-_LINE_EVERY_S = 60.0
 
 
 class Engine(Protocol):
@@ -116,7 +116,7 @@ def progress(total: int, left: int, failures: int) -> Iterator[Callable[[bool], 
         done_now, failures, now = done_now + 1, failures + failed, monotonic()
         line = progress_line(total - left + done_now, total, failures, done_now, now - begun)
         bar.update(task, advance=1, description=line)
-        if not console.is_terminal and now - logged > _LINE_EVERY_S:
+        if not console.is_terminal and now - logged >= LINE_EVERY_S:
             logged = now
             _log.info(line)
 
