@@ -28,6 +28,7 @@ FLOORS = {
     "meant": -1,
     "path_words": -1,
     "refusals": -1,
+    "screen": 0,
     "versions": 0,
     "whole_files": 0,
     "data": 1,

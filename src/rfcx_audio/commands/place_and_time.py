@@ -19,8 +19,9 @@ from rfcx_audio.data import (
     read_recordings_table,
 )
 from rfcx_audio.events import by_site, draw_calls_by_hour, rates_by_site, zone_name
-from rfcx_audio.scores import Scores, print_table
+from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import RECORDINGS
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)

@@ -25,11 +25,11 @@ from rfcx_audio.scores import (
     draw_prevalence,
     implied_prior,
     mean_prevalence,
-    print_table,
     prior_correction,
     shrunk_prevalence,
     unlabelled_prevalence,
 )
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)

@@ -84,7 +84,6 @@ from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
 )
-from rfcx_audio.scores.shown import print_table
 from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
@@ -151,7 +150,6 @@ __all__ = [
     "pool_recordings",
     "pool_windows",
     "precision_recall",
-    "print_table",
     "prior_correction",
     "prior_metadata",
     "read_prior",
