@@ -29,6 +29,7 @@ FLOORS = {
     "path_words": -1,
     "refusals": -1,
     "tracked": 0,
+    "screen": 0,
     "versions": 0,
     "whole_files": 0,
     "data": 1,

@@ -36,7 +36,9 @@ def text(value: object) -> object:
 
 
 @pytest.mark.parametrize("path", PATHS)
-@pytest.mark.parametrize("key", ["checkpoint", "out", "+recordings", "data.root"])
+@pytest.mark.parametrize(
+    "key", ["checkpoint", "out", "+recordings", "recordings_table", "prior", "data.root"]
+)
 def test_a_path_is_what_it_is(key: str, path: str) -> None:
     (word,) = quote_paths([f"{key}={path}"])
     assert text(parsed(word)) == path

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 _KEYS = {
     *("calibration", "checkpoint", "complete_labels", "folder", "labels", "oof", "out"),
-    *("recordings", "resume", "sample_submission", "scores", "species", "start_from", "thresholds"),
+    *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
+    *("scores", "species", "start_from", "thresholds"),
     *("data.folds.file", "data.pseudo_rows", "data.root", "data.source.audio"),
     *("data.source.species", "hydra.run.dir", "hydra.sweep.dir"),
     *("paths.data_dir", "paths.output_dir", "paths.runs_dir"),

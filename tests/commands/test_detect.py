@@ -23,6 +23,7 @@ from rfcx_audio.data import RecordingInfo, Recordings, TableFolder
 from rfcx_audio.events import below_nyquist, describe_events
 from rfcx_audio.experiment import train_run
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import load_recogniser
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -91,7 +92,7 @@ def test_a_checkpoint_with_frames_places_events_within_windows(
     checkpoint = tmp_path / "run" / "checkpoints" / "best.ckpt"
     config = load_config("detect", [f"checkpoint={checkpoint}", f"recordings={tmp_path}/audio"])
     recordings = recordings_of(config)
-    scores, frames = scores_of(config, recordings)
+    scores, frames = scores_of(config, recordings, load_recogniser(checkpoint))
     assert list(recordings.failures) == ["broken"]
     assert set(frames) == set(scores.recordings)
     assert all(one.scores.shape[1] > 1 for one in frames.values())
@@ -112,7 +113,7 @@ def test_what_is_missing_is_named(tmp_path: Path) -> None:
 def test_scores_of_other_recordings_are_refused(scores: Path, tmp_path: Path) -> None:
     config = load_config("detect", [f"scores={scores}", f"recordings={tmp_path}/audio/a.wav"])
     recordings = recordings_of(config)
-    found, _ = scores_of(config, recordings)
+    found, _ = scores_of(config, recordings, None)
     with pytest.raises(ValueError, match=r"1 recording.* the first is 'b'"):
         check_recordings(found, recordings)
     check_recordings(found, Recordings.scan(tmp_path / "audio"))

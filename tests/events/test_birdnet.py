@@ -22,7 +22,7 @@ PATHS = {"a": Path("/audio/a.wav"), "b": Path("/audio/b.flac")}
 
 
 def test_results_have_the_columns_of_birdnet() -> None:
-    table = birdnet_table(EVENTS, PATHS)
+    table = birdnet_table(EVENTS, PATHS, {})
     assert tuple(table) == RESULT_COLUMNS
     assert table.to_numpy().tolist() == [
         [1.0, 2.5, "Little Owl", "Little Owl", 0.75, "/audio/a.wav"],
@@ -32,7 +32,7 @@ def test_results_have_the_columns_of_birdnet() -> None:
 
 def test_selections_are_those_of_raven_in_the_columns_of_birdnet() -> None:
     raven = raven_table(EVENTS, PATHS, {"a": 0.0, "b": 60.0})
-    table = birdnet_selections(raven)
+    table = birdnet_selections(raven, {})
     assert tuple(table) == SELECTION_COLUMNS
     assert table["Begin Time (s)"].to_list() == [1.0, 62.0]
     assert table["File Offset (s)"].to_list() == [1.0, 2.0]

@@ -84,12 +84,13 @@ def test_what_is_lost_between_scores_and_labels_is_counted(
     table = rows(("r1", 2, True, 1.0, 2.0), ("gone", 2, True, 1.0, 2.0))
     scored = ["r1", "r2", "r3"]
     some = Coverage((CompleteSpan("r2"), CompleteSpan("site/*")))
-    assert check_labels(scored, Annotations(table, complete=some)) == ["gone", "site/*"]
+    assert check_labels(scored, Annotations(table, complete=some)) == ["r1", "r2"]
     assert "2 recordings of the labels have no scores, the first 'gone'" in caplog.text
     assert "1 of 3 scored recordings are not covered by the labels, the first 'r3'" in caplog.text
     caplog.clear()
     split = table.assign(split=["test", "train"])
-    assert check_labels(scored, Annotations(split, complete=EVERYWHERE)) == []
+    assert check_labels(scored, Annotations(split, complete=EVERYWHERE)) == scored
+    assert "have no scores" not in caplog.text
     assert "2 of 3 scored recordings have no call, the first 'r2'" in caplog.text
     with pytest.raises(ValueError, match="no recording has both scores and annotations"):
         check_labels(["r9"], Annotations(table, complete=EVERYWHERE))

@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from scipy.stats import norm
 
 from rfcx_audio.batch import Labels
-from rfcx_audio.scores import Scores, precision_recall, read_thresholds, taken_for
+from rfcx_audio.scores import Scores, precision_recall, taken_for
 
 
 @pytest.fixture
@@ -80,27 +77,3 @@ def test_confusions_count_known_absences_only(scored: tuple[Scores, Labels]) -> 
                 )
                 assert line["share"] == times / absent.sum()
     assert table["times"].is_monotonic_decreasing
-
-
-def test_thresholds_are_a_number_or_those_of_calibrate_for_these_scores(tmp_path: Path) -> None:
-    path = tmp_path / "thresholds.csv"
-    written = {"species": ["s1", "s0"], "threshold": [0.7, np.nan], "calibrated": [0.9, 0.4]}
-    pd.DataFrame(written).to_csv(path, index=False)
-    raw = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2, 0.3]])
-    assert read_thresholds(0.25, raw).tolist() == [0.25] * 3
-    found = read_thresholds(str(path), raw)
-    np.testing.assert_array_equal(found, [np.nan, 0.7, np.nan])
-    calibrated = raw.with_values(raw.values, calibration={})
-    np.testing.assert_array_equal(read_thresholds(str(path), calibrated), [0.4, 0.9, np.nan])
-    with pytest.raises(ValueError, match="before a correction to a prior"):
-        read_thresholds(str(path), raw.with_values(raw.values, prior_correction={}))
-    with pytest.raises(ValueError, match="lies outside 0 to 1"):
-        read_thresholds(1.5, raw)
-    with pytest.raises(ValueError, match="neither a number nor a file"):
-        read_thresholds("nowhere.csv", raw)
-    others = Scores(raw.keys, raw.values, ("Owl", "Frog", "Toad"))
-    with pytest.raises(ValueError, match="has none of the scored species \\('Owl', 'Frog'"):
-        read_thresholds(str(path), others)
-    path.write_text("species,score\ns0,1\n")
-    with pytest.raises(ValueError, match="has the columns species, score; expected"):
-        read_thresholds(str(path), raw)

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from sklearn.metrics import precision_recall_curve
@@ -8,7 +11,9 @@ from sklearn.metrics import precision_recall_curve
 from rfcx_audio.batch import Labels
 from rfcx_audio.scores import (
     Goal,
+    Scores,
     best_threshold,
+    read_thresholds,
     thresholds,
 )
 from simulated import of_recordings, simulated
@@ -128,3 +133,27 @@ def test_a_goal_out_of_range_is_refused(goal: Goal) -> None:
     scores, labels = simulated(10, [1.0], [0.0])
     with pytest.raises(ValueError, match="is out of range"):
         thresholds(of_recordings(scores, ["a"] * 10), labels, goal, torch.Generator())
+
+
+def test_thresholds_are_a_number_or_those_of_calibrate_for_these_scores(tmp_path: Path) -> None:
+    path = tmp_path / "thresholds.csv"
+    written = {"species": ["s1", "s0"], "threshold": [0.7, np.nan], "calibrated": [0.9, 0.4]}
+    pd.DataFrame(written).to_csv(path, index=False)
+    raw = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2, 0.3]])
+    assert read_thresholds(0.25, raw).tolist() == [0.25] * 3
+    found = read_thresholds(str(path), raw)
+    np.testing.assert_array_equal(found, [np.nan, 0.7, np.nan])
+    calibrated = raw.with_values(raw.values, calibration={})
+    np.testing.assert_array_equal(read_thresholds(str(path), calibrated), [0.4, 0.9, np.nan])
+    with pytest.raises(ValueError, match="before a correction to a prior"):
+        read_thresholds(str(path), raw.with_values(raw.values, prior_correction={}))
+    with pytest.raises(ValueError, match="lies outside 0 to 1"):
+        read_thresholds(1.5, raw)
+    with pytest.raises(ValueError, match="neither a number nor a file"):
+        read_thresholds("nowhere.csv", raw)
+    others = Scores(raw.keys, raw.values, ("Owl", "Frog", "Toad"))
+    with pytest.raises(ValueError, match="has none of the scored species \\('Owl', 'Frog'"):
+        read_thresholds(str(path), others)
+    path.write_text("species,score\ns0,1\n")
+    with pytest.raises(ValueError, match="has the columns species, score; expected"):
+        read_thresholds(str(path), raw)

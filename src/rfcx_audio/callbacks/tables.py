@@ -18,7 +18,7 @@ from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule, row_templates
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.metric import band_energy_scores, compare, per_species
-from rfcx_audio.scores import print_table
+from rfcx_audio.screen import print_table
 
 NAME = "this model"
 

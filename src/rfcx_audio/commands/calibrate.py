@@ -23,12 +23,12 @@ from rfcx_audio.scores import (
     draw_reliability,
     fit_calibration,
     join,
-    print_table,
     prior_correction,
     prior_metadata,
     read_prior,
     thresholds,
 )
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)

@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 
 import pandas as pd
-from rich.console import Console
 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import OUT_OF_FOLD, crossval, with_spread
-from rfcx_audio.scores import print_table
+from rfcx_audio.screen import print_line, print_table
 
 _log = logging.getLogger(__name__)
 
@@ -20,7 +19,7 @@ def run(config: DictConfig) -> None:
     table = with_spread(pd.read_csv(folder / "folds.csv")).set_index("fold").T
     print_table(table.reset_index(names="fold"), "folds")
     _log.info("the folds are in %s", folder)
-    next_one = f"rfcx-audio calibrate oof={folder / OUT_OF_FOLD} labels={config.data.root}"
+    command = f"rfcx-audio calibrate oof={folder / OUT_OF_FOLD} labels={config.data.root}"
     complete = config.data.source.get("complete")
-    next_one += "" if complete is None else f" complete={complete}"
-    Console(soft_wrap=True, markup=False).print(f"next: {next_one}")
+    command += "" if complete is None else f" complete={complete}"
+    print_line(f"next: {command}")

@@ -24,7 +24,7 @@ from rfcx_audio.events import (
 )
 from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores, read_thresholds
-from rfcx_audio.scoring import list_recordings, load_recogniser
+from rfcx_audio.scoring import Recogniser, list_recordings, load_recogniser
 
 _log = logging.getLogger(__name__)
 _ROUNDING = 1e-6  # of scores kept as float32: the score that made a threshold reaches it
@@ -38,7 +38,8 @@ def run(config: DictConfig) -> None:
     recordings = recordings_of(config)
     # Before hours of scoring, so that a fault in a table of recordings ends the command at once.
     infos = {} if config.checkpoint is None else infos_of_audio(config, recordings.paths)
-    scores, frames = scores_of(config, recordings)
+    recogniser = None if config.checkpoint is None else load_recogniser(config.checkpoint)
+    scores, frames = scores_of(config, recordings, recogniser)
     if recordings.paths:
         check_recordings(scores, recordings)
     high, low = limits_of(config, scores)
@@ -59,8 +60,8 @@ def run(config: DictConfig) -> None:
     pd.DataFrame(list(failures.items()), columns=pd.Index(Failure._fields)).to_csv(
         folder / "failures.csv", index=False
     )
-    if config.pictures and config.checkpoint is not None:
-        draw_events(events, scores, recordings, config.checkpoint, folder / "pictures")
+    if config.pictures and recogniser is not None:
+        draw_events(events, scores, recordings, recogniser, folder / "pictures")
     _log.info(
         "%d events of %d species in %d of %d recordings; the tables are in %s",
         len(events),
@@ -93,13 +94,12 @@ def recordings_of(config: DictConfig) -> Recordings:
 
 
 def scores_of(
-    config: DictConfig, recordings: Recordings
+    config: DictConfig, recordings: Recordings, recogniser: Recogniser | None
 ) -> tuple[Scores, Mapping[str, FrameScores]]:
-    """Scores as they were written, or those of a checkpoint; frames if its head has several."""
-    if config.checkpoint is None:
+    """Scores as they were written, or those of a recogniser; frames if its head has several."""
+    if recogniser is None:
         return Scores.read(config.scores), {}
-    recogniser = load_recogniser(config.checkpoint).to(best_device())
-    scores, frames = recogniser.frames(recordings.paths)
+    scores, frames = recogniser.to(best_device()).frames(recordings.paths)
     return scores, {name: one for name, one in frames.items() if one.scores.shape[1] > 1}
 
 

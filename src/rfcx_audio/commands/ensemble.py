@@ -24,10 +24,10 @@ from rfcx_audio.scores import (
     given_weights,
     join,
     label_keys,
-    print_table,
 )
 from rfcx_audio.scoring import list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import score_archive
+from rfcx_audio.screen import print_table
 
 _log = logging.getLogger(__name__)
 

@@ -17,10 +17,10 @@ from rfcx_audio.scores import (
     draw_distributions,
     evaluate,
     precision_recall,
-    print_table,
     read_thresholds,
     taken_for,
 )
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rfcx_audio.data import Recordings
 from rfcx_audio.scores import Scores
-from rfcx_audio.scoring import draw_recording, load_recogniser
+from rfcx_audio.scoring import Recogniser, draw_recording
 from rfcx_audio.scoring.archive import file_name
 from rfcx_audio.whole_files import save_picture, write_atomically
 
@@ -18,7 +18,11 @@ _BEFORE_S = 2.0  # of the first event
 
 
 def draw_events(
-    events: pd.DataFrame, scores: Scores, recordings: Recordings, checkpoint: str, folder: Path
+    events: pd.DataFrame,
+    scores: Scores,
+    recordings: Recordings,
+    recogniser: Recogniser,
+    folder: Path,
 ) -> None:
     """A picture of each recording with events: a minute from the first one on.
 
@@ -26,10 +30,9 @@ def draw_events(
         events: `recording_id`, `species_id`, `t_min`, `t_max` (s), `f_min`, `f_max` (Hz).
         scores: of the windows, drawn below the spectrogram.
         recordings: the audio.
-        checkpoint: whose reader and front end make the spectrograms.
+        recogniser: whose reader and front end make the spectrograms.
         folder: to write `<recording>.png` into.
     """
-    recogniser = load_recogniser(checkpoint)
     frontend, durations_s = recogniser.frontend, recordings.durations_s
     band = frontend.f_min, frontend.f_max
     for key, found in events.groupby("recording_id"):

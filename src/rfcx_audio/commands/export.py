@@ -10,7 +10,6 @@ from typing import Any
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_species
 from rfcx_audio.graph import ExportError, export_graph, read_windows
-from rfcx_audio.scores import print_table
 from rfcx_audio.scoring import (
     Artefact,
     Recogniser,
@@ -19,6 +18,7 @@ from rfcx_audio.scoring import (
     read_trained,
     save_artefact,
 )
+from rfcx_audio.screen import print_table
 
 _SUFFIXES = {"onnx": ".onnx", "torch": ".pt2"}
 _log = logging.getLogger(__name__)

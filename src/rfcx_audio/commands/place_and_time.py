@@ -19,8 +19,9 @@ from rfcx_audio.data import (
     read_recordings_table,
 )
 from rfcx_audio.events import by_site, draw_calls_by_hour, rates_by_site, zone_name
-from rfcx_audio.scores import Scores, print_table
+from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import RECORDINGS
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
@@ -57,11 +58,11 @@ def infos_of_scores(
     names = {name: Path(name) for name in scores.recordings}
     known = _known(config, names)
     infos = describe_recordings(names, known, _zone(config), open_files=False)
-    ends = scores.keys.groupby("recording_id")["t_max"].max()
+    ends_s = scores.ends_s
     for name, info in infos.items():
         path = known[name].path if name in known else None
         sure = path is not None and (path.is_absolute() or path.is_file())
-        duration_s = float(ends[name]) if info.duration_s is None else info.duration_s
+        duration_s = ends_s[name] if info.duration_s is None else info.duration_s
         infos[name] = replace(info, path=path if sure else None, duration_s=duration_s)
     return infos
 

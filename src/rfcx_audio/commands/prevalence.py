@@ -19,17 +19,17 @@ from rfcx_audio.data import RFCX_FILES, read_annotations
 from rfcx_audio.scores import (
     Prevalence,
     Scores,
-    by_species,
     check_labels,
     confidence,
     draw_prevalence,
     implied_prior,
     mean_prevalence,
-    print_table,
     prior_correction,
+    read_by_species,
     shrunk_prevalence,
     unlabelled_prevalence,
 )
+from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
@@ -64,7 +64,7 @@ def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
     Raises:
         ValueError: they lack one.
     """
-    table = by_species(path, pd.read_csv(path), species)
+    table = read_by_species(path, species)
     columns = (table[name].to_numpy("float64", copy=True) for name in Prevalence._fields)
     return Prevalence(*(torch.from_numpy(column) for column in columns))
 

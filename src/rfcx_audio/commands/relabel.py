@@ -5,11 +5,10 @@ from __future__ import annotations
 import logging
 
 import pandas as pd
-from rich.console import Console
 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import relabel
-from rfcx_audio.scores import print_table
+from rfcx_audio.screen import print_line, print_table
 
 _log = logging.getLogger(__name__)
 
@@ -22,5 +21,4 @@ def run(config: DictConfig) -> None:
     print_table(table, title)
     _log.info("the rounds are in %s", folder)
     best = folder / f"final_{config.rounds}" / "checkpoints" / "best.ckpt"
-    command = f"rfcx-audio predict checkpoint={best} recordings=…"
-    Console(soft_wrap=True, markup=False).print(f"next: {command}")
+    print_line(f"next: rfcx-audio predict checkpoint={best} recordings=…")

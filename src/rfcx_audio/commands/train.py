@@ -9,12 +9,11 @@ from typing import NamedTuple, cast
 
 import pandas as pd
 from pytorch_lightning.callbacks import ModelCheckpoint
-from rich.console import Console
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
 from rfcx_audio.experiment import train_run
-from rfcx_audio.scores import print_table
+from rfcx_audio.screen import print_line, print_table
 
 
 class Run(NamedTuple):
@@ -78,11 +77,10 @@ def print_results(folder: Path, kept: ModelCheckpoint) -> None:
     """
     metrics = json.loads((folder / "metrics.json").read_text())
     values = {name: value for name, value in metrics.items() if name.startswith("val/")}
-    console = Console(soft_wrap=True, markup=False)
     if values:
         shown = ["undefined" if math.isnan(one) else f"{one:.4f}" for one in values.values()]
         table = pd.DataFrame({"measure": list(values), "value": shown})
         print_table(table, "validation of the last epoch, on partial labels")
     if kept.best_model_score is not None:
-        console.print(f"best epoch: {kept.monitor} {kept.best_model_score.item():.4f}")
-    console.print(f"next: rfcx-audio predict checkpoint={kept.best_model_path} recordings=…")
+        print_line(f"best epoch: {kept.monitor} {kept.best_model_score.item():.4f}")
+    print_line(f"next: rfcx-audio predict checkpoint={kept.best_model_path} recordings=…")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TypeAlias
 
 import pandas as pd
@@ -25,10 +24,7 @@ RESULT_COLUMNS = ("Start (s)", "End (s)", "Scientific name", "Common name", "Con
 """Of its CSV results."""
 
 
-_NONE: OtherNames = MappingProxyType({})
-
-
-def birdnet_selections(raven: pd.DataFrame, others: OtherNames = _NONE) -> pd.DataFrame:
+def birdnet_selections(raven: pd.DataFrame, others: OtherNames) -> pd.DataFrame:
     """A selection table in BirdNET's columns.
 
     Args:
@@ -44,7 +40,7 @@ def birdnet_selections(raven: pd.DataFrame, others: OtherNames = _NONE) -> pd.Da
 
 
 def birdnet_table(
-    events: pd.DataFrame, paths: Mapping[str, Path], others: OtherNames = _NONE
+    events: pd.DataFrame, paths: Mapping[str, Path], others: OtherNames
 ) -> pd.DataFrame:
     """A table of results in BirdNET's columns.
 

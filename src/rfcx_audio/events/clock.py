@@ -74,8 +74,13 @@ def by_site(
         for species in sorted(events["species"].unique())
     ]
     table = pd.DataFrame(rows, columns=pd.Index(SUMMARY_COLUMNS[:-1]))
-    hours = (table["recorded_minutes"] / 60).where(table["recorded_minutes"] > 0)
-    return table.assign(events_per_recorded_hour=table["events"] / hours)
+    return table.assign(events_per_recorded_hour=per_recorded_hour(table))
+
+
+def per_recorded_hour(sums: pd.DataFrame) -> pd.Series:
+    """`events` per hour of `recorded_minutes`; NaN where nothing was recorded."""
+    minutes = sums["recorded_minutes"]
+    return sums["events"] / (minutes / 60).where(minutes > 0)
 
 
 def rates_by_site(table: pd.DataFrame) -> pd.DataFrame:
@@ -88,8 +93,7 @@ def rates_by_site(table: pd.DataFrame) -> pd.DataFrame:
         `species`, and a column for each site; NaN where nothing was recorded.
     """
     by_species = table.groupby(["site", "species"])[["events", "recorded_minutes"]].sum()
-    hours = (by_species["recorded_minutes"] / 60).where(by_species["recorded_minutes"] > 0)
-    rates = by_species.assign(rate=by_species["events"] / hours)
+    rates = by_species.assign(rate=per_recorded_hour(by_species))
     wide = rates.pivot_table("rate", "species", "site", dropna=False)
     return wide.rename_axis(None, axis=1).reset_index()
 

@@ -11,6 +11,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from rfcx_audio.events.clock import per_recorded_hour
+
 _SPECIES_SHOWN = 30
 _SITES_SHOWN = 4
 _COLOURS = "Blues"  # of one hue, from light to dark, for any kind of colour vision
@@ -60,12 +62,10 @@ def draw_calls_by_hour(table: pd.DataFrame, zone: str) -> Figure:
 
 def _rates(of_site: pd.DataFrame, species: pd.Index) -> pd.DataFrame:
     """(species, 24) events per recorded hour; NaN in hours without recordings."""
-    sums = {
-        value: of_site.pivot_table(value, "species", "hour", aggfunc="sum").reindex(species)
-        for value in ("events", "recorded_minutes")
-    }
-    hours = (sums["recorded_minutes"] / 60).where(sums["recorded_minutes"] > 0)
-    return (sums["events"] / hours).T.reindex(_HOURS).T
+    sums = of_site.groupby(["species", "hour"])[["events", "recorded_minutes"]].sum()
+    rates = sums.assign(rate=per_recorded_hour(sums))
+    wide = rates.pivot_table("rate", "species", "hour", dropna=False)
+    return wide.reindex(index=species, columns=_HOURS)
 
 
 def _draw_site(axes: Axes, shares: np.ndarray) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 import pandas as pd
@@ -18,7 +18,7 @@ KALEIDOSCOPE_COLUMNS = (
 )
 """Offsets and durations in s, frequencies in Hz; times marked -12 are twelve hours earlier."""
 
-_HALF_DAY = timedelta(hours=12)
+_HALF_DAY_S = 12 * 3600.0
 
 
 def kaleidoscope_table(events: pd.DataFrame, infos: Mapping[str, RecordingInfo]) -> pd.DataFrame:
@@ -37,28 +37,27 @@ def kaleidoscope_table(events: pd.DataFrame, infos: Mapping[str, RecordingInfo])
     """
     paths = {name: Path(info.path).resolve() for name, info in infos.items() if info.path}
     above = os.path.commonpath([path.parent for path in paths.values()]) if paths else ""
+    events = events.reset_index(drop=True)
     names = list(events["recording_id"])
     files = [paths[name] for name in names]
     times = {name: _times(info.start) for name, info in infos.items()}
     stamps = pd.DataFrame(
         [times[name] for name in names], columns=pd.Index(KALEIDOSCOPE_COLUMNS[9:15])
     )
-    low, high = events["f_min"].reset_index(drop=True), events["f_max"].reset_index(drop=True)
-    begin, end = events["t_min"].reset_index(drop=True), events["t_max"].reset_index(drop=True)
     table = pd.DataFrame(
         {
             "INDIR": readable_name(str(above)),
             "FOLDER": [_folder(path, above) for path in files],
             "IN FILE": [readable_name(path.name) for path in files],
             "CHANNEL": 0,
-            "OFFSET": begin,
-            "DURATION": end - begin,
-            "Fmin": low,
-            "Fmean": (low + high) / 2,
-            "Fmax": high,
+            "OFFSET": events["t_min"],
+            "DURATION": events["t_max"] - events["t_min"],
+            "Fmin": events["f_min"],
+            "Fmean": (events["f_min"] + events["f_max"]) / 2,
+            "Fmax": events["f_max"],
             **stamps,
-            "TOP1MATCH": events["species"].reset_index(drop=True),
-            "TOP1DIST": 1 - events["score"].reset_index(drop=True),
+            "TOP1MATCH": events["species"],
+            "TOP1DIST": 1 - events["score"],
             "MANUAL ID": "",
         }
     )
@@ -73,7 +72,7 @@ def _folder(path: Path, above: str) -> str:
 def _times(start: datetime | None) -> list[str]:
     if start is None:
         return [""] * 6
-    earlier = after(start, -_HALF_DAY.total_seconds())
+    earlier = after(start, -_HALF_DAY_S)
     return [
         text
         for moment in (start, earlier)

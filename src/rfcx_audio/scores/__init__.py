@@ -52,7 +52,6 @@ from rfcx_audio.scores.pool import (
 )
 from rfcx_audio.scores.precision_recall import (
     precision_recall,
-    read_thresholds,
     taken_for,
 )
 from rfcx_audio.scores.prevalence import (
@@ -67,7 +66,6 @@ from rfcx_audio.scores.prevalence import (
 )
 from rfcx_audio.scores.prevalence_picture import draw_prevalence
 from rfcx_audio.scores.prior import (
-    by_species,
     implied_prior,
     prior_correction,
     prior_metadata,
@@ -84,10 +82,11 @@ from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
 )
-from rfcx_audio.scores.shown import print_table
+from rfcx_audio.scores.species_tables import read_by_species
 from rfcx_audio.scores.threshold import (
     Goal,
     best_threshold,
+    read_thresholds,
     thresholds,
 )
 from rfcx_audio.scores.unlabelled_prevalence import (
@@ -114,7 +113,6 @@ __all__ = [
     "SpeciesFit",
     "best_threshold",
     "by_recording",
-    "by_species",
     "calibration_error",
     "calibration_table",
     "check_labels",
@@ -151,9 +149,9 @@ __all__ = [
     "pool_recordings",
     "pool_windows",
     "precision_recall",
-    "print_table",
     "prior_correction",
     "prior_metadata",
+    "read_by_species",
     "read_prior",
     "read_thresholds",
     "reliability_bins",

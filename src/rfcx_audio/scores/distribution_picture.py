@@ -7,15 +7,15 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from rfcx_audio.batch import Labels
+from rfcx_audio.colours import COLOURS
 from rfcx_audio.scores.scores import Scores
 
 _SHOWN = 24
 _COLUMNS = 4
 _BINS = np.linspace(0, 1, 21)
-# Of Okabe and Ito, which the colour-blind can tell apart; the line styles differ too.
 _STYLES = {
-    "present": ("#0072B2", "-", 2.0),
-    "absent": ("#D55E00", "--", 1.5),
+    "present": (COLOURS[0], "-", 2.0),
+    "absent": (COLOURS[5], "--", 1.5),
     "unknown": ("#777777", ":", 1.5),
 }
 

@@ -51,7 +51,7 @@ def evaluate(
     Raises:
         ValueError: no recording has both scores and annotations, or they label no window.
     """
-    check_labels(scores.recordings, annotations)
+    covered = check_labels(scores.recordings, annotations)
     leaked = leaked_recordings(scores)
     if leaked:
         _log.warning(
@@ -60,8 +60,7 @@ def evaluate(
             *(len(leaked), len(scores.recordings)),
         )
     whole = complete_recordings(scores, annotations)
-    covered = {*annotations.recordings, *annotations.complete.named(scores.recordings)}
-    if covered & set(scores.recordings) == set(whole[0].recordings):
+    if set(covered) == set(whole[0].recordings):
         return evaluate_complete(*whole, seed)
     labelled = scores.labelled_by(annotations, min_overlap)
     found, species = evaluate_partial(*labelled)
@@ -83,7 +82,7 @@ def evaluate_complete(pooled: Scores, labels: Labels, seed: int) -> Evaluation:
     generator = torch.Generator().manual_seed(seed)
     table = compare({"scores": pooled.tensor}, labels.target, generator)
     table["recordings"] = len(pooled)
-    species = per_species(pooled.tensor, *labels).assign(species=pooled.species)
+    species = per_species(pooled.tensor, *labels, pooled.species)
     return Evaluation(table, species)
 
 
@@ -104,7 +103,7 @@ def evaluate_partial(windows: Scores, labels: Labels) -> Evaluation:
                 what,
             )
     table = pd.DataFrame([{**summary, "recordings": len(windows.recordings)}])
-    species = per_species(windows.tensor, *labels).assign(species=windows.species)
+    species = per_species(windows.tensor, *labels, windows.species)
     return Evaluation(table, species)
 
 
@@ -115,9 +114,7 @@ def complete_recordings(scores: Scores, annotations: Annotations) -> tuple[Score
         scores: of windows, pooled as their metadata state; the last ends with the recording.
         annotations: see `label_keys`.
     """
-    pooled = scores.pool()
-    ends = scores.keys.groupby("recording_id")["t_max"].max()
-    durations_s = {str(name): float(end) for name, end in ends.items()}
+    pooled, durations_s = scores.pool(), scores.ends_s
     species = len(scores.species)
     labels = label_keys(pooled.keys, species, annotations, 1.0, durations_s)
     # Not where every cell is known: a recording of which all species happen to be labelled present

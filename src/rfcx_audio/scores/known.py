@@ -106,7 +106,7 @@ def check_labels(recordings: list[str], annotations: Annotations) -> list[str]:
         annotations: for them.
 
     Returns:
-        The recordings and patterns of the annotations that have no scores.
+        The scored recordings that the annotations cover.
 
     Raises:
         ValueError: no recording has both scores and annotations.
@@ -139,15 +139,15 @@ def check_labels(recordings: list[str], annotations: Annotations) -> list[str]:
             "species; if the labels do not cover them, name those that they cover in complete=…",
             *(len(assumed), len(recordings), assumed[0]),
         )
-    uncovered = [name for name in silent if not complete.of(name)]
+    uncovered = {name for name in silent if not complete.of(name)}
     if uncovered:
         _log.warning(
             "%d of %d scored recordings are not covered by the labels, the first %r: they are left "
             "out",
-            *(len(uncovered), len(recordings), uncovered[0]),
+            *(len(uncovered), len(recordings), min(uncovered)),
         )
     warn_of_contradictions(annotations.rows)
-    return unscored
+    return [name for name in recordings if name not in uncovered]
 
 
 def as_arrays(scores: Tensor, labels: Labels) -> tuple[np.ndarray, np.ndarray, np.ndarray]:

@@ -160,9 +160,7 @@ def known_scores(
     Raises:
         ValueError: no recording has both scores and annotations.
     """
-    check_labels(scores.recordings, annotations)
-    covered = [*annotations.recordings, *annotations.complete.named(scores.recordings)]
-    scores = scores.rows_of(covered)
+    scores = scores.rows_of(check_labels(scores.recordings, annotations))
     labels = label_keys(scores.keys, len(scores.species), annotations, min_overlap)
     found: list[tuple[Tensor, Tensor, Tensor]] = []
     for places in scores.places.values():

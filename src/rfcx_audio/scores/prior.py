@@ -6,12 +6,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import torch
 from torch import Tensor
 
-from rfcx_audio.data import few
 from rfcx_audio.scores.estimators import bisected
+from rfcx_audio.scores.species_tables import read_by_species
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 
@@ -63,39 +62,14 @@ def read_prior(path: Path, species: Sequence[str]) -> Tensor:
     Raises:
         ValueError: a column is missing or ambiguous, or there is not one row for each species.
     """
-    table = pd.read_csv(path)
+    table = read_by_species(path, species)
     columns = [name for name in table if str(name).startswith("prior")]
-    key = "species" if "species" in table else "species_id"
-    if len(columns) != 1 or key not in table:
+    if len(columns) != 1:
         raise ValueError(
             f"{path} has the columns {list(table)}; expected species or species_id, and one that "
             "begins with 'prior'"
         )
-    rows = by_species(path, table, species)
-    return torch.tensor(rows[columns[0]].to_numpy(dtype="float64", copy=True))
-
-
-def by_species(path: str | Path, table: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
-    """The rows of a table in the order of species, by `species` (name) or `species_id`.
-
-    Args:
-        path: of the table, for the message.
-        table: with one of the two columns; names go before numbers.
-        species: names.
-
-    Raises:
-        ValueError: a species has no row, or several; rows of other numbers.
-    """
-    named = "species" in table
-    wanted = list(species) if named else list(range(len(species)))
-    found = table["species" if named else "species_id"].tolist()
-    wrong = [name for name in wanted if found.count(name) != 1]
-    if wrong or (not named and len(found) != len(wanted)):
-        raise ValueError(
-            f"{path}: expected one row for each of the {len(wanted)} species, it has {len(found)}"
-            + (f"; not once there: {few([str(name) for name in wrong])}" if wrong else "")
-        )
-    return table.iloc[[found.index(name) for name in wanted]]
+    return torch.tensor(table[columns[0]].to_numpy(dtype="float64", copy=True))
 
 
 def prior_metadata(prior: Tensor, made_under: Tensor, source: str) -> dict[str, Any]:

@@ -181,6 +181,12 @@ class Scores:
         return list(self.keys[RECORDING[0]].unique())
 
     @property
+    def ends_s(self) -> dict[str, float]:
+        """The end of the last window of each recording, s."""
+        ends = self.keys.groupby(WINDOW[0])[WINDOW[2]].max()
+        return {str(name): float(end) for name, end in ends.items()}
+
+    @property
     def places(self) -> dict[str, np.ndarray]:
         """The row indices of each recording, in the order of `recordings`."""
         found = self.keys.groupby(RECORDING[0], sort=False).indices

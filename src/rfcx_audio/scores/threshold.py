@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,8 +10,10 @@ import pandas as pd
 import torch
 
 from rfcx_audio.batch import Labels
+from rfcx_audio.data import few
 from rfcx_audio.scores.known import as_arrays
 from rfcx_audio.scores.scores import Scores
+from rfcx_audio.scores.species_tables import read_species_table
 
 _BLOCK = 50  # bootstrap samples at once, which bounds the memory
 
@@ -145,6 +148,57 @@ def thresholds(
         numbers = zip(("threshold", "precision", "recall"), map(float, best), strict=True)
         lines[-1] |= {**dict(numbers), **_limits(again)}
     return pd.DataFrame(lines)
+
+
+def read_thresholds(given: str | float, scores: Scores) -> np.ndarray:
+    """The score from which each species is called present.
+
+    Args:
+        given: one number for all species, or the `thresholds.csv` of `calibrate`: its column
+            `threshold` is for raw scores, `calibrated` for those that `calibrate` wrote.
+        scores: that the thresholds are applied to.
+
+    Returns:
+        (species,) float64; NaN where the table has no threshold.
+
+    Raises:
+        ValueError: the number is outside [0, 1], the file is no such table, it has none of the
+            scored species, or the scores are corrected to a prior, after which no threshold holds.
+    """
+    if not isinstance(given, str) or _is_number(given):
+        given = float(given)
+        if not 0 <= given <= 1:
+            raise ValueError(f"thresholds={given} lies outside 0 to 1")
+        return np.full(len(scores.species), given)
+    if "prior_correction" in scores.metadata:
+        raise ValueError(
+            f"{given} is for scores before a correction to a prior; give those, or a number"
+        )
+    if not Path(given).is_file():
+        raise ValueError(f"thresholds={given} is neither a number nor a file")
+    table = read_species_table(given)
+    column = "calibrated" if "calibration" in scores.metadata else "threshold"
+    if not {"species", column} <= set(table):
+        raise ValueError(
+            f"{given} has the columns {', '.join(map(str, table))}; expected species and "
+            f"{column}, as `rfcx-audio calibrate` writes them"
+        )
+    by_name = dict(zip(table["species"], pd.to_numeric(table[column]), strict=True))
+    if not set(by_name) & set(scores.species):
+        raise ValueError(
+            f"{given} has none of the scored species ({few(list(scores.species))}); it has "
+            f"{few(list(by_name))}"
+        )
+    return np.array([by_name.get(name, np.nan) for name in scores.species], dtype=float)
+
+
+def _is_number(text: str) -> bool:
+    """Whether the text of a command line, where it may be a path as well, is a number."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _limits(scores: np.ndarray) -> dict[str, Any]:

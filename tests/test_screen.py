@@ -5,8 +5,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from rfcx_audio.scores import print_table
-from rfcx_audio.scores.shown import rich_table
+from rfcx_audio.screen import print_line, print_table, rich_table
 
 
 def test_a_table_for_the_terminal_shows_every_cell() -> None:
@@ -23,6 +22,12 @@ def test_names_are_shown_whole_with_their_brackets(capsys: pytest.CaptureFixture
     assert name in shown
     assert "[rates]" in shown
     assert "nan" not in shown
+
+
+def test_a_command_stays_in_one_line_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    command = f"rfcx-audio predict checkpoint='{'a/long [place]/' * 20}' recordings=…"
+    print_line(f"next: {command}")
+    assert capsys.readouterr().out == f"next: {command}\n"
 
 
 def test_in_a_narrow_terminal_nothing_is_cut_off() -> None:

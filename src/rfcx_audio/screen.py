@@ -1,4 +1,4 @@
-"""Tables on the screen."""
+"""What commands print: tables, and lines such as the next command."""
 
 from __future__ import annotations
 
@@ -18,6 +18,11 @@ def print_table(table: pd.DataFrame, title: str) -> None:
         console.width = max(console.width, _IN_A_FILE)
     console.print(Text(title, style="italic"))
     console.print(rich_table(table))
+
+
+def print_line(text: str) -> None:
+    """Prints text as it is in one line, however long, so that a command can be copied."""
+    Console(soft_wrap=True, markup=False).print(text)
 
 
 def rich_table(table: pd.DataFrame) -> Table:
