@@ -121,3 +121,14 @@ def test_annotations_are_complete_where_their_author_states_it(tmp_path: Path) -
     truth = read_annotations(tmp_path / "truth.csv")
     assert truth.declared(complete=True).complete.named(["c"]) == ["c"]
     assert not truth.declared(complete=False).complete
+
+
+@pytest.mark.parametrize("species", ["Owl", ""])
+def test_a_table_that_states_completeness_is_no_table_of_labels(
+    tmp_path: Path, species: str
+) -> None:
+    write(tmp_path, own__csv="recording_id,species,t_min,t_max\na,Owl,1,2\nb,Rail,3,4\n")
+    write(tmp_path, where__csv=f"recording_id,species,t_min,t_max\na,{species},0,8\n")
+    found = read_annotations(tmp_path, complete=tmp_path / "where.csv")
+    assert found.rows[KEY[:3]].to_numpy().tolist() == [["a", 0, 1.0], ["b", 1, 3.0]]
+    assert found.complete.whole("a", 8.0, 2).tolist() == [True, not species]

@@ -72,10 +72,11 @@ class TableFolder(RfcxFolder):
         file = self.species_file if self.species_file.exists() else None
         f_max = 24_000.0 if train is None else train.nyquist_hz
         settings = (self.species.names, file, self.columns, f_max, self.ignore, train)
-        return read_annotations(self.root, *settings).declared(self.complete)
+        return read_annotations(self.root, *settings, self.complete)
 
     def _species_of_tables(self) -> SpeciesNames:
-        tables = read_tables(self.root, self.columns, (self.species_file,), self.ignore)
+        others = (Path(self.complete),) if isinstance(self.complete, str) else ()
+        tables = read_tables(self.root, self.columns, others, self.ignore)
         numbers = number_species(tables.rows["species"])
         if self._number is not None:
             check_species(numbers, self._number, str(self.root))
