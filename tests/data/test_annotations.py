@@ -69,7 +69,8 @@ def test_a_folder_is_never_complete_truth(forest: Path) -> None:
 def test_truth_is_known_by_its_name_or_its_column_split(tmp_path: Path) -> None:
     write(tmp_path, truth__csv="recording_id,species_id\na,0\n")
     write(tmp_path, calls__csv="split,recording_id,species_id\ntest,a,0\n")
-    for name in ("truth.csv", "calls.csv"):
+    write(tmp_path, of_r__csv='"split","recording_id","species_id"\n"test","a",0\n')
+    for name in ("truth.csv", "calls.csv", "of_r.csv"):
         assert read_annotations(tmp_path / name).complete
     write(tmp_path, own__csv="recording_id,species_id,start,end\na,0,1,2\n")
     assert not read_annotations(tmp_path / "own.csv").complete

@@ -13,7 +13,7 @@ import pandas as pd
 from rfcx_audio.data.coverage import EVERYWHERE, NOWHERE, CompleteSpan, Coverage, read_coverage
 from rfcx_audio.data.matching import placed_rows
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
+from rfcx_audio.data.rows import RFCX_COLUMNS, RFCX_FILES, AnnotationError, read_rfcx, read_rows
 from rfcx_audio.data.scored_species import (
     are_numbers,
     count_of,
@@ -23,12 +23,9 @@ from rfcx_audio.data.scored_species import (
     places_of,
 )
 from rfcx_audio.data.table_rows import table_rows
-from rfcx_audio.data.table_text import first_line
+from rfcx_audio.data.table_text import columns_of, separator_of, text_of
 from rfcx_audio.data.tables import NO_SPECIES, read_tables
 from rfcx_audio.data.truth import read_truth
-
-RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
-"""The files of a folder in the RFCX layout, and whether their rows are presences."""
 
 _log = logging.getLogger(__name__)
 _SPECIES_FILE = "species.csv"
@@ -181,5 +178,6 @@ def is_truth(place: Path) -> bool:
         return False
     if place.name == "truth.csv":
         return True
-    header = [cell.strip() for cell in first_line(place).split(",")]
+    content = text_of(place)
+    header = columns_of(place, content) if separator_of(content) == "," else []
     return {"split", *RFCX_COLUMNS[:2]} <= set(header)

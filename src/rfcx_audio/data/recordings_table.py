@@ -10,12 +10,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES
 from rfcx_audio.data.recording_info import RecordingInfo, check_position
-from rfcx_audio.data.recordings import readable_name
+from rfcx_audio.data.recordings import readable_name, without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.start_times import parse_start
-from rfcx_audio.data.table_text import frame_of, text_of
+from rfcx_audio.data.table_text import columns_of, frame_of, text_of
 from rfcx_audio.whole_files import write_atomically
 
 INFO_COLUMNS = (
@@ -59,9 +58,7 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
         AnnotationError: the table names no recording of `paths`, one of its names fits several of
             them, two rows differ about one, or a value is none; all such lines are named.
     """
-    content = text_of(path)
-    first = content.lstrip("\r\n").partition("\n")[0]
-    text = frame_of(path, content, next((mark for mark in "\t;" if mark in first), ","))
+    text = frame_of(path, text_of(path))
     columns = _columns(path, text)
     find = _finder(paths)
     infos: dict[str, RecordingInfo] = {}
@@ -94,11 +91,8 @@ def names_places(path: Path) -> bool:
     Raises:
         AnnotationError: see `text_of`.
     """
-    header = text_of(path).lstrip("\r\n").partition("\n")[0].lower()
-    words = {
-        word.strip().strip('"') for word in header.replace(";", ",").replace("\t", ",").split(",")
-    }
-    return any(words & set(_NAMES[field]) for field in INFO_COLUMNS)
+    names = {name.lower() for name in columns_of(path, text_of(path))}
+    return any(names & set(_NAMES[field]) for field in INFO_COLUMNS)
 
 
 def add_to_table(infos: Mapping[str, RecordingInfo], path: Path) -> None:
@@ -203,5 +197,4 @@ def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
 def _plain(name: str) -> str:
     """A name or path in one form: composed accents, slashes, no ending of audio."""
     text = posixpath.normpath(unicodedata.normalize("NFC", name.strip()).replace("\\", "/"))
-    stem, ending = posixpath.splitext(text)
-    return _ABOVE.sub("", stem if ending.lower() in AUDIO_SUFFIXES else text)
+    return _ABOVE.sub("", without_ending(text))
