@@ -54,7 +54,7 @@ class Corpus:
     coverage: Coverage = NOWHERE
     without_rows: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def silent(self) -> list[str]:
         """The recordings with audio that are complete somewhere and have no row; sorted."""
         with_rows = set(self.rows["recording_id"])
@@ -65,12 +65,10 @@ class Corpus:
     @property
     def labelled(self) -> pd.DataFrame:
         """`rows`, and one of species -1 for each of the `silent`, which folds hold too."""
+        if not self.silent:
+            return self.rows
         rest = {"recording_id": self.silent, "species_id": -1, "present": False}
-        return (
-            pd.concat([self.rows, pd.DataFrame(rest)], ignore_index=True)
-            if self.silent
-            else self.rows
-        )
+        return pd.concat([self.rows, pd.DataFrame(rest)], ignore_index=True)
 
 
 class RfcxFolder:
