@@ -14,6 +14,7 @@ from rfcx_audio.data.recording_info import RecordingInfo, check_position
 from rfcx_audio.data.recordings import readable_name, without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.start_times import parse_start
+from rfcx_audio.data.table_columns import ALIASES, plain_column
 from rfcx_audio.data.table_text import columns_of, frame_of, text_of
 from rfcx_audio.whole_files import write_atomically
 
@@ -25,10 +26,7 @@ INFO_COLUMNS = (
 
 _ABOVE = re.compile(r"^(\.\./)+")
 _NAMES: dict[str, tuple[str, ...]] = {
-    "recording_id": (
-        *("recording_id", "recording", "path", "file", "filename", "file_name", "file name"),
-        *("audio_file", "begin file", "begin path", "sound.files"),
-    ),
+    "recording_id": ("recording_id", "recording", "path", *ALIASES["recording_id"]),
     "path": ("path",),
     "site": ("site", "site_id", "location", "location_id", "station", "plot"),
     "start": ("start", "start_time", "datetime", "timestamp", "recorded_at", "date_time"),
@@ -91,8 +89,8 @@ def names_places(path: Path) -> bool:
     Raises:
         AnnotationError: see `text_of`.
     """
-    names = {name.lower() for name in columns_of(path, text_of(path))}
-    return any(names & set(_NAMES[field]) for field in INFO_COLUMNS)
+    names = set(map(plain_column, columns_of(path, text_of(path))))
+    return any(names & set(map(plain_column, _NAMES[field])) for field in INFO_COLUMNS)
 
 
 def add_to_table(infos: Mapping[str, RecordingInfo], path: Path) -> None:
@@ -125,9 +123,9 @@ def _columns(path: Path, text: pd.DataFrame) -> dict[str, str]:
     Raises:
         AnnotationError: none of them names the recording.
     """
-    by_name = {column.lower(): column for column in reversed(text.columns.drop("line"))}
+    by_name = {plain_column(column): column for column in reversed(text.columns.drop("line"))}
     found = {
-        field: next((by_name[name] for name in names if name in by_name), None)
+        field: next((by_name[name] for name in map(plain_column, names) if name in by_name), None)
         for field, names in _NAMES.items()
     }
     if found["recording_id"] is None:
