@@ -95,6 +95,8 @@ class RfcxFolder:
         AnnotationError: `species_file` is given and does not exist.
     """
 
+    _at_any_depth = False  # whether recordings lie in folders of their folder too
+
     def __init__(
         self,
         root: str,
@@ -154,7 +156,7 @@ class RfcxFolder:
         """
         if not self.audio.is_dir():
             raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        return Recordings.scan(self.audio)
+        return Recordings.scan(self.audio, self._at_any_depth)
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""

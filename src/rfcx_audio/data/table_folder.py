@@ -38,6 +38,8 @@ class TableFolder(RfcxFolder):
         complete: where every call is marked, see `Annotations.declared`; None for nowhere.
     """
 
+    _at_any_depth = True
+
     def __init__(
         self,
         root: str,
@@ -56,12 +58,6 @@ class TableFolder(RfcxFolder):
         self.columns = columns
         self.ignore = ignore
         self.complete = complete
-
-    def recordings(self) -> Recordings:
-        """The recordings, at any depth, see `RfcxFolder`."""
-        if not self.audio.is_dir():
-            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        return Recordings.scan(self.audio, at_any_depth=True)
 
     def rows(self) -> pd.DataFrame:
         """The rows of the tables, with or without audio; see `RfcxFolder`."""
