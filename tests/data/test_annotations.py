@@ -69,7 +69,8 @@ def test_a_folder_is_never_complete_truth(forest: Path) -> None:
 def test_truth_is_known_by_its_name_or_its_column_split(tmp_path: Path) -> None:
     write(tmp_path, truth__csv="recording_id,species_id\na,0\n")
     write(tmp_path, calls__csv="split,recording_id,species_id\ntest,a,0\n")
-    for name in ("truth.csv", "calls.csv"):
+    write(tmp_path, of_r__csv='"split","recording_id","species_id"\n"test","a",0\n')
+    for name in ("truth.csv", "calls.csv", "of_r.csv"):
         assert read_annotations(tmp_path / name).complete
     write(tmp_path, own__csv="recording_id,species_id,start,end\na,0,1,2\n")
     assert not read_annotations(tmp_path / "own.csv").complete
@@ -121,3 +122,14 @@ def test_annotations_are_complete_where_their_author_states_it(tmp_path: Path) -
     truth = read_annotations(tmp_path / "truth.csv")
     assert truth.declared(complete=True).complete.named(["c"]) == ["c"]
     assert not truth.declared(complete=False).complete
+
+
+@pytest.mark.parametrize("species", ["Owl", ""])
+def test_a_table_that_states_completeness_is_no_table_of_labels(
+    tmp_path: Path, species: str
+) -> None:
+    write(tmp_path, own__csv="recording_id,species,t_min,t_max\na,Owl,1,2\nb,Rail,3,4\n")
+    write(tmp_path, where__csv=f"recording_id,species,t_min,t_max\na,{species},0,8\n")
+    found = read_annotations(tmp_path, complete=tmp_path / "where.csv")
+    assert found.rows[KEY[:3]].to_numpy().tolist() == [["a", 0, 1.0], ["b", 1, 3.0]]
+    assert found.complete.whole("a", 8.0, 2).tolist() == [True, not species]

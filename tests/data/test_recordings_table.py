@@ -45,6 +45,15 @@ def test_spreadsheets_with_semicolons_and_decimal_commas_are_read(tmp_path: Path
     assert infos == {"ridge/Río_2": expected}
 
 
+def test_columns_are_named_as_in_tables_of_labels(tmp_path: Path) -> None:
+    path = table(
+        tmp_path, "Sound.File,SITE ID,Date-Time", "pond/dawn.wav,P1,2021-06-14T05:30-04:00"
+    )
+    assert names_places(path)
+    expected = RecordingInfo(None, "P1", START, "recordings.csv")
+    assert read_recordings_table(path, PATHS) == {"pond/dawn": expected}
+
+
 def test_what_cannot_be_used_is_named_by_its_line(tmp_path: Path) -> None:
     path = table(
         tmp_path,

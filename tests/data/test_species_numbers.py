@@ -20,6 +20,12 @@ def test_several_names_may_share_a_number(tmp_path: Path) -> None:
     assert read_species(path, 2) == {"Owl, little": 1, "Frog": 0, "Athene noctua": 1}
 
 
+def test_a_spreadsheet_may_write_semicolons(tmp_path: Path) -> None:
+    path = tmp_path / "species.csv"
+    path.write_text("species;species_id\nOwl, little;1\nFrog;0\n")
+    assert read_species(path, 2) == {"Owl, little": 1, "Frog": 0}
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -47,7 +48,7 @@ def test_a_split_without_rows_on_one_side_is_an_error(
 def test_the_summary_counts_what_is_used_and_what_is_not(corpus: Corpus, tmp_path: Path) -> None:
     folds = Folds(str(tmp_path / "folds.csv"), num_folds=4)
     left_out = corpus.usable.iloc[:3].assign(reason="no audio file")
-    some = Corpus(**{**vars(corpus), "usable": corpus.usable.iloc[3:], "left_out": left_out})
+    some = replace(corpus, usable=corpus.usable.iloc[3:], left_out=left_out)
     split = Split.of(some, folds)
     num_train, num_val = len(split.train_rows), len(split.val_rows)
     lines = split.summary().splitlines()

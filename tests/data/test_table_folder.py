@@ -190,3 +190,13 @@ def test_complete_recordings_without_a_call_are_trained_on_and_validated_as_abse
     assert {tuple(known) for known in absent} == {(1, 1), (0, 1)}
     assert "2 recordings are complete, in part or whole" in data.summary()
     assert "1 recordings or patterns of data.source.complete match no audio" in caplog.text
+
+
+def test_the_table_of_complete_recordings_may_lie_among_those_of_labels(labels: Path) -> None:
+    where = labels / "complete.csv"
+    where.write_text("recording_id,t_min,t_max,species\na,0,4,Owl;Frog\n")
+    source = table_folder(labels, complete=str(where))
+    assert source.species.names == ("Frog", "Owl")
+    corpus = source.load()
+    assert len(corpus.rows) == 6
+    assert corpus.coverage.named("abcd") == ["a"]

@@ -19,5 +19,8 @@ def labels_of(config: DictConfig, species: Sequence[str], recordings: Sequence[s
     Raises:
         AnnotationError: a table breaks a rule.
     """
-    annotations = read_annotations(config.labels, species, config.species, recordings=recordings)
-    return annotations.declared(config.complete)
+    return read_annotations(
+        *(config.labels, species, config.species),
+        recordings=recordings,
+        complete=config.complete,
+    )

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from rfcx_audio.data.annotations import RFCX_FILES, Annotations, read_annotations
+from rfcx_audio.data.annotations import Annotations, read_annotations
 from rfcx_audio.data.audio import AudioError, AudioInfo, AudioReader, probe
 from rfcx_audio.data.cache import CachedReader
 from rfcx_audio.data.contradictions import contradictory, warn_of_contradictions
@@ -39,7 +39,7 @@ from rfcx_audio.data.recordings_table import (
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.row_templates import row_templates, with_every_species
-from rfcx_audio.data.rows import AnnotationError, few, match_audio, read_rfcx, read_rows
+from rfcx_audio.data.rows import RFCX_FILES, AnnotationError, few, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes

@@ -13,7 +13,7 @@ import pandas as pd
 from rfcx_audio.data.coverage import EVERYWHERE, NOWHERE, CompleteSpan, Coverage, read_coverage
 from rfcx_audio.data.matching import placed_rows
 from rfcx_audio.data.recordings import Recordings
-from rfcx_audio.data.rows import RFCX_COLUMNS, AnnotationError, read_rfcx, read_rows
+from rfcx_audio.data.rows import RFCX_COLUMNS, RFCX_FILES, AnnotationError, read_rfcx, read_rows
 from rfcx_audio.data.scored_species import (
     are_numbers,
     count_of,
@@ -23,12 +23,9 @@ from rfcx_audio.data.scored_species import (
     places_of,
 )
 from rfcx_audio.data.table_rows import table_rows
-from rfcx_audio.data.table_text import first_line
+from rfcx_audio.data.table_text import columns_of, separator_of, text_of
 from rfcx_audio.data.tables import NO_SPECIES, read_tables
 from rfcx_audio.data.truth import read_truth
-
-RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
-"""The files of a folder in the RFCX layout, and whether their rows are presences."""
 
 _log = logging.getLogger(__name__)
 _SPECIES_FILE = "species.csv"
@@ -98,6 +95,7 @@ def read_annotations(
     f_max: float = 24_000.0,
     ignore: Sequence[str] = NO_SPECIES,
     recordings: Recordings | Iterable[str] | None = None,
+    complete: bool | str | Path | None = None,
 ) -> Annotations:
     """The annotations in a folder or a file.
 
@@ -132,6 +130,8 @@ def read_annotations(
         recordings: that the rows of such tables are about, or their ids, which the rows get, see
             `match_recordings`; with their lengths, a row that ends in the next file labels both.
             None: `recording_id` is the name of the file alone, in whatever folder it is.
+        complete: where every call is marked, see `Annotations.declared`; a table that states it is
+            not read as labels, also where it lies among them.
 
     Raises:
         AnnotationError: there is nothing to read, or it breaks a rule; the message names file and
@@ -149,16 +149,16 @@ def read_annotations(
     numbers = given_numbers(species, scored)
     # Numbers without a name can only be places among what is scored.
     limit = _UNLIMITED if scored is None or numbers else count_of(scored)
-    complete, without_rows, unmatched = NOWHERE, (), {}
+    coverage, without_rows, unmatched = NOWHERE, (), {}
     if place.is_dir() and any((place / name).exists() for name in RFCX_FILES):
         rows = read_rfcx(place, limit)
     elif place.name in RFCX_FILES:
         rows = read_rows(place, RFCX_FILES[place.name], limit)
     elif is_truth(place):
-        rows, complete = read_truth(place, limit), EVERYWHERE
+        rows, coverage = read_truth(place, limit), EVERYWHERE
     else:
-        files = [beside] + ([] if species is None or isinstance(species, Mapping) else [species])
-        tables = read_tables(place, columns, tuple(map(Path, files)), ignore)
+        others = tuple(Path(one) for one in (species, complete) if isinstance(one, str | Path))
+        tables = read_tables(place, columns, others, ignore)
         for note in tables.notes:
             _log.warning("%s", note)
         numbers = numbers or numbers_of_tables(tables.rows, place, scored)
@@ -169,7 +169,7 @@ def read_annotations(
         known = places_of(numbers, scored)
         rows = of_scored(rows, names, known, scored, place)
         names = names if are_numbers(scored) else {n: scored[n] for n in known.values()}
-    return Annotations(rows, names, complete, without_rows, unmatched)
+    return Annotations(rows, names, coverage, without_rows, unmatched).declared(complete)
 
 
 def is_truth(place: Path) -> bool:
@@ -178,5 +178,6 @@ def is_truth(place: Path) -> bool:
         return False
     if place.name == "truth.csv":
         return True
-    header = [cell.strip() for cell in first_line(place).split(",")]
+    content = text_of(place)
+    header = columns_of(place, content) if separator_of(content) == "," else []
     return {"split", *RFCX_COLUMNS[:2]} <= set(header)

@@ -58,6 +58,10 @@ class AudioInfo(NamedTuple):
         """Length in seconds."""
         return self.num_samples / self.sample_rate
 
+    def samples_at(self, sample_rate: int) -> int:
+        """Length in samples once it is resampled to a rate (Hz)."""
+        return math.ceil(self.num_samples * sample_rate / self.sample_rate)
+
 
 def probe(path: Path) -> AudioInfo:
     """The header of an audio file.
@@ -142,8 +146,8 @@ class AudioReader:
         if isinstance(self.channel, int) and self.channel >= info.num_channels:
             raise AudioError(f"it has no channel {self.channel}, only {info.num_channels}")
         start = self.num_samples(start_s)
-        total = math.ceil(info.num_samples * self.sample_rate / info.sample_rate)
-        wanted = max(0, total - start) if duration_s is None else self.num_samples(duration_s)
+        rest = max(0, info.samples_at(self.sample_rate) - start)
+        wanted = rest if duration_s is None else self.num_samples(duration_s)
         _refuse_too_many(wanted)
         if info.sample_rate == self.sample_rate:
             waveform = self._decode(path, info, start, start + wanted)

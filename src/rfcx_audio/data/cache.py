@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 import os
 import shutil
 import threading
@@ -124,8 +123,8 @@ class CachedReader(AudioReader):
 
     def _is_too_long(self, path: Path) -> bool:
         info = probe(path)
-        at_rate = math.ceil(info.num_samples * self.sample_rate / info.sample_rate)
-        return max(info.num_samples * info.num_channels, at_rate) > MAX_SAMPLES
+        decoded = info.num_samples * info.num_channels
+        return max(decoded, info.samples_at(self.sample_rate)) > MAX_SAMPLES
 
     def _disk_has(self, size: int) -> bool:
         """Whether a file may be written, so that the disk keeps its reserve."""

@@ -13,9 +13,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES
+from rfcx_audio.data.recordings import without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
-from rfcx_audio.data.table_text import first_line, frame_of, text_of
+from rfcx_audio.data.table_text import frame_of, text_of
 
 _COLUMNS = ("recording_id", "t_min", "t_max", "species")
 _TOLERANCE_S = 1e-3  # windows end where samples do, tables are rounded
@@ -119,12 +119,14 @@ class Coverage:
             (windows, species) bool.
         """
         spans = self.of(recording)
-        every = _inside(starts_s, stops_s, [span for span in spans if span.species is None])
-        complete = every[:, None].repeat(1, num_species)  # (windows, species)
-        some = [span.species for span in spans if span.species is not None]
-        for number in {number for numbers in some for number in numbers if number < num_species}:
+        # Most species have the same spans: those are looked at once.
+        alike: dict[tuple[CompleteSpan, ...], list[int]] = {}
+        for number in range(num_species):
             own = [span for span in spans if span.species is None or number in span.species]
-            complete[:, number] = _inside(starts_s, stops_s, own)
+            alike.setdefault(tuple(own), []).append(number)
+        complete = torch.zeros(len(starts_s), num_species, dtype=torch.bool)
+        for own, numbers in alike.items():
+            complete[:, numbers] = _inside(starts_s, stops_s, own)[:, None]
         return complete
 
     def whole(self, recording: str, duration_s: float, num_species: int) -> Tensor:
@@ -166,8 +168,7 @@ def read_coverage(path: Path, names: Mapping[int, str]) -> Coverage:
             f"complete={path} is no file; expected a CSV with recording_id, or true for all "
             "labelled recordings"
         )
-    separator = next((mark for mark in "\t;" if mark in first_line(path)), ",")
-    text = frame_of(path, text_of(path), separator)
+    text = frame_of(path, text_of(path))
     found = [str(name) for name in text.columns.drop("line")]
     unknown = [name for name in found if name not in _COLUMNS]
     if "recording_id" not in found or unknown:
@@ -194,14 +195,13 @@ def _span(cells: Mapping[str, str], names: Mapping[int, str]) -> CompleteSpan:
     name = cells["recording_id"]
     if not name:
         raise ValueError("recording_id is empty; expected an id, or a pattern such as siteA/*")
-    ending = Path(name).suffix
-    if ending.lower() in AUDIO_SUFFIXES:
-        name = name.removesuffix(ending)
     t_min = float(cells.get("t_min") or 0)
     t_max = float(cells.get("t_max") or _END)
     if not 0 <= t_min < t_max:
         raise ValueError(f"t_max = {t_max:g} s is not above t_min = {t_min:g} s; both count from 0")
-    return CompleteSpan(name, t_min, t_max, _numbers(cells.get("species", ""), names))
+    return CompleteSpan(
+        without_ending(name), t_min, t_max, _numbers(cells.get("species", ""), names)
+    )
 
 
 def _numbers(text: str, names: Mapping[int, str]) -> frozenset[int] | None:

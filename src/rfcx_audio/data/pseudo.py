@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -56,9 +54,8 @@ def add_pseudo_rows(
     """
     reason = _reasons(rows, pseudo)
     if coverage:
-        complete = [_is_complete(row, coverage) for row in pseudo.to_dict("records")]
         why = np.where(pseudo["present"].astype(bool), "contradicted", "redundant")
-        reason = reason.mask(np.array(complete, dtype=bool) & (reason == "").to_numpy(), why)
+        reason = reason.mask(_are_complete(pseudo, coverage) & (reason == "").to_numpy(), why)
     kept = pseudo.loc[reason == "", list(PSEUDO_COLUMNS)]
     aside = pseudo[reason != ""].assign(reason=reason[reason != ""]).reset_index(drop=True)
     real = rows.assign(pseudo=False, round=0, score=np.nan, **dict.fromkeys(_WORDS[1:], ""))
@@ -126,13 +123,16 @@ def _reasons(rows: pd.DataFrame, pseudo: pd.DataFrame) -> pd.Series:
     return pd.Series(reason, index=pseudo.index)
 
 
-def _is_complete(row: Mapping[Hashable, Any], coverage: Coverage) -> bool:
-    """Whether a row lies where the calls of its species are all known."""
-    start_s, stop_s = (
-        torch.tensor([float(row[end])], dtype=torch.float64) for end in ("t_min", "t_max")
-    )
-    number = int(row["species_id"])
-    return bool(coverage.windows(str(row["recording_id"]), start_s, stop_s, number + 1)[0, number])
+def _are_complete(rows: pd.DataFrame, coverage: Coverage) -> np.ndarray:
+    """(rows,) bool: which rows lie where the calls of their species are all known."""
+    found = np.zeros(len(rows), dtype=bool)
+    for name, places in rows.groupby("recording_id").indices.items():
+        own = rows.iloc[places]
+        starts_s, stops_s = torch.tensor(own[["t_min", "t_max"]].to_numpy(dtype="float64")).T
+        numbers = torch.tensor(own["species_id"].to_numpy(dtype="int64"))
+        complete = coverage.windows(str(name), starts_s, stops_s, int(numbers.max()) + 1)
+        found[places] = complete.gather(1, numbers[:, None])[:, 0].numpy()
+    return found
 
 
 def _read(path: Path) -> pd.DataFrame:

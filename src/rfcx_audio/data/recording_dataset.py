@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
@@ -75,7 +74,7 @@ class RecordingDataset(Dataset[RecordingWaveform]):
         labels = self._labels(name, rows)
         info = self.infos[name]
         if info.duration_s > LONG_S:
-            samples = math.ceil(info.num_samples * self.reader.sample_rate / info.sample_rate)
+            samples = info.samples_at(self.reader.sample_rate)
             nothing = torch.zeros(1, 0)
             return RecordingWaveform(name, nothing, rows, labels, (), self.paths[name], samples)
         try:

@@ -6,6 +6,7 @@ import os
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from rfcx_audio.data.audio import AUDIO_SUFFIXES, UNREAD_SUFFIXES, AudioError, AudioInfo, probe
@@ -55,7 +56,7 @@ class Recordings:
         """The highest frequency that any of them holds; 24 000 without any."""
         return max((info.sample_rate / 2 for info in self.infos.values()), default=24_000.0)
 
-    @property
+    @cached_property
     def places(self) -> dict[str, PurePosixPath]:
         """The absolute path of every file by recording, as a table can name it: without ending."""
         files = {**self.paths, **self.unread}
@@ -101,6 +102,12 @@ def find_recordings(folder: Path, at_any_depth: bool = False) -> dict[str, Path]
 def is_audio(path: Path) -> bool:
     """Whether a file is called like an audio file, readable or not."""
     return path.suffix.lower() in AUDIO_SUFFIXES
+
+
+def without_ending(name: str) -> str:
+    """A file's name without the ending of audio; what follows another dot belongs to the name."""
+    stem, dot, ending = name.rpartition(".")
+    return stem if f"{dot}{ending}".lower() in AUDIO_SUFFIXES else name
 
 
 def visible(paths: Iterable[Path], root: Path) -> list[Path]:

@@ -10,12 +10,12 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES
 from rfcx_audio.data.recording_info import RecordingInfo, check_position
-from rfcx_audio.data.recordings import readable_name
+from rfcx_audio.data.recordings import readable_name, without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
 from rfcx_audio.data.start_times import parse_start
-from rfcx_audio.data.table_text import frame_of, text_of
+from rfcx_audio.data.table_columns import ALIASES, plain_column
+from rfcx_audio.data.table_text import columns_of, frame_of, text_of
 from rfcx_audio.whole_files import write_atomically
 
 INFO_COLUMNS = (
@@ -26,10 +26,7 @@ INFO_COLUMNS = (
 
 _ABOVE = re.compile(r"^(\.\./)+")
 _NAMES: dict[str, tuple[str, ...]] = {
-    "recording_id": (
-        *("recording_id", "recording", "path", "file", "filename", "file_name", "file name"),
-        *("audio_file", "begin file", "begin path", "sound.files"),
-    ),
+    "recording_id": ("recording_id", "recording", "path", *ALIASES["recording_id"]),
     "path": ("path",),
     "site": ("site", "site_id", "location", "location_id", "station", "plot"),
     "start": ("start", "start_time", "datetime", "timestamp", "recorded_at", "date_time"),
@@ -59,9 +56,7 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
         AnnotationError: the table names no recording of `paths`, one of its names fits several of
             them, two rows differ about one, or a value is none; all such lines are named.
     """
-    content = text_of(path)
-    first = content.lstrip("\r\n").partition("\n")[0]
-    text = frame_of(path, content, next((mark for mark in "\t;" if mark in first), ","))
+    text = frame_of(path, text_of(path))
     columns = _columns(path, text)
     find = _finder(paths)
     infos: dict[str, RecordingInfo] = {}
@@ -94,11 +89,8 @@ def names_places(path: Path) -> bool:
     Raises:
         AnnotationError: see `text_of`.
     """
-    header = text_of(path).lstrip("\r\n").partition("\n")[0].lower()
-    words = {
-        word.strip().strip('"') for word in header.replace(";", ",").replace("\t", ",").split(",")
-    }
-    return any(words & set(_NAMES[field]) for field in INFO_COLUMNS)
+    names = set(map(plain_column, columns_of(path, text_of(path))))
+    return any(names & set(map(plain_column, _NAMES[field])) for field in INFO_COLUMNS)
 
 
 def add_to_table(infos: Mapping[str, RecordingInfo], path: Path) -> None:
@@ -131,9 +123,9 @@ def _columns(path: Path, text: pd.DataFrame) -> dict[str, str]:
     Raises:
         AnnotationError: none of them names the recording.
     """
-    by_name = {column.lower(): column for column in reversed(text.columns.drop("line"))}
+    by_name = {plain_column(column): column for column in reversed(text.columns.drop("line"))}
     found = {
-        field: next((by_name[name] for name in names if name in by_name), None)
+        field: next((by_name[name] for name in map(plain_column, names) if name in by_name), None)
         for field, names in _NAMES.items()
     }
     if found["recording_id"] is None:
@@ -203,5 +195,4 @@ def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
 def _plain(name: str) -> str:
     """A name or path in one form: composed accents, slashes, no ending of audio."""
     text = posixpath.normpath(unicodedata.normalize("NFC", name.strip()).replace("\\", "/"))
-    stem, ending = posixpath.splitext(text)
-    return _ABOVE.sub("", stem if ending.lower() in AUDIO_SUFFIXES else text)
+    return _ABOVE.sub("", without_ending(text))

@@ -13,6 +13,9 @@ import pandas as pd
 from rfcx_audio.data.row_ends import cut_at_end
 
 RFCX_COLUMNS = ("recording_id", "species_id", "songtype_id", "t_min", "f_min", "t_max", "f_max")
+RFCX_FILES = {"train_tp.csv": True, "train_fp.csv": False}
+"""The files of a folder in the RFCX layout, and whether their rows are presences."""
+
 _NUMBERS = RFCX_COLUMNS[1:]
 _LARGEST_SONGTYPE = 2**31 - 1
 _ERRORS_SHOWN = 10
@@ -38,8 +41,7 @@ def read_rfcx(root: Path, num_species: int) -> pd.DataFrame:
         AnnotationError: a file or column is missing, or a row breaks a rule; all of them are named.
     """
     tables = [
-        read_rows(Path(root) / name, present, num_species)
-        for name, present in (("train_tp.csv", True), ("train_fp.csv", False))
+        read_rows(Path(root) / name, present, num_species) for name, present in RFCX_FILES.items()
     ]
     return pd.concat(tables, ignore_index=True)
 

@@ -54,7 +54,7 @@ class Corpus:
     coverage: Coverage = NOWHERE
     without_rows: tuple[str, ...] = ()
 
-    @property
+    @cached_property
     def silent(self) -> list[str]:
         """The recordings with audio that are complete somewhere and have no row; sorted."""
         with_rows = set(self.rows["recording_id"])
@@ -65,12 +65,10 @@ class Corpus:
     @property
     def labelled(self) -> pd.DataFrame:
         """`rows`, and one of species -1 for each of the `silent`, which folds hold too."""
+        if not self.silent:
+            return self.rows
         rest = {"recording_id": self.silent, "species_id": -1, "present": False}
-        return (
-            pd.concat([self.rows, pd.DataFrame(rest)], ignore_index=True)
-            if self.silent
-            else self.rows
-        )
+        return pd.concat([self.rows, pd.DataFrame(rest)], ignore_index=True)
 
 
 class RfcxFolder:
@@ -96,6 +94,8 @@ class RfcxFolder:
         ValueError: `missing_audio` is neither, `species` is one text, or are not `num_species`.
         AnnotationError: `species_file` is given and does not exist.
     """
+
+    _at_any_depth = False  # whether recordings lie in folders of their folder too
 
     def __init__(
         self,
@@ -156,7 +156,7 @@ class RfcxFolder:
         """
         if not self.audio.is_dir():
             raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        return Recordings.scan(self.audio)
+        return Recordings.scan(self.audio, self._at_any_depth)
 
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""

@@ -47,7 +47,7 @@ def other_names(path: Path, names: Iterable[str]) -> dict[str, dict[str, str]]:
     Raises:
         AnnotationError: it is no such table.
     """
-    text = frame_of(path, text_of(path), ",")
+    text = frame_of(path, text_of(path))
     there = [column for column in OTHER_NAMES if column in text]
     rows = text[text["species"].isin(list(names))]
     stated = {

@@ -37,7 +37,7 @@ def read_species(path: Path, num_species: int | None) -> dict[str, int]:
     Raises:
         AnnotationError: the file is no such table, or has other numbers.
     """
-    text = frame_of(path, text_of(path), ",")
+    text = frame_of(path, text_of(path))
     missing = [name for name in ("species", "species_id") if name not in text]
     if missing:
         raise AnnotationError(f"{path} line 1 lacks the column(s) {', '.join(missing)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import pandas as pd
 
@@ -44,7 +45,7 @@ class Split:
         train_rows, set_aside = add_pseudo_rows(train_rows, pseudo, corpus.coverage)
         return cls(corpus, folds, train_rows, val_rows, set_aside)
 
-    @property
+    @cached_property
     def coverage(self) -> Coverage:
         """Where the recordings to train on are complete, span by span."""
         if not self.corpus.coverage:
@@ -62,7 +63,7 @@ class Split:
         folds = self.folds.table(self.corpus.labelled)
         return sorted(folds.loc[folds["fold"].isin(seen_folds(pseudo, folds)), "recording_id"])
 
-    @property
+    @cached_property
     def places(self) -> pd.DataFrame:
         """What crops are cut around: the rows to train on, then the spans of `coverage`."""
         columns = ["recording_id", "t_min", "t_max", "present", "pseudo"]

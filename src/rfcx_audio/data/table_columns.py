@@ -78,9 +78,11 @@ def find_columns(names: list[str], chosen: Mapping[str, str]) -> dict[str, str]:
     """
     found = {field: name for field, name in chosen.items() if name in names}
     for field, aliases in ALIASES.items():
-        free = {_plain(name): name for name in reversed(names) if name not in found.values()}
+        free = {plain_column(name): name for name in reversed(names) if name not in found.values()}
         more = _BEGIN_BESIDE_A_DURATION if field == "t_min" and "duration" in found else ()
-        column = next((free[_plain(a)] for a in (*aliases, *more) if _plain(a) in free), None)
+        column = next(
+            (free[plain_column(a)] for a in (*aliases, *more) if plain_column(a) in free), None
+        )
         if field not in chosen and column is not None:
             found[field] = column
     return found
@@ -131,15 +133,15 @@ def fields_of(
         table[field] = text[found[field]] if field in found else ""
     _decimal_points(path, table, semicolons)
     for field in ("f_min", "f_max"):
-        name = _plain(found.get(field, ""))
+        name = plain_column(found.get(field, ""))
         if name in _KILOHERTZ or name.endswith("khz"):
             hertz = pd.to_numeric(table[field], errors="coerce") * 1000
             table[field] = hertz.map("{:.10g}".format).where(hertz.notna(), table[field])
     return table
 
 
-def _plain(name: str) -> str:
-    """A column's name without what programs change in it."""
+def plain_column(name: str) -> str:
+    """A column's name without what programs change in it: `Begin.Time..s.` is `begin time s`."""
     return re.sub(r"[\W_]+", " ", name.casefold()).strip()
 
 

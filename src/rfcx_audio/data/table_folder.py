@@ -38,6 +38,8 @@ class TableFolder(RfcxFolder):
         complete: where every call is marked, see `Annotations.declared`; None for nowhere.
     """
 
+    _at_any_depth = True
+
     def __init__(
         self,
         root: str,
@@ -57,12 +59,6 @@ class TableFolder(RfcxFolder):
         self.ignore = ignore
         self.complete = complete
 
-    def recordings(self) -> Recordings:
-        """The recordings, at any depth, see `RfcxFolder`."""
-        if not self.audio.is_dir():
-            raise AnnotationError(f"{self.audio} does not exist; the recordings belong there")
-        return Recordings.scan(self.audio, at_any_depth=True)
-
     def rows(self) -> pd.DataFrame:
         """The rows of the tables, with or without audio; see `RfcxFolder`."""
         return self._annotations(None).rows
@@ -72,10 +68,11 @@ class TableFolder(RfcxFolder):
         file = self.species_file if self.species_file.exists() else None
         f_max = 24_000.0 if train is None else train.nyquist_hz
         settings = (self.species.names, file, self.columns, f_max, self.ignore, train)
-        return read_annotations(self.root, *settings).declared(self.complete)
+        return read_annotations(self.root, *settings, self.complete)
 
     def _species_of_tables(self) -> SpeciesNames:
-        tables = read_tables(self.root, self.columns, (self.species_file,), self.ignore)
+        others = (Path(self.complete),) if isinstance(self.complete, str) else ()
+        tables = read_tables(self.root, self.columns, others, self.ignore)
         numbers = number_species(tables.rows["species"])
         if self._number is not None:
             check_species(numbers, self._number, str(self.root))

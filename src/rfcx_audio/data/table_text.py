@@ -18,21 +18,19 @@ _SEPARATOR_LINE = re.compile(r"sep=([,;\t])")  # which Excel writes above the na
 _QUOTED = re.compile(r'"((?:[^"]|\\"|"")*)"')  # R escapes a quote by a backslash, others double it
 
 
-def frame_of(path: Path, content: str, separator: str | None = None) -> pd.DataFrame:
+def frame_of(path: Path, content: str) -> pd.DataFrame:
     """A table with column names as text, with the `line` of each row; blank lines left out.
 
     Args:
         path: of the file, for messages.
         content: of the file, see `text_of`.
-        separator: between its cells; None: the one in its first line, a tab before a semicolon
-            before a comma.
 
     Raises:
         AnnotationError: a row has more cells than there are columns, or quotes are broken.
     """
     header: list[str] = []
     rows, faults = [], []
-    for values, line in _lines(path, content, separator or separator_of(content)):
+    for values, line in _lines(path, content):
         if not header:
             header = values
         elif len(values) > len(header):
@@ -50,12 +48,12 @@ def frame_of(path: Path, content: str, separator: str | None = None) -> pd.DataF
 
 def columns_of(path: Path, content: str) -> list[str]:
     """The names of the columns of a table; none in an empty one."""
-    return next((cells for cells, _ in _lines(path, content, separator_of(content))), [])
+    return next((cells for cells, _ in _lines(path, content)), [])
 
 
 def separator_of(content: str) -> str:
     """What stands between the cells of the first line with text: a tab, a semicolon or a comma."""
-    first = content.lstrip("\n").partition("\n")[0]
+    first = first_line(content)
     stated = _SEPARATOR_LINE.fullmatch(first)
     if stated is not None:
         return stated[1]
@@ -63,13 +61,9 @@ def separator_of(content: str) -> str:
     return next((mark for mark in "\t;" if mark in first), ",")
 
 
-def first_line(path: Path) -> str:
-    """The first line of a file that is not empty.
-
-    Raises:
-        AnnotationError: see `text_of`.
-    """
-    return text_of(path).lstrip("\n").partition("\n")[0]
+def first_line(content: str) -> str:
+    """The first line of a file that is not empty."""
+    return content.lstrip("\n").partition("\n")[0]
 
 
 def text_of(path: Path) -> str:
@@ -98,8 +92,9 @@ def text_of(path: Path) -> str:
     return unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def _lines(path: Path, content: str, separator: str) -> Iterator[tuple[list[str], int]]:
+def _lines(path: Path, content: str) -> Iterator[tuple[list[str], int]]:
     """The lines with cells, see `_cells`; without the one in which Excel names the separator."""
+    separator = separator_of(content)
     for values, line in _cells(path, content, separator):
         if any(values) and not (line == 1 and _SEPARATOR_LINE.fullmatch(separator.join(values))):
             yield values, line

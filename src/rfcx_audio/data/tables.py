@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import pandas as pd
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES
 from rfcx_audio.data.label_track import is_label_track, label_track
+from rfcx_audio.data.recordings import without_ending
 from rfcx_audio.data.rows import AnnotationError, listing
 from rfcx_audio.data.selections import is_selection_table, one_view, within_files
 from rfcx_audio.data.table_columns import (
@@ -21,7 +21,7 @@ from rfcx_audio.data.table_columns import (
     fields_of,
     find_columns,
 )
-from rfcx_audio.data.table_text import columns_of, frame_of, separator_of, text_of
+from rfcx_audio.data.table_text import columns_of, first_line, frame_of, separator_of, text_of
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
 RAVEN_COLUMNS = (
@@ -159,7 +159,7 @@ def _table_files(place: Path, passed_over: tuple[Path, ...]) -> tuple[list[Path]
 def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
     """One table as text, see `Tables`; one without rows, of its own name, is a row with line 0."""
     content = text_of(path)
-    first = content.lstrip("\n").partition("\n")[0]
+    first = first_line(content)
     if not first.strip() or is_label_track(first):
         table, own_name = label_track(path, content), "it is a label track"
     else:
@@ -167,7 +167,7 @@ def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
     if own_name and table.empty:
         table = pd.DataFrame([{**dict.fromkeys(ALIASES, ""), "line": 0}])
     table["named"] = _composed(_ENDINGS.sub("", path.stem)) if own_name else _named(table)
-    table["named"] = table["named"].map(_without_ending)
+    table["named"] = table["named"].map(without_ending)
     table["recording_id"] = table["named"].astype(str).map(_last)
     return table.assign(own_name=own_name, end_file=_end_file(table))
 
@@ -214,7 +214,7 @@ def _named(table: pd.DataFrame) -> pd.Series:
 
 def _end_file(table: pd.DataFrame) -> pd.Series:
     """The file that each row ends in, in the folder of the one that it begins in."""
-    names = table["end_file"].astype(str).str.replace("\\", "/", regex=False).map(_without_ending)
+    names = table["end_file"].astype(str).str.replace("\\", "/", regex=False).map(without_ending)
     begin = table["named"].astype(str).map(_above)
     alone = ~names.str.contains("/", regex=False) & (names != "")
     return names.where(~alone, begin + names)
@@ -226,12 +226,6 @@ def _last(name: str) -> str:
 
 def _above(name: str) -> str:
     return name[: name.rfind("/") + 1]
-
-
-def _without_ending(name: str) -> str:
-    """A file's name without the ending of audio; what follows another dot belongs to the name."""
-    stem, dot, ending = name.rpartition(".")
-    return stem if f"{dot}{ending}".lower() in AUDIO_SUFFIXES else name
 
 
 def _composed(name: str) -> str:

@@ -81,8 +81,7 @@ def num_samples(recording: Path | Tensor, sample_rate: int) -> int:
     """
     if isinstance(recording, Tensor):
         return len(recording)
-    info = probe(recording)
-    return math.ceil(info.num_samples * sample_rate / info.sample_rate)
+    return probe(recording).samples_at(sample_rate)
 
 
 def read_block(reader: AudioReader, recording: Path | Tensor, block: Block) -> Tensor:
