@@ -156,9 +156,7 @@ def test_bands_are_those_of_the_labels_or_of_the_model_or_the_whole_one(
 @pytest.mark.slow
 def test_the_command_takes_thresholds_and_warns_of_raw_scores(scores: Path, tmp_path: Path) -> None:
     table = Scores.read(scores)
-    lines = [
-        f"{name},{value},0.99" for name, value in zip(table.species, ("0.95", ""), strict=True)
-    ]
+    lines = [f"{name},{value},0.99" for name, value in zip(table.species, ("0.8", ""), strict=True)]
     (tmp_path / "thresholds.csv").write_text("\n".join(["species,threshold,calibrated", *lines]))
     done = run(tmp_path, f"scores={scores}")
     assert done.returncode == 0, done.stderr
@@ -168,8 +166,12 @@ def test_the_command_takes_thresholds_and_warns_of_raw_scores(scores: Path, tmp_
     assert done.returncode == 0, done.stderr
     assert "not calibrated" not in done.stdout
     assert "1 species have no threshold" in done.stdout
-    assert "their events begin at high=0.5: s1" in done.stdout
+    assert "so that none of them is detected: s1" in done.stdout
     assert "1 events of 1 species" in done.stdout
+    (tmp_path / "none.csv").write_text("species,threshold,calibrated\ns0,,\ns1,,\n")
+    done = run(tmp_path, f"scores={scores}", f"thresholds={tmp_path}/none.csv")
+    assert done.returncode == 1
+    assert "none of the species has a threshold in" in done.stderr
 
 
 def test_scores_of_nothing_are_refused() -> None:

@@ -107,7 +107,8 @@ def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, f
     """Where events begin and end: of thresholds.csv by species, or the same for all.
 
     Raises:
-        ValueError: no recording has scores, or the thresholds are not of these species.
+        ValueError: no recording has scores, the thresholds are not of these species, or no species
+            has one.
     """
     if not len(scores.keys):
         name, reason = next(iter(scores.metadata.get("failures", {}).items()), ("none", "no row"))
@@ -116,12 +117,17 @@ def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, f
     if config.thresholds is not None:
         at = read_thresholds(config.thresholds, scores)
         missing = [name for name, one in zip(scores.species, at, strict=True) if np.isnan(one)]
+        if len(missing) == len(at):
+            raise ValueError(
+                f"none of the species has a threshold in {config.thresholds}, whose column reason "
+                "gives the cause; calibrate with a lower precision=…, or give high=… and low=…"
+            )
         if missing:
             _log.warning(
-                "%d species have no threshold in %s; their events begin at high=%g: %s",
-                *(len(missing), config.thresholds, config.high, ", ".join(missing)),
+                "%d species have no threshold in %s, so that none of them is detected: %s",
+                *(len(missing), config.thresholds, ", ".join(missing)),
             )
-        high = np.where(np.isnan(at), config.high, np.maximum(at - _ROUNDING, 0.0))
+        high = np.where(np.isnan(at), np.inf, np.maximum(at - _ROUNDING, 0.0))
         return high, config.low_share * high
     if not calibrated:
         _log.warning(

@@ -148,8 +148,9 @@ class RfcxFolder:
         """Width of the labels."""
         return len(self.species.names)
 
+    @cached_property
     def recordings(self) -> Recordings:
-        """The recordings to train on.
+        """The recordings to train on, whose headers are read on first use.
 
         Raises:
             AnnotationError: their folder does not exist.
@@ -161,8 +162,9 @@ class RfcxFolder:
     def prepare(self) -> None:
         """Makes or fetches what is not there yet; here, nothing."""
 
+    @cached_property
     def rows(self) -> pd.DataFrame:
-        """The rows of the tables, with or without audio.
+        """The rows of the tables, with or without audio, read on first use.
 
         Raises:
             AnnotationError: a table breaks a rule.
@@ -188,7 +190,7 @@ class RfcxFolder:
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        rows, train = self.rows(), self.recordings()
+        rows, train = self.rows, self.recordings
         usable, left_out = match_audio(rows, train.durations_s, self.missing_audio, train.failures)
         if usable.empty:
             raise AnnotationError(train.without_audio(len(rows), self.audio))

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
 
 from rfcx_audio.data.annotations import Annotations, read_annotations
 from rfcx_audio.data.contradictions import warn_of_contradictions
-from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few, match_audio
 from rfcx_audio.data.source import Corpus, MissingAudio, RfcxFolder
 from rfcx_audio.data.species_names import SpeciesNames, names_of
@@ -59,16 +59,17 @@ class TableFolder(RfcxFolder):
         self.ignore = ignore
         self.complete = complete
 
-    def rows(self) -> pd.DataFrame:
+    @property
+    def rows(self) -> pd.DataFrame:  # pyright: ignore[reportIncompatibleVariableOverride]
         """The rows of the tables, with or without audio; see `RfcxFolder`."""
-        return self._annotations(None).rows
+        return self._annotations.rows
 
-    def _annotations(self, train: Recordings | None) -> Annotations:
+    @cached_property
+    def _annotations(self) -> Annotations:
         """The tables; rows without frequencies reach as high as any recording."""
         file = self.species_file if self.species_file.exists() else None
-        f_max = 24_000.0 if train is None else train.nyquist_hz
-        settings = (self.species.names, file, self.columns, f_max, self.ignore, train)
-        return read_annotations(self.root, *settings, self.complete)
+        settings = (self.species.names, file, self.columns, self.recordings.nyquist_hz)
+        return read_annotations(self.root, *settings, self.ignore, self.recordings, self.complete)
 
     def _species_of_tables(self) -> SpeciesNames:
         others = (Path(self.complete),) if isinstance(self.complete, str) else ()
@@ -89,8 +90,7 @@ class TableFolder(RfcxFolder):
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        train = self.recordings()
-        found = self._annotations(train)
+        train, found = self.recordings, self._annotations
         usable, left_out = match_audio(
             found.rows, train.durations_s, self.missing_audio, train.failures, found.unmatched
         )

@@ -102,7 +102,8 @@ def find_events(
     Args:
         scores: of windows, in [0, 1].
         frames: frame scores of the same windows, by recording, see `located`.
-        high: at least one cell of an event is above it; for all species, or (species,).
+        high: at least one cell of an event is above it; for all species, or (species,), infinite
+            for a species that is not to be found.
         low: all cells of an event are above it; the same.
         merge_gap_s: events of a species with a shorter gap, or this one, are merged.
         min_duration_s: events that are shorter after merging are dropped.
@@ -115,7 +116,7 @@ def find_events(
         ValueError: a setting is out of range.
     """
     lows, highs = np.asarray(low), np.asarray(high)
-    if not ((lows >= 0) & (lows <= highs) & (highs < 1)).all():
+    if not ((lows >= 0) & (lows <= highs) & ((highs < 1) | np.isinf(highs))).all():
         raise ValueError(f"low = {low} and high = {high}; expected 0 <= low <= high < 1")
     if merge_gap_s < 0 or min_duration_s < 0:
         raise ValueError(

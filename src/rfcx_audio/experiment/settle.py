@@ -50,7 +50,7 @@ def settle(config: DictConfig) -> DictConfig:
         return config
     source = cast(RfcxFolder, build(config.data.source))
     source.prepare()
-    species, rows = source.species, source.rows()
+    species, rows = source.species, source.rows
     check_names(species.names)
     _log.info("%s", species)
     changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
@@ -110,7 +110,7 @@ def _range(
     wanted = [name for name in _RANGE if config.data[name] is None]
     if not wanted:
         return {}
-    recordings = source.recordings()
+    recordings = source.recordings
     if not recordings.infos:
         raise AnnotationError(recordings.without_audio(num_rows, source.audio))
     found = frequency_range(templates, recordings.infos, config.data.sample_rate)
