@@ -5,11 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_KEYS = {
+_TRUE_OR_PATH = {"complete", "data.source.complete"}
+"""Keys whose values are true, false, or a path."""
+
+_KEYS = _TRUE_OR_PATH | {
     *("calibration", "checkpoint", "complete_labels", "folder", "labels", "oof", "out"),
-    *("recordings", "resume", "sample_submission", "scores", "species", "start_from", "thresholds"),
-    *("data.folds.file", "data.pseudo_rows", "data.root", "data.source.audio"),
-    *("data.source.species", "hydra.run.dir", "hydra.sweep.dir"),
+    *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
+    *("scores", "species", "start_from", "thresholds"),
+    *("data.folds.file", "data.pseudo_rows", "data.reader.folder", "data.root"),
+    *("data.source.audio", "data.source.species_file", "hydra.run.dir", "hydra.sweep.dir"),
     *("paths.data_dir", "paths.output_dir", "paths.runs_dir"),
 }
 """Keys whose values are paths, or lists of them."""
@@ -36,7 +40,10 @@ def quote_paths(words: Sequence[str]) -> list[str]:
 
 def _quoted_word(word: str, sweep: bool) -> str:
     key, equals, value = word.partition("=")
-    if key.lstrip("+") not in _KEYS or not equals:
+    name = key.lstrip("+")
+    if name not in _KEYS or not equals:
+        return word
+    if name in _TRUE_OR_PATH and value.lower() in ("true", "false"):
         return word
     if _NO_PATHS.fullmatch(value) or "${" in value or (sweep and "," in value):
         return word
