@@ -23,13 +23,14 @@ FLOORS = {
     "config": 0,
     "colours": 0,
     "hardware": 0,
-    "rates": -1,  # which `config` reads, as the four below
+    "rates": -1,  # which `config` reads, as the five below
     "renamed": -1,
     "meant": -1,
     "path_words": -1,
     "refusals": -1,
     "tracked": 0,
     "screen": 0,
+    "unsettled": -1,
     "versions": 0,
     "whole_files": 0,
     "data": 1,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from rfcx_audio.config import load_config
-from rfcx_audio.path_words import quote_paths
+from rfcx_audio.config import CONF_DIR, _keys, load_config
+from rfcx_audio.path_words import _KEYS, quote_paths
 
 PATHS = [
     "runs/lr=0.1/best.ckpt",
@@ -37,11 +40,25 @@ def text(value: object) -> object:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    "key", ["checkpoint", "out", "+recordings", "recordings_table", "prior", "data.root"]
+    "key",
+    [
+        "checkpoint",
+        "out",
+        "+recordings",
+        "recordings_table",
+        "data.root",
+        "data.source.species_file",
+        "prior",
+    ],
 )
 def test_a_path_is_what_it_is(key: str, path: str) -> None:
     (word,) = quote_paths([f"{key}={path}"])
     assert text(parsed(word)) == path
+
+
+def test_what_may_be_true_is_a_path_otherwise() -> None:
+    (word,) = quote_paths(["complete=my checks/all=1.csv"])
+    assert text(parsed(word)) == "my checks/all=1.csv"
 
 
 def test_a_list_of_paths_is_quoted_one_by_one() -> None:
@@ -55,6 +72,7 @@ def test_a_list_of_paths_is_quoted_one_by_one() -> None:
     "word",
     [
         *("recordings=null", "out=${paths.runs_dir}/x", "out='a b'", 'out="a=b"', "checkpoint="),
+        *("complete=true", "data.source.complete=False", "data.source.species=[Owl,Wren]"),
         *("loss=bce", "seed=2024", "weights=[0.5,0.5]", "checkpoint=a/best.ckpt", "-m", "--help"),
     ],
 )
@@ -73,3 +91,21 @@ def test_a_configuration_composes_with_them() -> None:
     assert config.checkpoint == "runs/lr=0.1 [x]/best.ckpt"
     assert config.recordings == "2024"
     assert config.out == "a,b"
+
+
+def test_every_key_is_one_of_a_configuration(tmp_path: Path) -> None:
+    known = {"out", "hydra.run.dir", "hydra.sweep.dir"}
+    roots = [path.stem for path in CONF_DIR.glob("*.yaml")]
+    for root in roots:
+        known |= set(_keys(load_config(root)))
+    known |= set(_keys(load_config("train", ["data=table", "data/reader=cached"])))
+    assert known >= _KEYS
+
+
+def test_files_that_a_comment_names_are_among_the_keys() -> None:
+    """A key of a command whose comment begins with a CSV or ends a sentence on one."""
+    for path in CONF_DIR.glob("*.yaml"):
+        for line in path.read_text().splitlines():
+            key, _, comment = line.partition(": ")
+            if re.match(r"\w+$", key) and re.search(r"# (a CSV|.*\bor a CSV)", comment):
+                assert key in _KEYS, f"{path.name}: {key}"

@@ -33,6 +33,7 @@ from rfcx_audio.path_words import quote_paths
 from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.refusals import refusal
 from rfcx_audio.renamed import renamed_keys
+from rfcx_audio.unsettled import unsettled
 
 __all__ = [
     "CONF_DIR",
@@ -155,26 +156,10 @@ def build(node: Any, **arguments: Any) -> Any:  # noqa: ANN401 (whatever `_targe
     # Of a resolved copy: Hydra resolves what a node refers to in place, so that later changes of
     # the configuration (`variant`) would not reach it.
     plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
-    _check_settled(plain)
+    missing = unsettled(plain)
+    if missing is not None:
+        raise ConfigError(missing)
     return instantiate(plain, _convert_="all", **arguments)
-
-
-def _check_settled(node: object) -> None:
-    """Refuses parts of a network or metric whose number of species the data have to decide.
-
-    Raises:
-        ConfigError: there is one.
-    """
-    if isinstance(node, list | dict):
-        for part in node.values() if isinstance(node, dict) else node:
-            _check_settled(part)
-    if isinstance(node, dict) and node.get("num_species", 0) is None:
-        target = str(node.get("_target_"))
-        if target.startswith(("rfcx_audio.model.", "rfcx_audio.metric.")):
-            raise ConfigError(
-                f"the number of species of {target} is taken from the data; call "
-                "rfcx_audio.settle(config) before parts are built, or give data.num_species"
-            )
 
 
 def config_text(config: DictConfig) -> str:

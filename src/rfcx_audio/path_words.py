@@ -5,18 +5,24 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-_KEYS = {
+_TRUE_OR_PATH = {"complete", "data.source.complete"}
+"""Keys whose values are true, false, or a path."""
+
+_KEYS = _TRUE_OR_PATH | {
     *("calibration", "checkpoint", "complete_labels", "folder", "labels", "oof", "out"),
     *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
     *("scores", "species", "start_from", "thresholds"),
-    *("data.folds.file", "data.pseudo_rows", "data.root", "data.source.audio"),
-    *("data.source.species", "hydra.run.dir", "hydra.sweep.dir"),
+    *("data.folds.file", "data.pseudo_rows", "data.reader.folder", "data.root"),
+    *("data.source.audio", "data.source.species_file", "hydra.run.dir", "hydra.sweep.dir"),
     *("paths.data_dir", "paths.output_dir", "paths.runs_dir"),
 }
 """Keys whose values are paths, or lists of them."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9_/+.@?*%:-]*[A-Za-z_/.*][A-Za-z0-9_/+.@?*%:-]*")
 """What is taken as the text that it is; a number alone is not."""
+
+_NO_TEXT = re.compile(r"[+-]?(\d[\d_]*)?\.?\d*(e[+-]?\d+)?|nan|inf|true|false", re.IGNORECASE)
+"""What is read as a number or a truth value without quotes."""
 
 _NO_PATHS = re.compile(r"null|\?\?\?|", re.IGNORECASE)
 _MULTIRUN = {"-m", "--multirun"}
@@ -37,7 +43,10 @@ def quote_paths(words: Sequence[str]) -> list[str]:
 
 def _quoted_word(word: str, sweep: bool) -> str:
     key, equals, value = word.partition("=")
-    if key.lstrip("+") not in _KEYS or not equals:
+    name = key.lstrip("+")
+    if name not in _KEYS or not equals:
+        return word
+    if name in _TRUE_OR_PATH and _NO_TEXT.fullmatch(value):
         return word
     if _NO_PATHS.fullmatch(value) or "${" in value or (sweep and "," in value):
         return word
@@ -49,8 +58,7 @@ def _quoted_word(word: str, sweep: bool) -> str:
 def _quoted(path: str) -> str:
     """A path in quotes, unless it has some or needs none."""
     in_quotes = len(path) > 1 and path[0] == path[-1] and path[0] in "'\""
-    number_like = re.fullmatch(r"[+-]?(\d[\d_]*)?\.?\d*(e[+-]?\d+)?|nan|inf|true|false", path, re.I)
-    if in_quotes or (_PLAIN.fullmatch(path) and not number_like):
+    if in_quotes or (_PLAIN.fullmatch(path) and not _NO_TEXT.fullmatch(path)):
         return path
     # Backslashes count only before a quote, and at the end.
     inner = re.sub(r"(\\*)(')", r"\1\1\\\2", path)

@@ -27,7 +27,7 @@ def refusal(error: BaseException) -> str | None:
         return getattr(error, "strerror", None) or str(error)
     if isinstance(error, OSError) and error.errno in _NOT_WRITABLE and error.filename:
         path = Path(os.fsdecode(error.filename))
-        if not _is_readable_only(path, error):
+        if not _is_of_writing(path, error):
             return None
         return (
             f"{path} cannot be written: {error.strerror}; give a folder that can be written to: "
@@ -48,7 +48,7 @@ def _is_raised_here(error: BaseException) -> bool:
     return name in _OURS and instruction == dis.opmap["RAISE_VARARGS"]
 
 
-def _is_readable_only(path: Path, error: OSError) -> bool:
+def _is_of_writing(path: Path, error: OSError) -> bool:
     """Whether it is the writing that failed: the nearest folder that exists takes no files."""
     if error.errno != errno.EACCES:
         return True

@@ -5,50 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 import soundfile
 import torch
 
-from quick import SECONDS
+from noise_runs import PRESENT_ONLY, RATE, SMALL, words, write_labels
 from rfcx_audio.config import load_config
-from rfcx_audio.experiment import crossval, relabel, train_run
-from rfcx_audio.experiment.folds import check_scored
-from rfcx_audio.scores import Scores
+from rfcx_audio.experiment import train_run
 
 pytestmark = pytest.mark.slow
-RATE = 8000
-SMALL = [
-    *SECONDS,
-    *("data=table", "data.num_species=2", f"data.sample_rate={RATE}", "data.batch_size=4"),
-    *("frontend.n_fft=512", "frontend.hop_length=256", "frontend.n_mels=32"),
-    *("frontend.f_max=3500", "data.crop_duration_s=1.0", "data.crops.crops_per_epoch=8"),
-    *("trainer.check_val_every_n_epoch=1", "callbacks.report.num_pictures=0"),
-]
-
-
-def write_labels(folder: Path, rows: list[tuple[str, str, int]], seconds: float = 4.0) -> Path:
-    """Noise, and a table of rows from 1 to 2 s: recording, species, present."""
-    folder.mkdir()
-    for name in {row[0] for row in rows}:
-        noise = np.random.default_rng(len(name)).uniform(-0.3, 0.3, round(seconds * RATE))
-        soundfile.write(folder / f"{name}.wav", noise, RATE)
-    table = pd.DataFrame(rows, columns=pd.Index(["recording_id", "species", "present"]))
-    table.assign(t_min=1.0, t_max=2.0).to_csv(folder / "labels.csv", index=False)
-    return folder
-
-
-def words(folder: Path, *more: str) -> list[str]:
-    root = [f"data.root={folder}/data", f"paths.output_dir={folder}/run"]
-    return [*SMALL, *root, "data.folds.num_folds=2", *more]
 
 
 def epochs(folder: Path) -> dict[str, int]:
     files = (folder / "run" / "checkpoints").glob("*.ckpt")
     return {file.stem: torch.load(file, weights_only=True)["epoch"] for file in files}
-
-
-PRESENT_ONLY = [(f"{name}{n}", "Wren", 1) for n in range(2) for name in ("a", "b")]
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -85,20 +55,6 @@ def test_a_measure_of_another_name_is_refused(tmp_path: Path) -> None:
         train_run(load_config("train", words(tmp_path, *more)))
 
 
-def test_a_training_without_a_readable_crop_ends_and_leaves_no_checkpoint(tmp_path: Path) -> None:
-    folder = write_labels(tmp_path / "data", PRESENT_ONLY)
-    for path in folder.glob("*.wav"):  # stereo, of which the third channel is asked for
-        samples = soundfile.read(path)[0]
-        soundfile.write(path, np.stack([samples, samples], 1), RATE)
-    with pytest.raises(ValueError, match=r"nothing was trained: no crop of 2 .* no channel 2"):
-        train_run(
-            load_config("train", words(tmp_path, "data.num_species=1", "data.reader.channel=2"))
-        )
-    assert epochs(tmp_path) == {}
-    failures = pd.read_csv(tmp_path / "run" / "failures.csv")
-    assert len(failures) == 4
-
-
 def test_one_recording_is_trained_on_without_validation(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -107,20 +63,6 @@ def test_one_recording_is_trained_on_without_validation(
         train_run(load_config("train", words(tmp_path, "data.folds.num_folds=5")))
     assert "there is one recording: it is trained on, and nothing is validated" in caplog.text
     assert epochs(tmp_path) == {"best": 1, "last": 1}
-
-
-@pytest.mark.parametrize(("root", "more"), [("crossval", []), ("relabel", ["rounds=1"])])
-def test_folds_need_two_recordings(root: str, more: list[str], tmp_path: Path) -> None:
-    write_labels(tmp_path / "data", [("dawn", "Wren", 1), ("dawn", "Rail", 0)])
-    config = load_config(root, [*words(tmp_path), *more])
-    with pytest.raises(ValueError, match="two folds need two recordings"):
-        (crossval if root == "crossval" else relabel)(config)
-
-
-def test_folds_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
-    nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
-    with pytest.raises(ValueError, match="holds out could be scored; the first, dawn: torn"):
-        check_scored(nothing, tmp_path)
 
 
 def test_the_kept_epoch_is_known_after_a_test_too(tmp_path: Path) -> None:

@@ -1,12 +1,11 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from quick import run_module
 from rfcx_audio.scores import Scores
 from scored import scores, truth
 
@@ -19,14 +18,9 @@ def test_the_command_prints_both_kinds_of_labels(
 ) -> None:
     scores.write(tmp_path / "s.parquet")
     truth[["recording_id", "species_id"]].to_csv(tmp_path / "truth.csv", index=False)
-    command = [sys.executable, "-m", "rfcx_audio.evaluate", f"scores={tmp_path}/s.parquet"]
-    out = f"hydra.run.dir={tmp_path}/out"
-    done = subprocess.run(
-        [*command, f"labels={tmp_path}/truth.csv", "thresholds=0.9", out],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    more = [f"scores={tmp_path}/s.parquet", f"hydra.run.dir={tmp_path}/out"]
+    complete = [f"labels={tmp_path}/truth.csv", "thresholds=0.9"]
+    done = run_module("rfcx_audio.evaluate", *more, *complete, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "complete truth, 30 recordings" in done.stdout
     assert "detections in recordings, over known cells" in done.stdout
@@ -42,8 +36,6 @@ def test_the_command_prints_both_kinds_of_labels(
     renamed = scores.frame()
     renamed["recording_id"] = renamed["recording_id"].map(lambda r: names[int(r[1:])])
     Scores.from_frame(renamed).write(tmp_path / "s.parquet")
-    done = subprocess.run(
-        [*command, f"labels={forest}", out], capture_output=True, text=True, check=False
-    )
+    done = run_module("rfcx_audio.evaluate", *more, f"labels={forest}", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "partial labels" in done.stdout

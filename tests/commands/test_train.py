@@ -1,15 +1,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 import torch
 
-from quick import words
+from quick import run_module, words
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run
 from rfcx_audio.scoring import CheckpointError
@@ -125,14 +123,8 @@ def test_broken_recordings_are_named_and_counted(
 
 def test_a_multirun_ends_with_one_table(forest: Path, tmp_path: Path) -> None:
     quick = [w for w in words(forest, tmp_path) if not w.startswith("paths.output_dir")]
-    command = [sys.executable, "-m", "rfcx_audio.train", "-m", *quick, "trainer.max_epochs=1"]
-    done = subprocess.run(
-        [*command, "loss=bce,masked_bce", f"paths.runs_dir={tmp_path}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    more = ["trainer.max_epochs=1", "loss=bce,masked_bce", f"paths.runs_dir={tmp_path}"]
+    done = run_module("rfcx_audio.train", "-m", *quick, *more, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     (table_file,) = tmp_path.rglob("comparison.csv")
     table = pd.read_csv(table_file)
@@ -172,19 +164,13 @@ def test_a_run_from_memory_equals_one_that_decodes(
 def test_the_command_ends_with_its_results_and_the_next_command(
     forest: Path, tmp_path: Path
 ) -> None:
-    line = [sys.executable, "-m", "rfcx_audio.train", f"hydra.run.dir={tmp_path}/log"]
     more = [
+        f"hydra.run.dir={tmp_path}/log",
         "trainer.max_epochs=1",
         "callbacks.progress.refresh_rate=1",
         "+trainer.limit_test_batches=1",
     ]
-    done = subprocess.run(
-        [*line, *words(forest, tmp_path / "run", *more)],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = run_module("rfcx_audio.train", *words(forest, tmp_path / "run", *more), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "validation of the last epoch" in done.stdout
     assert "val/auc_unlabelled" in done.stdout

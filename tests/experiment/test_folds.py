@@ -8,12 +8,14 @@ import pandas as pd
 import pytest
 import torch
 
+import noise_runs
 from own_tables import Call, as_csv, write_audio
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.experiment import crossval, with_spread
+from rfcx_audio.experiment import crossval, relabel, with_spread
 from rfcx_audio.experiment import folds as folds_module
 from rfcx_audio.experiment.folds import (
+    check_scored,
     continued,
     folds_of,
     held_out_recordings,
@@ -70,6 +72,20 @@ def test_folds_hold_the_recordings_that_are_complete_without_a_row(tmp_path: Pat
     data.split.check()
     held_out = [set(held_out_recordings(data, fold)) for fold in range(2)]
     assert sorted(name for fold in held_out for name in fold) == ["a", "b", "c", "d"]
+
+
+@pytest.mark.parametrize(("root", "more"), [("crossval", []), ("relabel", ["rounds=1"])])
+def test_folds_need_two_recordings(root: str, more: list[str], tmp_path: Path) -> None:
+    noise_runs.write_labels(tmp_path / "data", [("dawn", "Wren", 1), ("dawn", "Rail", 0)])
+    config = load_config(root, [*noise_runs.words(tmp_path), *more])
+    with pytest.raises(ValueError, match="two folds need two recordings"):
+        (crossval if root == "crossval" else relabel)(config)
+
+
+def test_folds_that_cannot_be_scored_are_named(tmp_path: Path) -> None:
+    nothing = Scores.of_windows("", [], 1.0, np.empty((0, 2)), {"failures": {"dawn": "torn"}})
+    with pytest.raises(ValueError, match="holds out could be scored; the first, dawn: torn"):
+        check_scored(nothing, tmp_path)
 
 
 @pytest.mark.slow

@@ -91,12 +91,6 @@ def test_ultrasound_is_read_at_a_rate_that_holds_it(tmp_path: Path) -> None:
     assert given.data.f_max == 24_000.0
 
 
-def test_parts_that_wait_for_the_data_name_what_to_call(tmp_path: Path) -> None:
-    config = load_config("train", words(tmp_path, tmp_path, "experiment=best"))
-    with pytest.raises(Exception, match=r"rfcx_audio\.settle"):
-        build(config.frontend)
-
-
 def test_recordings_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     root = table_folder(tmp_path / "own", 16_000, [("Owl", 500.0, 900.0)])
     for path in root.glob("*.wav"):

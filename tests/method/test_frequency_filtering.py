@@ -11,9 +11,6 @@ from rfcx_audio.loss import EPR, MaskedBCE
 from rfcx_audio.method import FrequencyFiltering, constant
 from rfcx_audio.method import frequency_filtering as module
 from rfcx_audio.method.frequency_filtering import (
-    _joined,
-    _random_places,
-    _scored,
     chosen_boxes,
     random_classes,
     random_starts,
@@ -186,18 +183,37 @@ def test_songs_of_a_species_are_drawn_equally_often() -> None:
 
 
 def test_of_very_many_species_some_are_trained_on_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_OTHERS", 2)
-    generator = torch.Generator().manual_seed(0)
-    model, like = OneWeightAClass(), torch.zeros(200, 3, dtype=torch.bool)
-    others = _random_places(model, like, 20, generator)  # pyright: ignore[reportArgumentType]
-    assert others.species.shape == (200, 2)
-    assert (others.species[:, 0] != others.species[:, 1]).all()
-    assert (_scored(others, like).sum(1) == 2).all()
-    row = type(others)(*torch.tensor([[[1]] * 200, [[1]] * 200, [[9]] * 200]))
-    places = _joined(row, others, like)
-    assert places.species.shape == (200, 3)
-    assert (places.start[places.species == 1] == 9).all()  # twice, but at one place
-    counts = others.species.flatten().bincount(minlength=3)
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    count, trained = 200, method(0.5, train_on="all")
+    model = trained.model
+    cells, _ = trained.training_cells(batch(boxes(*[(1, True)] * count)))
+    assert model.classes.shape == (count, 2)
+    is_row = model.classes == 1
+    assert (is_row.sum(1) == 1).all()
+    assert (model.start[is_row] == 8).all()
+    assert ((cells.weight > 0).sum(1) == 2).all()
+    counts = model.classes[~is_row].bincount(minlength=3)
+    assert ((counts[[0, 2]] - count / 2).abs() < 40).all()
+    # A row's cell has one gradient, as if all species were scored.
+    (cells.value * cells.weight)[:, 1].sum().backward()
+    found = model.weight.grad.clone()
+    monkeypatch.setattr(module, "_AT_ONCE", 3)
+    model.weight.grad = None
+    cells, _ = trained.training_cells(batch(boxes(*[(1, True)] * count)))
+    (cells.value * cells.weight)[:, 1].sum().backward()
+    torch.testing.assert_close(found, model.weight.grad)
+
+
+def test_of_very_many_species_without_a_row_any_are_trained_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    trained = method(0.5, train_on="all")
+    empty = SpectrogramBatch(torch.randn(200, 1, 8, 20), unknown_labels(200, SPECIES), seed=0)
+    cells, _ = trained.training_cells(empty)
+    assert (trained.model.classes[:, 0] != trained.model.classes[:, 1]).all()
+    assert ((cells.weight > 0).sum(1) == 2).all()
+    counts = trained.model.classes.flatten().bincount(minlength=3)
     assert ((counts - 400 / 3).abs() < 40).all()
 
 

@@ -14,6 +14,7 @@ PARTS = (
     "Bad tables and configurations",
     "Hostile input",
     "Runs and their results",
+    "Truth and evidence",
     "Numerics",
     "Mutation",
 )

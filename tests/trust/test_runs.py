@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +12,8 @@ import pytest
 import soundfile
 import torch
 
-from callbacks.test_best import SMALL, write_labels
+from noise_runs import SMALL, write_labels
+from quick import run_module
 from rfcx_audio.config import load_config
 from rfcx_audio.data import cache, recording_dataset
 from rfcx_audio.experiment import train_run
@@ -28,8 +28,7 @@ QUICK = ["trainer.max_epochs=2", "data.folds.num_folds=2"]
 
 
 def command(verb: str, *words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    line = [sys.executable, "-m", f"rfcx_audio.{verb}", *words]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=cwd)
+    return run_module(f"rfcx_audio.{verb}", *words, cwd=cwd)
 
 
 def refused(done: subprocess.CompletedProcess[str], *parts: str) -> bool:

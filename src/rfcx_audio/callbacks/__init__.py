@@ -1,7 +1,8 @@
 """What watches a run and writes down what it sees."""
 
 from rfcx_audio.callbacks.batch_seed import BatchSeed
-from rfcx_audio.callbacks.best import BestCheckpoint, CropsSeen
+from rfcx_audio.callbacks.best import BestCheckpoint
+from rfcx_audio.callbacks.crops_seen import CropsSeen
 from rfcx_audio.callbacks.log_interval import LogInterval
 from rfcx_audio.callbacks.progress import Progress
 from rfcx_audio.callbacks.report import Report, draw_curves

@@ -1,4 +1,4 @@
-"""Which epoch is kept as the best, and that there is something to keep."""
+"""Which epoch is kept as the best."""
 
 from __future__ import annotations
 
@@ -9,11 +9,8 @@ from typing import Any, Literal
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback, ModelCheckpoint
+from pytorch_lightning.callbacks import ModelCheckpoint
 
-from rfcx_audio.batch import SpectrogramBatch
-from rfcx_audio.callbacks.report import gather_failures, gathered
-from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.whole_files import write_atomically
 
 _log = logging.getLogger(__name__)
@@ -50,14 +47,8 @@ class BestCheckpoint(ModelCheckpoint):
         enable_version_counter: bool = False,
         **options: Any,  # noqa: ANN401 (Lightning's)
     ) -> None:
-        super().__init__(
-            dirpath=dirpath,
-            filename=filename,
-            monitor=monitor,
-            mode=mode,
-            enable_version_counter=enable_version_counter,
-            **options,
-        )
+        options |= {"mode": mode, "enable_version_counter": enable_version_counter}
+        super().__init__(dirpath, filename, monitor, **options)
         self._validated = False
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -80,20 +71,6 @@ class BestCheckpoint(ModelCheckpoint):
         if self._has_value(trainer):
             super().on_train_epoch_end(trainer, pl_module)
 
-    def _write_last(self, trainer: pl.Trainer, best: Path) -> None:
-        """Copies the file of the last epoch, with which a run can go on; else writes one."""
-        others = [one for one in trainer.checkpoint_callbacks if one is not self]
-        last = [one.best_model_path for one in others if isinstance(one, ModelCheckpoint)]
-        there = [Path(path) for path in last if path and Path(path).exists()]
-        if not there:
-            trainer.save_checkpoint(best, self.save_weights_only)
-        elif trainer.is_global_zero:
-            write_atomically(best, lambda part: shutil.copyfile(there[-1], part))
-
-    def _has_value(self, trainer: pl.Trainer) -> bool:
-        value = trainer.callback_metrics.get(str(self.monitor))
-        return value is not None and not bool(torch.isnan(value))
-
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes the last epoch, if there was nothing to compare."""
         if self.best_model_score is None and trainer.current_epoch > 0:
@@ -107,34 +84,16 @@ class BestCheckpoint(ModelCheckpoint):
             self._write_last(trainer, best)
         super().on_train_end(trainer, pl_module)
 
+    def _write_last(self, trainer: pl.Trainer, best: Path) -> None:
+        """Copies the file of the last epoch, with which a run can go on; else writes one."""
+        others = [one for one in trainer.checkpoint_callbacks if one is not self]
+        last = [one.best_model_path for one in others if isinstance(one, ModelCheckpoint)]
+        there = [Path(path) for path in last if path and Path(path).exists()]
+        if not there:
+            trainer.save_checkpoint(best, self.save_weights_only)
+        elif trainer.is_global_zero:
+            write_atomically(best, lambda part: shutil.copyfile(there[-1], part))
 
-class CropsSeen(Callback):
-    """Ends a training whose first epoch had no crop that could be read."""
-
-    def __init__(self) -> None:
-        self.crops = 0
-
-    def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,  # noqa: ARG002
-        outputs: Any,  # noqa: ANN401, ARG002 (Lightning's)
-        batch: SpectrogramBatch,
-        batch_idx: int,  # noqa: ARG002
-    ) -> None:
-        """Counts.
-
-        Raises:
-            ValueError: no process had a crop.
-        """
-        self.crops += len(batch.spectrogram)
-        if not trainer.is_last_batch or trainer.current_epoch or sum(gathered([self.crops])):
-            return
-        data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        assert isinstance(data, RecordingDataModule)  # noqa: S101 (for the type checker)
-        gather_failures(data)
-        name, reason = next(iter(data.failures.items()), ("none", "no reason is known"))
-        raise ValueError(
-            f"nothing was trained: no crop of {data.train_rows['recording_id'].nunique()} "
-            f"recording(s) could be read, see failures.csv; the first, {name}: {reason}"
-        )
+    def _has_value(self, trainer: pl.Trainer) -> bool:
+        value = trainer.callback_metrics.get(str(self.monitor))
+        return value is not None and not bool(torch.isnan(value))

@@ -30,7 +30,6 @@ class Progress(RichProgressBar):
     def __init__(self, refresh_rate: int = 1) -> None:
         super().__init__(refresh_rate=refresh_rate)
         self.draws = Console().is_terminal
-        self._wanted = refresh_rate > 0
         self._shown: dict[str, Any] = {}
         self._read_at = float("-inf")
         self._begun = self._logged = monotonic()
@@ -40,6 +39,10 @@ class Progress(RichProgressBar):
     def is_enabled(self) -> bool:
         """Whether the bar is drawn."""
         return self.draws and super().is_enabled
+
+    @property
+    def _logs(self) -> bool:
+        return not self.draws and super().is_enabled
 
     def get_metrics(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule
@@ -71,7 +74,7 @@ class Progress(RichProgressBar):
         """Draws; or logs a line if the last one is old."""
         super().on_train_batch_end(trainer, pl_module, outputs, batch, batch_idx)
         self._steps += 1
-        if self._logs(trainer) and monotonic() - self._logged >= LINE_EVERY_S:
+        if self._logs and monotonic() - self._logged >= LINE_EVERY_S:
             self._logged = monotonic()
             loss = trainer.callback_metrics.get("train/loss")
             number, batches = trainer.current_epoch, int(trainer.num_training_batches)
@@ -96,17 +99,14 @@ class Progress(RichProgressBar):
         """Draws; or logs a line if the last one is old."""
         super().on_test_batch_end(trainer, pl_module, outputs, batch, batch_idx, dataloader_idx)
         self._tested += len(batch.counts)
-        if self._logs(trainer) and monotonic() - self._logged >= LINE_EVERY_S:
+        if self._logs and monotonic() - self._logged >= LINE_EVERY_S:
             self._logged = monotonic()
             _log.info("%d test recordings are scored", self._tested)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Draws; or logs a line with the validation."""
         super().on_validation_end(trainer, pl_module)
-        if self._logs(trainer) and not trainer.sanity_checking:
+        if self._logs and not trainer.sanity_checking:
             values = {k: float(v) for k, v in trainer.callback_metrics.items() if "val/" in k}
             shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
             _log.info("epoch %d of %s: %s", trainer.current_epoch + 1, trainer.max_epochs, shown)
-
-    def _logs(self, trainer: pl.Trainer) -> bool:
-        return self._wanted and not self.draws and trainer.is_global_zero

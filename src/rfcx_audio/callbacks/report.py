@@ -63,16 +63,16 @@ class Report(Callback):
             sum(parameter.numel() for parameter in pl_module.parameters()),
             found["weights"],
         )
-        _data(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
+        data_of(trainer).corpus.left_out.to_csv(self.folder / "left_out.csv", index=False)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Writes metrics, curves and pictures of the training."""
-        gather_failures(_data(trainer))
+        gather_failures(data_of(trainer))
         self._write(trainer, pl_module)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Collects the unreadable recordings of all processes."""
-        gather_failures(_data(trainer))
+        gather_failures(data_of(trainer))
 
     @rank_zero_only
     def _write(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -81,7 +81,7 @@ class Report(Callback):
         logged = self.folder / "csv" / "metrics.csv"
         if logged.exists():
             draw_curves(logged, self.folder / "learning_curves.png")
-        self._draw_pictures(_data(trainer), pl_module)
+        self._draw_pictures(data_of(trainer), pl_module)
 
     def on_exception(
         self,
@@ -98,7 +98,7 @@ class Report(Callback):
 
     @rank_zero_only
     def _write_failures(self, trainer: pl.Trainer) -> None:
-        failures = _data(trainer).failures
+        failures = data_of(trainer).failures
         table = pd.DataFrame({"recording_id": list(failures), "reason": list(failures.values())})
         if self.folder.is_dir():
             table.to_csv(self.folder / "failures.csv", index=False)
@@ -185,7 +185,8 @@ def draw_curves(metrics_csv: Path, picture: Path) -> None:
     save_picture(figure, picture)
 
 
-def _data(trainer: pl.Trainer) -> RecordingDataModule:
+def data_of(trainer: pl.Trainer) -> RecordingDataModule:
+    """The data module of a run."""
     data = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(data, RecordingDataModule)  # noqa: S101 (for the type checker)
     return data

@@ -13,7 +13,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from rfcx_audio.batch import WindowBatch
-from rfcx_audio.callbacks.report import gathered, write_metrics
+from rfcx_audio.callbacks.report import data_of, gathered, write_metrics
 from rfcx_audio.config import SweepCallback
 from rfcx_audio.data import RecordingDataModule, row_templates
 from rfcx_audio.frontend import LogMel
@@ -42,10 +42,15 @@ class TestTable(Callback):
         self.folder = Path(folder)
         self.seed = seed
         self.rows: list[tuple[str, Tensor, Tensor, Tensor]] = []
+        self._bands: tuple[Tensor, Tensor] | None = None
+
+    def on_test_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
+        """Takes the bands from the rows."""
+        self._bands = _known_bands(data_of(trainer))
 
     def on_test_batch_end(
         self,
-        trainer: pl.Trainer,
+        trainer: pl.Trainer,  # noqa: ARG002
         pl_module: pl.LightningModule,  # noqa: ARG002
         outputs: Any,  # noqa: ANN401
         batch: WindowBatch,
@@ -55,18 +60,17 @@ class TestTable(Callback):
         """Keeps the scores, the band energies and the truth of some recordings."""
         if outputs is None:
             return
-        data: RecordingDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-        if batch.long is None:
-            windows = batch.spectrogram.split(batch.counts)  # of each recording
-            energy = [_band_energy(data, cut) for cut in windows]
-        else:  # there is no spectrogram of the whole
-            energy = [torch.full((data.num_species,), torch.nan)]
         scores, target = outputs.cpu(), batch.recording_labels.target.cpu()
+        energy = torch.full(scores.shape, torch.nan)
+        if self._bands is not None and batch.long is None:  # which has no spectrogram of the whole
+            windows = batch.spectrogram[:, 0].cpu().split(batch.counts)  # of each recording
+            whole = [torch.cat(list(cut), dim=-1) for cut in windows]  # (mels, frames)
+            energy = [band_energy_scores(one, *self._bands) for one in whole]
         self.rows += zip(batch.recording_ids, scores, energy, target, strict=True)
 
     def on_test_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:  # noqa: ARG002
         """Compares, writes, prints."""
-        data: RecordingDataModule = trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        data = data_of(trainer)
         rows = gathered(self.rows)
         self.rows = []
         if not trainer.is_global_zero or not rows:
@@ -126,18 +130,19 @@ def _number(path: Path) -> tuple[int, str]:
     return (int(path.name) if path.name.isdigit() else -1, path.name)
 
 
-def _band_energy(data: RecordingDataModule, windows: Tensor) -> Tensor:
-    """(windows, channels, mels, frames) -> (species,); NaN without known, covered bands."""
+def _known_bands(data: RecordingDataModule) -> tuple[Tensor, Tensor] | None:
+    """First mel and mel behind the last (species, 2), and frames (species,), of each species.
+
+    None where the rows have no frequencies of a species, or the front end does not cover them.
+    """
     templates, frontend = row_templates(data.corpus.usable), cast("LogMel", data.frontend)
-    nothing = torch.full((data.num_species,), torch.nan)
     if templates["species_id"].nunique() != data.num_species:
-        return nothing
+        return None
     by_species = templates.groupby("species_id")
     low, high = by_species["f_min"].min(), by_species["f_max"].max()
     if low.min() < frontend.f_min or high.max() > frontend.f_max:
-        return nothing
+        return None
     edges = [frontend.band_of(list(by_hz)) for by_hz in (low, high)]
     bands = torch.stack([torch.tensor(edges[0]).floor(), torch.tensor(edges[1]).ceil()], 1).long()
     frames = (by_species["duration_s"].mean() / frontend.hop_s).round().astype(int).to_numpy()
-    spectrogram = torch.cat(list(windows[:, 0]), dim=-1).cpu()  # (mels, frames)
-    return band_energy_scores(spectrogram, bands, torch.tensor(frames))
+    return bands, torch.tensor(frames)

@@ -49,13 +49,8 @@ def species_classes(
         By species, song type and group.
 
     Raises:
-        ValueError: the templates have no such columns, or are still to be taken from rows.
+        ValueError: the templates have no such columns.
     """
-    if callable(templates):
-        raise ValueError(
-            "the bands of the species are taken from the rows of the data, which are not read yet; "
-            "call rfcx_audio.settle(config) before the parts of a configuration are built"
-        )
     table = rfcx_templates() if templates is None else pd.DataFrame(templates)
     missing = [name for name in SpeciesClass._fields if name not in table]
     if missing:

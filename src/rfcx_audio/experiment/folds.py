@@ -13,8 +13,7 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
-from rfcx_audio.experiment.run import FOLD_FILE, train_run
-from rfcx_audio.experiment.settle import settle
+from rfcx_audio.experiment.run import train_run, tried_and_settled, with_fold_file
 from rfcx_audio.scores import SEEN, Scores, leaked_recordings
 from rfcx_audio.scoring import Recogniser, load_recogniser
 
@@ -56,10 +55,9 @@ def crossval(config: DictConfig) -> Path:
         recogniser, paths = train_fold(config, data, place, fold, {})
         scores = recogniser.score(paths)
         check_scored(scores, place)
-        scores = replace(scores, metadata={**made_with, "about": recogniser.about})
-        leaked = sorted(set(recogniser.teachers_saw) & set(scores.recordings))
-        marked = scores.with_values(scores.values, **({SEEN: leaked} if leaked else {}))
-        marked.write(place / OUT_OF_FOLD)
+        leaked = leaked_recordings(scores)
+        metadata = {**made_with, "about": recogniser.about, **({SEEN: leaked} if leaked else {})}
+        replace(scores, metadata=metadata).write(place / OUT_OF_FOLD)
         mark_finished(place)
     tables = [Scores.read(place / OUT_OF_FOLD) for place in places]
     scores = Scores.concatenate(tables)
@@ -82,9 +80,7 @@ def crossval(config: DictConfig) -> Path:
 
 def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
     """A configuration for the runs of one folder: settled, with one file of folds for all."""
-    if config.data.folds.file is None:
-        config = variant(config, {"data.folds.file": str(folder / FOLD_FILE)})
-    return settle(config)
+    return tried_and_settled(with_fold_file(config, folder))
 
 
 def with_spread(folds: pd.DataFrame) -> pd.DataFrame:

@@ -147,10 +147,8 @@ def _label_round(
             check_scored(scores, file.parent)
             found = labelling(scores, frames)
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
-            seen = {"seen_folds": seen_by_teacher(fold, before, folds)}
-            rows = rows.assign(
-                round=number, teacher=teacher, fold_table=fold_table_id(folds), **seen
-            )
+            rows = rows.assign(round=number, teacher=teacher, fold_table=fold_table_id(folds))
+            rows["seen_folds"] = seen_by_teacher(fold, before, folds)
             rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
             mark_finished(file.parent)
         tables.append(read_pseudo(file))

@@ -18,7 +18,6 @@ from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import SEEN_KEY, read_checkpoint
 
 _log = logging.getLogger(__name__)
-FOLD_FILE = "recording_folds.csv"
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
@@ -38,12 +37,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
-    if not is_settled(config):  # before hours of reading or generating
-        build_parts(provisional(config))
-        config = settle(config)
-    if config.data.folds.file is None:
-        file = Path(config.paths.output_dir) / FOLD_FILE
-        config = variant(config, {"data.folds.file": str(file)})
+    config = tried_and_settled(with_fold_file(config, Path(config.paths.output_dir)))
     start_from = config.start_from
     if config.first_stage and config.resume is None:
         start_from = _first_stage(config)
@@ -84,6 +78,24 @@ def train_run(config: DictConfig) -> pl.Trainer:
         kept.best_model_path = best  # Lightning restores the one that the checkpoint was saved with
     _log.info("the run is in %s", config.paths.output_dir)
     return trainer
+
+
+def with_fold_file(config: DictConfig, folder: Path) -> DictConfig:
+    """A configuration whose folds are kept in a file: the given one, else one in a folder."""
+    if config.data.folds.file is not None:
+        return config
+    return variant(config, {"data.folds.file": str(folder / "recording_folds.csv")})
+
+
+def tried_and_settled(config: DictConfig) -> DictConfig:
+    """A settled configuration, whose parts fit together: before hours of reading or generating.
+
+    Raises:
+        ValueError: they do not, or the data cannot be used.
+    """
+    if not is_settled(config):
+        build_parts(provisional(config))
+    return settle(config)
 
 
 def build_parts(config: DictConfig) -> tuple[Supervised, RecordingDataModule]:

@@ -121,11 +121,6 @@ class LogMel(nn.Module):
         eps: float = 1e-6,
     ) -> None:
         super().__init__()
-        if None in (sample_rate, n_fft, hop_length, f_min, f_max):
-            raise ValueError(
-                f"sample_rate = {sample_rate}, f_min = {f_min}, f_max = {f_max}: what is None is "
-                "taken from the data; call rfcx_audio.settle(config) before parts are built"
-            )
         if scaling not in ("log1p", "log", "db"):
             raise ValueError(f"scaling is {scaling!r}; choose log1p, log or db")
         if hop_length < 1 or eps <= 0:

@@ -17,7 +17,7 @@ from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring import SlidingWindows
 
-_OTHERS = 64  # unlabelled species of a crop that are scored at once; of more, random ones
+_AT_ONCE = 64  # species of a crop that are scored; of more, random ones beside the drawn row's
 TrainOn = Literal["row", "all"]
 """Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""
 
@@ -150,9 +150,9 @@ class FrequencyFiltering(Supervised):
         places, labels = _row_places(model, crops, spectrogram.shape[3], generator)
         trained = labels.known > 0
         if self.train_on == "all":
-            others = _random_places(model, labels.known, spectrogram.shape[3], generator)
-            places = _joined(places, others, trained)
-            trained = trained | (crops.clip.known <= 0) & _scored(others, trained)
+            places = _with_others(model, places, trained, spectrogram.shape[3], generator)
+            scored = torch.zeros_like(trained).scatter(1, places.species, True)
+            trained = trained | (crops.clip.known <= 0) & scored
         logits = model.of_classes(spectrogram, places.classes, places.start)
         clip = torch.zeros_like(labels.known, dtype=logits.dtype)
         clip = clip.scatter(1, places.species, logits)
@@ -202,43 +202,34 @@ def _row_places(
     return _Places(species, classes, start[:, None]), labels
 
 
-def _random_places(
-    model: ClassBandDetector, like: Tensor, width: int, generator: torch.Generator
+def _with_others(
+    model: ClassBandDetector, row: _Places, trained: Tensor, width: int, generator: torch.Generator
 ) -> _Places:
-    """One place of each species of `like` (batch, species), or of `_OTHERS` of them."""
+    """A place of every species of each example, or of `_AT_ONCE` different ones.
+
+    Args:
+        model: with the classes of the species.
+        row: of the drawn rows, (batch, 1).
+        trained: (batch, species) bool, true for the species of a usable row: it keeps its place,
+            the others have random ones.
+        width: frames of the crop.
+        generator: of the draws.
+    """
 
     def draw(number: int) -> Tensor:
-        return torch.rand(len(like), number, device=like.device, generator=generator)
+        return torch.rand(len(trained), number, device=trained.device, generator=generator)
 
-    species = torch.arange(like.shape[1], device=like.device).expand_as(like)
+    count = trained.shape[1]
+    species = torch.arange(count, device=trained.device).expand_as(trained)
     classes = random_classes(model.songs, model.is_song, draw(len(model.species)))
-    if like.shape[1] > _OTHERS:
-        species = draw(like.shape[1]).topk(_OTHERS, dim=1).indices
+    if count > _AT_ONCE:
+        species = draw(count).masked_fill(trained, 1.0).topk(_AT_ONCE, dim=1).indices
         classes = classes.gather(1, species)
     room = (width - model.frames[classes]).clamp(min=0)
     start = draw(species.shape[1]).mul(room + 1).floor().clamp(max=room)
+    own = trained.gather(1, species)
+    classes, start = torch.where(own, row.classes, classes), torch.where(own, row.start, start)
     return _Places(species, classes, start)
-
-
-def _joined(row: _Places, others: _Places, trained: Tensor) -> _Places:
-    """The places of the drawn rows (batch, 1) and of other species (batch, some), without repeats.
-
-    A species that has both is scored at its row's place; where only some species have a place, it
-    takes it twice.
-    """
-    same = others.species == row.species
-    complete = same.shape[1] == trained.shape[1]
-    if complete:
-        same = same & trained
-    merged = [torch.where(same, drawn, other) for drawn, other in zip(row, others, strict=True)]
-    if complete:
-        return _Places(*merged)
-    return _Places(*(torch.cat(pair, 1) for pair in zip(row, merged, strict=True)))
-
-
-def _scored(places: _Places, like: Tensor) -> Tensor:
-    """(batch, species) bool, as `like`: whether a species has a place."""
-    return torch.zeros_like(like).scatter(1, places.species, torch.ones_like(places.species > 0))
 
 
 def _agreeing(crops: CropLabels) -> Tensor:

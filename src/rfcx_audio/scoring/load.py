@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from pickle import UnpicklingError
 from textwrap import shorten
@@ -129,8 +129,9 @@ def read_trained(place: str | Path) -> Artefact:
         config = yaml.safe_load(content[CONFIG_KEY])
         data = config["data"]
         reader = {"sample_rate": data["sample_rate"], "channel": data["reader"]["channel"]}
+        species = data.get("species") or species_columns(data["num_species"])
         return Artefact(
-            species=data.get("species") or species_columns(data["num_species"]),
+            species=species,
             reader={"_target_": "rfcx_audio.data.AudioReader", **reader},
             frontend=config["frontend"],
             # A method may wrap the model, as co-teaching does; its weights come from the file.
@@ -138,7 +139,7 @@ def read_trained(place: str | Path) -> Artefact:
             windows=config["inference"],
             calibration=None,
             checkpoint_sha256=file_hash(Path(place)),
-            about=_about_species(data),
+            about=_about_species(species, data),
             teachers_saw=list(content.get(SEEN_KEY, ())),
             weights={
                 key.removeprefix(_MODEL_PREFIX): value
@@ -150,9 +151,8 @@ def read_trained(place: str | Path) -> Artefact:
         raise CheckpointError(f"{place} has an unreadable configuration: {error!r}") from None
 
 
-def _about_species(data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def _about_species(names: Sequence[str], data: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """What a configuration states of species by name: the band of their templates, other names."""
-    names = data.get("species") or species_columns(data["num_species"])
     about = {name: dict(row) for name, row in (data.get("other_names") or {}).items()}
     templates = data.get("templates")
     if templates:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 from uuid import uuid4
@@ -12,6 +13,7 @@ import pytest
 
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_name
+from rfcx_audio.scoring.archive.folder import fingerprint
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 SPECIES = ("Owl", "Fen rail: song", "s2")
@@ -174,3 +176,9 @@ def test_another_file_of_the_same_name_is_refused(content: bytes, tmp_path: Path
     other = write_sounds(tmp_path / "disk", owl=content)
     with pytest.raises(ArchiveError, match=r"disk/owl\.wav has another content\. Choose another"):
         Archive(tmp_path / "out", other, SETTINGS, SPECIES)
+
+
+def test_what_cannot_be_read_is_not_known_again_and_a_pipe_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.wav")
+    assert fingerprint(tmp_path / "pipe.wav") == ""
+    assert fingerprint(tmp_path / "gone.wav") == ""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rfcx_audio.batch import Failure
-from rfcx_audio.data import readable_name
+from rfcx_audio.data.recordings import absolute, readable_name
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive.scorer import Outcome
 from rfcx_audio.scoring.recogniser import Recogniser
@@ -249,4 +248,4 @@ class Archive:
 
 def _written(path: Path) -> str:
     """A path as the list of recordings has it, wherever the command is given."""
-    return readable_name(os.path.abspath(path))  # noqa: PTH100 (without following links)
+    return readable_name(str(absolute(path)))
