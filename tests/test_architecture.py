@@ -34,6 +34,7 @@ FLOORS = {
     "versions": 0,
     "whole_files": 0,
     "data": 1,
+    "encoders": 1,
     "frontend": 1,
     "augment": 1,
     "model": 1,
