@@ -1,0 +1,105 @@
+"""A detector on the features of a pretrained encoder, which it standardises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+import torch
+from torch import Tensor, nn
+
+from rfcx_audio.batch import Logits
+
+_DIMENSIONS = 4
+
+
+class SourceOfFeatures(Protocol):
+    """What is asked of a pretrained encoder: the width of its features, and which one it is."""
+
+    @property
+    def num_features(self) -> int:
+        """Width of the features."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the file of its weights."""
+        ...
+
+
+class Origin(NamedTuple):
+    """Where features come from.
+
+    Attributes:
+        name: of the encoder's class.
+        weights: SHA-256 of its file.
+    """
+
+    name: str
+    weights: str
+
+
+class FeatureDetector(nn.Module):
+    """Standardise the features of windows, decide.
+
+    Features are standardised with the mean and the standard deviation of the windows that were
+    trained on, which `standardise` sets once and checkpoints keep. All of it is computed in float32
+    under any autocast: it costs nothing beside the encoder.
+
+    Args:
+        encoder: whose features come in; it is not run here.
+        head: called as `head(num_features)`; gives a module from a map of features
+            (batch, features, 1, windows) to `Logits`.
+
+    Attributes:
+        encoder: its name, and which weights it has.
+        reduction: 1, the least number of windows.
+    """
+
+    mean: Tensor
+    deviation: Tensor
+    standardised: Tensor
+    reduction = 1
+
+    def __init__(self, encoder: SourceOfFeatures, head: Callable[[int], nn.Module]) -> None:
+        super().__init__()
+        self.encoder = Origin(type(encoder).__name__, encoder.sha256)
+        self.num_features = encoder.num_features
+        self.head = head(self.num_features)
+        self.register_buffer("mean", torch.zeros(self.num_features))
+        self.register_buffer("deviation", torch.ones(self.num_features))
+        self.register_buffer("standardised", torch.tensor(False))
+
+    def standardise(self, mean: Tensor, deviation: Tensor) -> None:
+        """Sets the mean and the standard deviation of the features, unless they are set already.
+
+        They are where the first weights come from a run before.
+
+        Args:
+            mean: (features,).
+            deviation: (features,), at least 0; a feature that is the same everywhere becomes 0.
+        """
+        if not self.standardised:
+            self.mean.copy_(mean)
+            self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0))
+            self.standardised.fill_(True)
+
+    def forward(self, spectrogram: Tensor) -> Logits:
+        """The logits of clips and windows.
+
+        Args:
+            spectrogram: (batch, 1, features, windows), as `EncoderFrontend` gives it.
+
+        Raises:
+            ValueError: there is another number of features.
+        """
+        shape = tuple(spectrogram.shape)
+        if len(shape) != _DIMENSIONS or shape[1:3] != (1, self.num_features):
+            raise ValueError(
+                f"features of shape {shape}; expected (batch, 1, {self.num_features}, windows), of "
+                f"the encoder {self.encoder.name} that model.encoder names"
+            )
+        with torch.autocast(spectrogram.device.type, enabled=False):
+            features = spectrogram.float().transpose(1, 2)  # (batch, features, 1, windows)
+            mean, deviation = self.mean[:, None, None], self.deviation[:, None, None]
+            return self.head((features - mean) / deviation)
