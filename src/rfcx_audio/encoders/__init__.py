@@ -2,5 +2,12 @@
 
 from rfcx_audio.encoders.contract import EncoderFileError, FeatureEncoder, file_sha256
 from rfcx_audio.encoders.frontend import EncoderFrontend
+from rfcx_audio.encoders.onnx import OnnxEncoder
 
-__all__ = ["EncoderFileError", "EncoderFrontend", "FeatureEncoder", "file_sha256"]
+__all__ = [
+    "EncoderFileError",
+    "EncoderFrontend",
+    "FeatureEncoder",
+    "OnnxEncoder",
+    "file_sha256",
+]

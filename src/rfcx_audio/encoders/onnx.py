@@ -1,0 +1,146 @@
+"""Encoders that are ONNX files."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from importlib.util import find_spec
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from rfcx_audio.encoders.contract import EncoderFileError
+from rfcx_audio.encoders.weights_file import WeightsFileEncoder, as_features, find_tensor
+
+
+class _Graph(NamedTuple):
+    """A session, and what is asked of it.
+
+    Attributes:
+        session: of onnxruntime, which several threads may use at once.
+        outputs: names of the tensors that are joined to the features.
+        input: name of the tensor that takes the windows.
+        shape: of that tensor for a batch; its first size is the batch.
+    """
+
+    session: Any
+    outputs: list[str]
+    input: str
+    shape: tuple[int, ...]
+
+
+class OnnxEncoder(WeightsFileEncoder):
+    """An encoder that is an ONNX file, run by onnxruntime on the CPU.
+
+    The graph has one input, (batch, samples) or with axes of size 1 beside; its batch may be of a
+    fixed size. An output in the middle of the graph needs the package onnx.
+
+    Its arguments are those of `WeightsFileEncoder`.
+    """
+
+    def compute(self, windows: np.ndarray) -> np.ndarray:
+        """See `WeightsFileEncoder.compute`."""
+        graph = self._graph
+        size = graph.shape[0]
+        parts = []
+        for first in range(0, len(windows), size):
+            part = windows[first : first + size]
+            filled = np.zeros((size, windows.shape[1]), np.float32)
+            filled[: len(part)] = part
+            values = graph.session.run(graph.outputs, {graph.input: filled.reshape(graph.shape)})
+            named = zip(values, graph.outputs, strict=True)
+            joined = [as_features(value, name, self.path)[: len(part)] for value, name in named]
+            parts.append(np.concatenate(joined, axis=1))
+        return np.concatenate(parts)
+
+    @cached_property
+    def _graph(self) -> _Graph:
+        """Opened when it is first used.
+
+        Raises:
+            EncoderFileError: onnxruntime is missing, or it is no graph of windows to features.
+        """
+        if find_spec("onnxruntime") is None:
+            raise EncoderFileError(
+                f'{self.path} needs onnxruntime: pip install "rfcx-audio[export]"'
+            )
+        session = self._session(str(self.path))
+        outputs = [output.name for output in session.get_outputs()]
+        if any(wanted not in outputs for wanted in self.outputs):
+            session, outputs = self._with_inner_outputs()
+        if not self.outputs and len(outputs) > 1:
+            raise EncoderFileError(
+                f"{self.path} has the outputs {', '.join(outputs)}; name that of the features by "
+                "model.encoder.output=…"
+            )
+        chosen = [find_tensor(name, outputs, self.path) for name in self.outputs or outputs]
+        inputs = session.get_inputs()
+        if len(inputs) != 1:
+            raise EncoderFileError(
+                f"{self.path} has the inputs {', '.join(one.name for one in inputs)}; expected one "
+                "that takes windows of sound"
+            )
+        return _Graph(session, chosen, inputs[0].name, self._input_shape(inputs[0].shape))
+
+    def _input_shape(self, stated: list[int | str | None]) -> tuple[int, ...]:
+        """The shape of a batch, from that which the file states, where numbers are fixed.
+
+        Raises:
+            EncoderFileError: windows of this length do not fit it.
+        """
+        batch, *others = stated or [None]
+        lengths = [size for size in others if size != 1]
+        if len(lengths) != 1 or (isinstance(lengths[0], int) and lengths[0] != self.window_samples):
+            raise EncoderFileError(
+                f"{self.path} takes an input of shape {stated}; expected (batch, "
+                f"{self.window_samples}), windows of {self.window_s:g} s at {self.sample_rate} Hz: "
+                "change model.encoder.window_s or sample_rate to what it was trained with"
+            )
+        rest = (1 if size == 1 else self.window_samples for size in others)
+        return (batch if isinstance(batch, int) else 1, *rest)
+
+    def _with_inner_outputs(self) -> tuple[Any, list[str]]:
+        """A session of the same graph that gives the wanted tensors too, and all its outputs.
+
+        Raises:
+            EncoderFileError: onnx is missing, or the graph has no such tensors.
+        """
+        if find_spec("onnx") is None:
+            raise EncoderFileError(
+                f"{', '.join(self.outputs)} among the inner tensors of {self.path} needs onnx: "
+                'pip install "rfcx-audio[export]"'
+            )
+        import onnx  # noqa: PLC0415 (an optional extra)
+
+        model = onnx.load(self.path)
+        inner = dict.fromkeys(name for node in model.graph.node for name in node.output if name)
+        own = [output.name for output in model.graph.output]
+        for wanted in self.outputs:
+            name = find_tensor(wanted, [*dict.fromkeys([*inner, *own])], self.path)
+            if name not in own:
+                model.graph.output.append(onnx.ValueInfoProto(name=name))
+                own.append(name)
+        return self._session(model.SerializeToString()), own
+
+    def _session(self, model: str | bytes) -> Any:  # noqa: ANN401 (of an optional package)
+        """A session on one core, of a path or of a serialised model.
+
+        Raises:
+            EncoderFileError: onnxruntime cannot read it.
+        """
+        import onnxruntime  # noqa: PLC0415 (an optional extra)
+        from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
+
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = options.inter_op_num_threads = 1
+        options.log_severity_level = 3  # errors: its advice is for those who make such files
+        broken = (
+            *(errors.Fail, errors.InvalidArgument, errors.InvalidGraph, errors.InvalidProtobuf),
+            *(errors.NotImplemented, errors.RuntimeException),
+        )
+        try:
+            return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        except broken as error:
+            reason = str(error).splitlines()[0]
+            raise EncoderFileError(
+                f"{self.path} is no ONNX file that onnxruntime can run: {reason}"
+            ) from None
