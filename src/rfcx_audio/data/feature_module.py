@@ -59,7 +59,7 @@ class FeatureDataModule(RecordingDataModule):
     store do: a row is drawn with one of the crops that it labels. Their labels are made once.
 
     Args:
-        store: folder of the features, of `rfcx-audio embed`.
+        store: folder of the features, of `rfcx-audio embed`; None if it is yet to be made.
         parts: of `RecordingDataModule`; the front end is an `EncoderFrontend`.
 
     Raises:
@@ -67,7 +67,7 @@ class FeatureDataModule(RecordingDataModule):
         ValueError: the augmentation changes waveforms.
     """
 
-    def __init__(self, store: str, **parts: Any) -> None:  # noqa: ANN401
+    def __init__(self, store: str | None, **parts: Any) -> None:  # noqa: ANN401
         super().__init__(**parts)
         steps = ", ".join(getattr(self.augment, "waveform", ()))
         if steps:
@@ -75,9 +75,10 @@ class FeatureDataModule(RecordingDataModule):
                 f"the augmentation changes waveforms ({steps}), which stored features do not have; "
                 "choose augment=none"
             )
-        self.store = FeatureStore.open(store)
         self.encoder_frontend = cast("_Frontend", self.frontend)
-        check_store(self.store, self.encoder_frontend.settings())
+        if store is not None:
+            self.store = FeatureStore.open(store)
+            check_store(self.store, self.encoder_frontend.settings())
         self.names: dict[str, str] = {}  # in the store, by recording; of `corpus`
         self.test_names: dict[str, str] = {}
 
@@ -184,7 +185,7 @@ class FeatureDataModule(RecordingDataModule):
         """Where training crops lie in the store: (crops,) first windows; ends of recordings."""
         found = self.labelled
         own = [self._windows(self.names[name]) for name in found.recordings]
-        starts, stops = (np.array(side) for side in zip(*((o.start, o.stop) for o in own)))
+        starts, stops = np.array([(one.start, one.stop) for one in own]).T
         recording = found.recording[crops]
         return starts[recording] + found.first[crops], stops[recording]
 

@@ -64,11 +64,15 @@ class FeatureRecordings(Dataset[WindowBatch]):
         group = self.groups[index]
         counts = tuple(len(one.first) for one in group)
         stops = np.repeat([one.stop for one in group], counts)
+        windows, whole = (
+            zip(*labels, strict=True)
+            for labels in ([one.window_labels for one in group], [one.labels for one in group])
+        )
         return WindowBatch(
             tuple(one.recording_id for one in group),
             self.crops.cut(np.concatenate([one.first for one in group]), stops),
             torch.cat([one.starts_s for one in group]),
             counts,
-            Labels(*(torch.cat(part) for part in zip(*(o.window_labels for o in group)))),
-            Labels(*(torch.stack(part) for part in zip(*(one.labels for one in group)))),
+            Labels(*map(torch.cat, windows)),
+            Labels(*map(torch.stack, whole)),
         )

@@ -80,7 +80,7 @@ def crossval(config: DictConfig) -> Path:
 
 def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
     """A configuration for the runs of one folder: settled, with one file of folds for all."""
-    return tried_and_settled(with_fold_file(config, folder))
+    return tried_and_settled(with_fold_file(config, folder), folder)
 
 
 def with_spread(folds: pd.DataFrame) -> pd.DataFrame:
