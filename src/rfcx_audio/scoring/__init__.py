@@ -1,6 +1,7 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
 from rfcx_audio.scoring.artefact import Artefact, ArtefactError, read_artefact, save_artefact
+from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.scoring.listing import list_recordings
 from rfcx_audio.scoring.load import (
     CONFIG_KEY,
@@ -22,6 +23,7 @@ __all__ = [
     "Artefact",
     "ArtefactError",
     "CheckpointError",
+    "Embedder",
     "PartError",
     "Recogniser",
     "SlidingWindows",
