@@ -22,9 +22,7 @@ _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 _DTYPES = ("float16", "float32")
 
 
-def embed(
-    recordings: str | Path, *overrides: str, out: str | Path | None = None
-) -> FeatureStore:
+def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None) -> FeatureStore:
     """Stores an encoder's features of many recordings, as `rfcx-audio embed` does.
 
     A call that was interrupted goes on where it was, given the same folder; further recordings are

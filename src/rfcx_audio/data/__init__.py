@@ -52,7 +52,7 @@ from rfcx_audio.data.species_names import (
 from rfcx_audio.data.species_numbers import number_species, read_species
 from rfcx_audio.data.split import Split, training_recordings
 from rfcx_audio.data.start_times import after, parse_zone, start_in_name
-from rfcx_audio.data.stored_recordings import StoredCrops, check_store
+from rfcx_audio.data.stored_recordings import StoredCrops, check_store, samples_of
 from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
@@ -144,6 +144,7 @@ __all__ = [
     "rfcx_templates",
     "row_templates",
     "rows_of",
+    "samples_of",
     "seen_by_teacher",
     "seen_folds",
     "spans",

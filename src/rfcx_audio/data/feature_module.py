@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterable
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -28,27 +28,15 @@ from rfcx_audio.data.spectrograms import on_axes
 from rfcx_audio.data.stored_recordings import (
     NOT_STORED,
     StoredCrops,
+    StoredFrontend,
     check_store,
     kept,
+    samples_of,
     stored_names,
 )
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 4096  # windows whose features are added up together
-
-
-class _Frontend(Protocol):
-    """What is asked of the front end: an `EncoderFrontend`."""
-
-    n_mels: int
-    sample_rate: int
-    n_fft: int
-    hop_length: int
-    hop_s: float
-
-    def num_frames(self, num_samples: int) -> int: ...
-    def settings(self) -> dict[str, Any]: ...
-    def __call__(self, waveform: Tensor) -> Tensor: ...
 
 
 class FeatureDataModule(RecordingDataModule):
@@ -75,10 +63,10 @@ class FeatureDataModule(RecordingDataModule):
                 f"the augmentation changes waveforms ({steps}), which stored features do not have; "
                 "choose augment=none"
             )
-        self.encoder_frontend = cast("_Frontend", self.frontend)
+        self.encoder_frontend = cast(StoredFrontend, self.frontend)
         if store is not None:
             self.store = FeatureStore.open(store)
-            check_store(self.store, self.encoder_frontend.settings())
+            check_store(self.store, self.encoder_frontend)
         self.names: dict[str, str] = {}  # in the store, by recording; of `corpus`
         self.test_names: dict[str, str] = {}
 
@@ -189,15 +177,6 @@ class FeatureDataModule(RecordingDataModule):
         recording = found.recording[crops]
         return starts[recording] + found.first[crops], stops[recording]
 
-    def cutter(self, duration_s: float) -> StoredCrops:
-        """What cuts crops of a duration from the store."""
-        window = torch.zeros(1, self.encoder_frontend.n_fft)
-        return StoredCrops(
-            self.store.features,
-            self._frames(duration_s),
-            lambda: self.encoder_frontend(window)[0, 0, :, 0],
-        )
-
     def like_frontend(self, waveform: Tensor) -> Tensor:
         """Zeros of the shape that the front end gives of waveforms; the encoder is not run."""
         frames = self.encoder_frontend.num_frames(waveform.shape[-1])
@@ -224,7 +203,7 @@ class FeatureDataModule(RecordingDataModule):
         found = []
         for name in mine:
             place = self._windows(in_store[name])
-            starts_s = windows.starts_s(frontend, self._samples(len(place)))
+            starts_s = windows.starts_s(frontend, samples_of(self.encoder_frontend, len(place)))
             settings = (starts_s, windows.duration_s, self.crops.min_overlap)
             labels = dataset.window_labels(name, *settings)
             first = place.start + np.rint(starts_s.numpy() / self.encoder_frontend.hop_s).astype(
@@ -233,7 +212,7 @@ class FeatureDataModule(RecordingDataModule):
             found.append(
                 StoredRecording(name, first, starts_s, place.stop, labels, dataset.labels(name))
             )
-        cut = self.cutter(windows.duration_s)
+        cut = StoredCrops.of(self.store, self.encoder_frontend, windows.duration_s)
         return DataLoader(FeatureRecordings(found, cut, windows.at_once(frontend)), batch_size=None)
 
     def _names(self, recordings: Recordings) -> dict[str, str]:
@@ -245,11 +224,6 @@ class FeatureDataModule(RecordingDataModule):
     def _windows(self, there: str) -> range:
         place = self.store.places[there]
         return range(place.start, place.stop)
-
-    def _samples(self, windows: int) -> int:
-        """The length of a recording of so many windows, in samples."""
-        frontend = self.encoder_frontend
-        return (windows - 1) * frontend.hop_length + frontend.n_fft
 
     def _frames(self, duration_s: float) -> int:
         frontend = self.encoder_frontend
@@ -263,7 +237,7 @@ class _Drawn(Dataset[SpectrogramBatch]):
         self.labelled = data.labelled
         self.num_rows = len(data.train_rows)
         self.first, self.stops = data.places(np.arange(len(data.labelled.first)))
-        self.crops = data.cutter(data.crops.duration_s)
+        self.crops = StoredCrops.of(data.store, data.encoder_frontend, data.crops.duration_s)
 
     def __getitems__(self, draws: Iterable[Draw]) -> SpectrogramBatch:
         """The crops of draws, together."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,17 +19,38 @@ _SAME = ("hop_s", "gain_db")
 _ROUNDING = 1e-9
 
 
-def check_store(store: FeatureStore, settings: Mapping[str, Any]) -> None:
+class StoredFrontend(Protocol):
+    """What is asked of the front end that a store was made with, an `EncoderFrontend`."""
+
+    sample_rate: int
+    n_fft: int
+    hop_length: int
+
+    @property
+    def n_mels(self) -> int: ...  # noqa: D102
+    @property
+    def hop_s(self) -> float: ...  # noqa: D102
+    def num_frames(self, num_samples: int, /) -> int: ...  # noqa: D102
+    def settings(self) -> dict[str, Any]: ...  # noqa: D102
+    def __call__(self, waveform: Tensor, /) -> Tensor: ...  # noqa: D102
+
+
+def samples_of(frontend: StoredFrontend, windows: int) -> int:
+    """The length of the longest recording of which a store has so many windows, in samples."""
+    return (windows - 1) * frontend.hop_length + frontend.n_fft
+
+
+def check_store(store: FeatureStore, frontend: StoredFrontend) -> None:
     """Refuses a store that another encoder made, or the same one in another way.
 
     Args:
         store: of features.
-        settings: of the front end that is expected, see `EncoderFrontend.settings`.
+        frontend: that is expected.
 
     Raises:
         StoreError: it is such a store; the message has what differs.
     """
-    theirs, ours = store.settings, settings
+    theirs, ours = store.settings, frontend.settings()
     faults = [
         f"{name} {theirs[name]:g} in place of {ours[name]:g}"
         for name in _SAME
@@ -53,8 +74,8 @@ def stored_names(
 ) -> dict[str, str]:
     """What recordings are called in a store.
 
-    A recording has the same id there, or that of its file below another folder: `dawn` is
-    `train/dawn` in a store of the folder above.
+    A recording has the id of its file below some folder: `dawn` is `train/dawn` in a store of the
+    folder above.
 
     Args:
         store: of features.
@@ -69,13 +90,13 @@ def stored_names(
     for name, path in recordings.paths.items():
         file = PurePath(without_ending(absolute(Path(path)).as_posix())).parts
         tails = ["/".join(file[-count:]) for count in range(len(file), 0, -1)]
-        there = next((one for one in (name, *tails) if one in places), None)
+        there = next((one for one in tails if one in places), None)
         if there is not None and places[there].stop - places[there].start == num_windows[name]:
             found[name] = there
     taken: dict[str, int] = {}
     for there in found.values():
         taken[there] = taken.get(there, 0) + 1
-    return {name: there for name, there in found.items() if taken[there] == 1 or name == there}
+    return {name: there for name, there in found.items() if taken[there] == 1}
 
 
 def kept(recordings: Recordings, names: Mapping[str, str], wanted: Iterable[str]) -> Recordings:
@@ -109,6 +130,22 @@ class StoredCrops(NamedTuple):
     features: np.ndarray
     frames: int
     silence: Callable[[], Tensor]
+
+    @classmethod
+    def of(cls, store: FeatureStore, frontend: StoredFrontend, duration_s: float) -> StoredCrops:
+        """Crops of a duration.
+
+        Args:
+            store: of features.
+            frontend: that it was made with.
+            duration_s: of a crop.
+        """
+
+        def silence() -> Tensor:
+            return frontend(torch.zeros(1, frontend.n_fft))[0, 0, :, 0]
+
+        samples = round(duration_s * frontend.sample_rate)
+        return cls(store.features, frontend.num_frames(samples), silence)
 
     def cut(self, first: np.ndarray, stops: np.ndarray) -> Tensor:
         """Some crops.

@@ -5,7 +5,7 @@ from rfcx_audio.model.blocks import ConvBlock, PooledClassifier
 from rfcx_audio.model.class_bands import ClassBandDetector
 from rfcx_audio.model.detector import BandNorm, Detector
 from rfcx_audio.model.encoder import Encoder, EncoderError
-from rfcx_audio.model.features import FeatureDetector
+from rfcx_audio.model.features import FeatureDetector, Origin
 from rfcx_audio.model.head import (
     AttentiveHead,
     BandedHead,
@@ -34,6 +34,7 @@ __all__ = [
     "FeatureDetector",
     "LinearHead",
     "MLPHead",
+    "Origin",
     "Peers",
     "PooledClassifier",
     "PretrainedWeightsError",

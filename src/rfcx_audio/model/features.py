@@ -17,26 +17,28 @@ class SourceOfFeatures(Protocol):
     """What is asked of a pretrained encoder: the width of its features, and which one it is."""
 
     @property
-    def num_features(self) -> int:
-        """Width of the features."""
-        ...
-
+    def num_features(self) -> int: ...  # noqa: D102
     @property
-    def sha256(self) -> str:
-        """Of the file of its weights."""
-        ...
+    def sha256(self) -> str: ...  # noqa: D102
 
 
 class Origin(NamedTuple):
-    """Where features come from.
+    """Where features come from, in place of the encoder itself.
 
     Attributes:
         name: of the encoder's class.
-        weights: SHA-256 of its file.
+        sha256: of the file of its weights.
+        num_features: width of its features.
     """
 
     name: str
-    weights: str
+    sha256: str
+    num_features: int
+
+    @property
+    def weights(self) -> str:
+        """Those that the features come from, for a report."""
+        return f"SHA-256 {self.sha256}"
 
 
 class FeatureDetector(nn.Module):
@@ -52,7 +54,7 @@ class FeatureDetector(nn.Module):
             (batch, features, 1, windows) to `Logits`.
 
     Attributes:
-        encoder: its name, and which weights it has.
+        encoder: which one it is.
         reduction: 1, the least number of windows.
     """
 
@@ -63,7 +65,8 @@ class FeatureDetector(nn.Module):
 
     def __init__(self, encoder: SourceOfFeatures, head: Callable[[int], nn.Module]) -> None:
         super().__init__()
-        self.encoder = Origin(type(encoder).__name__, encoder.sha256)
+        name = encoder.name if isinstance(encoder, Origin) else type(encoder).__name__
+        self.encoder = Origin(name, encoder.sha256, encoder.num_features)
         self.num_features = encoder.num_features
         self.head = head(self.num_features)
         self.register_buffer("mean", torch.zeros(self.num_features))

@@ -17,6 +17,10 @@ _SINGLE_PARTS = (
     "rfcx_audio.data.AudioReader",
     "rfcx_audio.data.rfcx_templates",
     "rfcx_audio.data.species_classes",
+    "rfcx_audio.encoders.EncoderFrontend",
+    "rfcx_audio.encoders.OnnxEncoder",
+    "rfcx_audio.encoders.TFLiteEncoder",
+    "rfcx_audio.scoring.CheckpointEncoder",
     "rfcx_audio.scoring.SlidingWindows",
     "torch.nn.Identity",
 )
