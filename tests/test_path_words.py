@@ -99,6 +99,8 @@ def test_every_key_is_one_of_a_configuration(tmp_path: Path) -> None:
     for root in roots:
         known |= set(_keys(load_config(root)))
     known |= set(_keys(load_config("train", ["data=table", "data/reader=cached"])))
+    for encoder in ("birdnet", "checkpoint"):
+        known |= set(_keys(load_config("embed", [f"model/encoder={encoder}"])))
     assert known >= _KEYS
 
 
