@@ -22,9 +22,7 @@ _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 _DTYPES = ("float16", "float32")
 
 
-def embed(
-    recordings: str | Path, *overrides: str, out: str | Path | None = None
-) -> FeatureStore:
+def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None) -> FeatureStore:
     """Stores an encoder's features of many recordings, as `rfcx-audio embed` does.
 
     A call that was interrupted goes on where it was, given the same folder; further recordings are
@@ -92,8 +90,8 @@ def encoder_of(config: DictConfig) -> FeatureEncoder:
     encoder = None if node is None else build(node)
     if not isinstance(encoder, FeatureEncoder):
         raise ValueError(
-            f"there is no pretrained encoder: model.encoder is {node}; give model=birdnet or "
-            "model=perch, and model.encoder.file=…"
+            f"there is no pretrained encoder: model.encoder is {node}; give model=birdnet, or "
+            "another one that conf/model/encoder has, and model.encoder.file=…"
         )
     return encoder
 
