@@ -2,6 +2,7 @@
 
 from rfcx_audio.scoring.artefact import Artefact, ArtefactError, read_artefact, save_artefact
 from rfcx_audio.scoring.checkpoint_encoder import CheckpointEncoder
+from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.scoring.listing import list_recordings
 from rfcx_audio.scoring.load import (
     CONFIG_KEY,
@@ -24,6 +25,7 @@ __all__ = [
     "ArtefactError",
     "CheckpointEncoder",
     "CheckpointError",
+    "Embedder",
     "PartError",
     "Recogniser",
     "SlidingWindows",
