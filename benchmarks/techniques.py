@@ -26,6 +26,9 @@ _SLIM = (
 )
 """The encoder of `model=tiny`, for any composition."""
 
+ON_FEATURES = ("features", "birdnet", "perch")
+"""Models that need a store of features, which the data of these runs have not."""
+
 NEEDED = {
     "method=co_teaching": ["loss=bce"],
     "method=frequency_filtering": ["model=class_bands_crop"],
@@ -73,6 +76,8 @@ def techniques() -> list[Technique]:
     found = [Technique("all defaults", ())]
     for group in GROUPS:
         for path in sorted((CONF_DIR / group).glob("*.yaml")):
+            if group == "model" and path.stem in ON_FEATURES:
+                continue
             choice, words = f"{group}={path.stem}", words_of(group, path.stem)
             # If the option names a timm encoder, that encoder is the technique.
             whole = group == "model" and not path.stem.startswith("class_bands")

@@ -19,6 +19,7 @@ from torch._subclasses.fake_tensor import (
 from torch.nn import functional
 from torchvision.ops import roi_align
 
+from benchmarks.techniques import ON_FEATURES
 from cuda_rules import (
     RAISING,
     Living,
@@ -44,7 +45,7 @@ ALL = [
     *EXPERIMENTS,
     ["loss=weak_negatives", "loss.unknown_weight=${tenths}", f"+tenths={[0.1] * 24}"],
 ]
-MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
+MODELS = sorted({path.stem for path in (CONF_DIR / "model").glob("*.yaml")} - {*ON_FEATURES})
 GB_ALLOWED = 8
 SLIM = ["model.encoder.name=resnet10t", "++model.encoder.options.channels=[8,8,16,16]"]
 SLIM += ["++model.encoder.options.stem_width=8", "model.encoder.pretrained=false"]

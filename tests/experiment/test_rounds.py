@@ -55,7 +55,7 @@ class Teachers:
         folder: Path,
         fold: int,
         changes: dict[str, Any],
-    ) -> tuple[Teacher, dict[str, Path]]:
+    ) -> Teacher:
         folder.mkdir(parents=True, exist_ok=True)
         self.asked.append((f"{folder.parent.name}/{folder.name}", changes))
         calls, starts_s = data.corpus.train_truth, np.arange(0.0, 10.0, 3.0)
@@ -66,7 +66,7 @@ class Teachers:
                 touched = (call.t_min < starts_s + 3.0) & (call.t_max > starts_s)
                 scores[touched, call.species_id] = 0.9
             tables.append(Scores.of_windows(name, starts_s, 3.0, scores))
-        return Teacher(Scores.concatenate(tables)), held_out_recordings(data, fold)
+        return Teacher(Scores.concatenate(tables))
 
     def train_run(self, config: DictConfig) -> None:
         self.final.append(config)

@@ -9,11 +9,12 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.techniques import ON_FEATURES
 from rfcx_audio.batch import Logits
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.model import BandNorm, ConvAttention, Detector, Encoder, LinearHead
 
-MODELS = sorted(path.stem for path in (CONF_DIR / "model").glob("*.yaml"))
+MODELS = sorted({path.stem for path in (CONF_DIR / "model").glob("*.yaml")} - {*ON_FEATURES})
 HEADS = sorted(path.stem for path in (CONF_DIR / "model" / "head").glob("*.yaml"))
 QUICK = {"tiny", "densenet121"}
 

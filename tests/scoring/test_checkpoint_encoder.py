@@ -26,7 +26,12 @@ RATE = 16_000
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a small training run would have left."""
     folder = tmp_path_factory.mktemp("run")
-    words = ["model=tiny", f"data.sample_rate={RATE}", "data.crop_duration_s=1.5", "data.f_max=7000"]
+    words = [
+        "model=tiny",
+        f"data.sample_rate={RATE}",
+        "data.crop_duration_s=1.5",
+        "data.f_max=7000",
+    ]
     config = load_config("train", [f"paths.output_dir={folder}", *words])
     torch.manual_seed(0)
     weights = {f"model.{key}": value for key, value in build(config.model).state_dict().items()}

@@ -4,12 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from PIL import Image
 
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scores import Scores
-from rfcx_audio.scoring import draw_recording
+from rfcx_audio.scoring import draw_recording, drawn_by
 from rfcx_audio.whole_files import save_picture
+from tiny_encoders import Bands
 
 RATE = 48_000
 
@@ -52,3 +55,12 @@ def test_boxes_have_the_names_of_their_species() -> None:
     silence = np.zeros(4 * RATE, "float32")
     figure = draw_recording(LogMel(RATE), silence, "r", rows, species=("Owl", "Fen rail: song"))
     assert [text.get_text() for text in figure.axes[0].texts] == ["Fen rail: song"]
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 32_000, 48_000])
+def test_recordings_of_a_head_on_features_are_drawn_as_spectrograms(rate: int) -> None:
+    encoder = Bands("unread.txt", rate, 3.0, num_features=4)
+    drawn = drawn_by(EncoderFrontend(encoder, 1.5))
+    assert drawn.sample_rate == rate
+    assert drawn.f_max == min(15_000, rate / 2)
+    assert drawn_by(drawn) is drawn

@@ -144,7 +144,10 @@ class LabelledWindows:
         found = which >= 0
         values = {name: getattr(self.rows, name)[which * found] for name in Boxes._fields}
         values |= {name: values[name] - start_s for name in ("t_min", "t_max")}
-        values = {name: torch.where(found, value, 0) for name, value in values.items()}
+        values = {
+            name: torch.where(found, value, torch.zeros_like(value))
+            for name, value in values.items()
+        }
         values |= {name: values[name].float() for name in ("t_min", "t_max", "f_min", "f_max")}
         values |= {"species": torch.where(found, values["species"], -1)}
         clip, frame, truth = (

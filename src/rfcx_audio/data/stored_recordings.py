@@ -120,6 +120,9 @@ def kept(recordings: Recordings, names: Mapping[str, str], wanted: Iterable[str]
 class StoredCrops(NamedTuple):
     """Cuts crops from a store, as a front end would give them.
 
+    Behind a recording that is shorter than a crop, the windows are of silence. Of its sound padded
+    with silence, the front end gives windows that hold its very end, too, which no store has.
+
     Attributes:
         features: (windows, features) of the store.
         frames: windows of a crop.

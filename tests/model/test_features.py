@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+from functools import partial
+from types import SimpleNamespace
+
+import pytest
+import torch
+
+from rfcx_audio.model import FeatureDetector, LinearHead, Origin
+
+ORIGIN = Origin("Bands", "ab" * 32, 4)
+
+
+def detector() -> FeatureDetector:
+    return FeatureDetector(ORIGIN, partial(LinearHead, num_species=3, dropout=0.0)).eval()
+
+
+def test_features_are_standardised_before_the_head() -> None:
+    model, features = detector(), 5 + 3 * torch.randn(2, 1, 4, 6)
+    mean, deviation = torch.arange(4.0), torch.tensor([1.0, 2.0, 3.0, 4.0])
+    model.standardise(mean, deviation)
+    weight, bias = model.head.linear.weight, model.head.linear.bias
+    for number in range(2):
+        windows = [(features[number, 0, :, w] - mean) / deviation for w in range(6)]
+        expected = weight @ (sum(windows) / 6) + bias
+        torch.testing.assert_close(model(features).clip[number], expected)
+
+
+def test_moments_are_set_once_and_kept_in_the_weights() -> None:
+    model = detector()
+    model.standardise(torch.ones(4), torch.full((4,), 2.0))
+    model.standardise(torch.zeros(4), torch.ones(4))
+    other = detector()
+    other.load_state_dict(model.state_dict())
+    other.standardise(torch.zeros(4), torch.ones(4))
+    assert torch.equal(other.mean, torch.ones(4))
+    assert torch.equal(other.deviation, torch.full((4,), 2.0))
+
+
+def test_a_feature_that_never_changes_becomes_zero() -> None:
+    model = detector()
+    model.standardise(torch.full((4,), 7.0), torch.tensor([0.0, 1.0, 1.0, 1.0]))
+    features = torch.full((1, 1, 4, 1), 7.0)
+    torch.testing.assert_close(model(features).clip[0], model.head.linear.bias)
+
+
+def test_it_computes_in_float32_under_autocast() -> None:
+    model, features = detector(), torch.randn(3, 1, 4, 2)
+    with torch.autocast("cpu", torch.bfloat16):
+        found = model(features).clip
+    assert torch.equal(found, model(features).clip)
+
+
+def test_it_knows_the_encoder_without_holding_it() -> None:
+    source = SimpleNamespace(num_features=4, sha256="cd" * 32)
+    model = FeatureDetector(source, partial(LinearHead, num_species=3))
+    assert model.encoder == Origin("SimpleNamespace", "cd" * 32, 4)
+    assert set(model.state_dict()) == {
+        *("mean", "deviation", "standardised", "head.linear.weight", "head.linear.bias")
+    }
+
+
+@pytest.mark.parametrize("shape", [(2, 1, 5, 1), (2, 3, 4, 1), (2, 4, 1)])
+def test_other_features_are_refused(shape: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"expected \(batch, 1, 4, windows\)"):
+        detector()(torch.zeros(shape))
