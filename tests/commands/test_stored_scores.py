@@ -47,16 +47,16 @@ def predicted(root: Path, out: Path, *more: str) -> Path:
 def test_a_store_and_its_recordings_get_the_same_tables(root: Path, tmp_path: Path) -> None:
     one = predicted(root, tmp_path / "one", f"store={root / 'store'}")
     two = predicted(root, tmp_path / "two", f"recordings={root / 'audio'}")
-    stored, heard = (Scores.read(folder / "scores.parquet") for folder in (one, two))
-    assert stored.keys.equals(heard.keys)
-    np.testing.assert_allclose(stored.values, heard.values, atol=1e-5)
+    stored, direct = (Scores.read(folder / "scores.parquet") for folder in (one, two))
+    assert stored.keys.equals(direct.keys)
+    np.testing.assert_allclose(stored.values, direct.values, atol=1e-5)
     assert {path.name for path in one.iterdir()} == {
         *("scores.parquet", "submission.csv", "failures.csv", "recordings.csv")
     }
     tables = [pd.read_csv(folder / "submission.csv") for folder in (one, two)]
     pd.testing.assert_frame_equal(*tables, check_exact=False, atol=1e-5)
     for key in ("checkpoint", "checkpoint_sha256", "frontend", "pool"):
-        assert stored.metadata[key] == heard.metadata[key]
+        assert stored.metadata[key] == direct.metadata[key]
 
 
 def test_one_of_recordings_and_store_is_asked_for(root: Path, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_one_of_recordings_and_store_is_asked_for(root: Path, tmp_path: Path) ->
         predicted(root, tmp_path, f"store={root / 'store'}", "pictures=true")
 
 
-def test_a_head_finds_its_encoder_elsewhere_or_says_that_it_is_missing(
+def test_a_head_finds_its_encoder_elsewhere_or_names_it_as_missing(
     root: Path, tmp_path: Path
 ) -> None:
     alone, moved = tmp_path / "head.ckpt", tmp_path / "moved.onnx"

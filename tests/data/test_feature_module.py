@@ -72,14 +72,14 @@ def test_a_crop_has_the_features_of_its_sound(root: Path, duration_s: float) -> 
     found = data.labelled
     first, stops = data.places(np.arange(len(found.first)))
     drawn = torch.cat([batch.spectrogram for batch in batches(data)])
-    heard = []
+    direct = []
     for crop in range(len(first)):
         path = data.corpus.train.paths[found.recordings[found.recording[crop]]]
         start_s = HOP_S * found.first[crop]
-        heard.append(made_by(torch.from_numpy(reader.read(path, start_s, duration_s))[None])[0])
-    heard = torch.stack(heard)
+        direct.append(made_by(torch.from_numpy(reader.read(path, start_s, duration_s))[None])[0])
+    direct = torch.stack(direct)
     assert (stops > first).all()
-    nearest = torch.cdist(drawn.flatten(1), heard.flatten(1)).amin(1)
+    nearest = torch.cdist(drawn.flatten(1), direct.flatten(1)).amin(1)
     torch.testing.assert_close(nearest, torch.zeros(len(drawn)), atol=1e-5, rtol=0)
 
 

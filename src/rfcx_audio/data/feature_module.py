@@ -151,7 +151,7 @@ class FeatureDataModule(RecordingDataModule):
             _Drawn(self),  # pyright: ignore[reportArgumentType] (whose items are batches)
             batch_size=min(self.loader.batch_size, len(sampler)),
             sampler=sampler,
-            collate_fn=_unchanged,
+            collate_fn=_unchanged,  # pyright: ignore[reportArgumentType] (of a batch)
             drop_last=True,
         )
 

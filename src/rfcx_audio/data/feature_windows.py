@@ -63,7 +63,8 @@ class Known:
     @cached_property
     def numbers(self) -> dict[str, np.ndarray]:
         """Which rows each recording has."""
-        return {str(name): own for name, own in self.rows.groupby("recording_id").indices.items()}
+        found = self.rows.groupby("recording_id").indices
+        return {str(name): np.asarray(own) for name, own in found.items()}
 
     @cached_property
     def spans(self) -> dict[str, list[tuple[int, CompleteSpan]]]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import FeatureDataModule, FrameScores, RecordingDataModule
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run, tried_and_settled, with_fold_file
 from rfcx_audio.scores import SEEN, Scores, leaked_recordings
@@ -135,7 +136,8 @@ def train_fold(
     """
     _log.info("fold %d of %d, in %s", fold, folds_of(data), folder)
     trainer = train_run(continued(config, folder, {"data.folds.held_out": fold, **changes}))
-    encoder = data.frontend.encoder if isinstance(data, FeatureDataModule) else None
+    stored = isinstance(data, FeatureDataModule)
+    encoder = cast(EncoderFrontend, data.frontend).encoder if stored else None
     recogniser = load_recogniser(folder / "checkpoints" / "best.ckpt", encoder=encoder)
     return recogniser.to(trainer.strategy.root_device)
 

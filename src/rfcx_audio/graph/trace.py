@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from copy import deepcopy
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import torch
@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.export import Dim, ExportedProgram
 from torch.nn import functional
 
-from rfcx_audio.frontend import DftLogMel
+from rfcx_audio.frontend import DftLogMel, LogMel
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring.recogniser import Recogniser
 
@@ -80,7 +80,7 @@ def trace(recogniser: Recogniser) -> ExportedProgram:
         )
     # torch.export saves no weights in channels_last.
     plain = deepcopy(detector).to(memory_format=torch.contiguous_format)
-    scorer = WaveformScorer(DftLogMel(frontend), plain).eval()
+    scorer = WaveformScorer(DftLogMel(cast(LogMel, frontend)), plain).eval()
     shapes = {INPUT: {0: Dim("batch"), 1: Dim("samples", min=shortest)}}
     # Two examples: torch makes a graph for one, or for any other number.
     example = torch.zeros(2, window)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -49,8 +50,8 @@ def drawn_by(frontend: LogMel | EncoderFrontend) -> LogMel:
     if isinstance(frontend, LogMel):
         return frontend
     rate = frontend.sample_rate
-    settings = {"n_fft": fft_length(2048, rate), "hop_length": at_rate(1024, rate)}
-    made = LogMel(rate, f_max=min(_DRAWN_TO_HZ, rate / 2), **settings)
+    n_fft, hop_length = cast(int, fft_length(2048, rate)), cast(int, at_rate(1024, rate))
+    made = LogMel(rate, n_fft, hop_length, f_max=min(_DRAWN_TO_HZ, rate / 2))
     return made.to(frontend.window.device)
 
 
