@@ -9,12 +9,14 @@ import pytest
 import torch
 
 import noise_runs
+import stores
 from own_tables import Call, as_csv, write_audio
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.experiment import crossval, relabel, with_spread
 from rfcx_audio.experiment import folds as folds_module
 from rfcx_audio.experiment.folds import (
+    OUT_OF_FOLD,
     check_scored,
     continued,
     folds_of,
@@ -23,6 +25,7 @@ from rfcx_audio.experiment.folds import (
     shared_by_folds,
 )
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import load_recogniser
 
 COLUMNS = ["recording", "species", "t_min", "t_max", "f_min", "f_max"]
 
@@ -127,3 +130,20 @@ def test_folds_are_scored_by_models_that_have_not_seen_them_and_only_once(
     assert torch.load(last, weights_only=True)["epoch"] == 0  # there was no epoch left to train
     again = Scores.read(tmp_path / "oof_scores.parquet")
     pd.testing.assert_frame_equal(again.frame(), scores.frame())
+
+
+def test_folds_of_stored_features_are_scored_from_the_store(tmp_path: Path) -> None:
+    root = stores.write_data(tmp_path / "data", 6)
+    store = stores.write_store(root, stores.recordings(root), stores.frontend(root))
+    paths = stores.recordings(root)
+    folder = crossval(load_config("crossval", [*stores.words(root), f"out={tmp_path / 'folds'}"]))
+    scores = Scores.read(folder / OUT_OF_FOLD)
+    assert sorted(scores.recordings) == [f"audio/{name}" for name in sorted(store.places)]
+    for fold in range(2):
+        best = folder / f"fold_{fold}" / "checkpoints" / "best.ckpt"
+        own = Scores.read(folder / f"fold_{fold}" / OUT_OF_FOLD)
+        model = load_recogniser(best, encoder=stores.encoder(root))
+        names = {name: name.removeprefix("audio/") for name in own.recordings}
+        direct = model.score({name: paths[there] for name, there in names.items()})
+        assert own.keys.equals(direct.keys)
+        np.testing.assert_allclose(own.values, direct.values, atol=1e-5)

@@ -3,9 +3,13 @@ from __future__ import annotations
 from functools import partial
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
+from sklearn.linear_model import LogisticRegression
 
+from rfcx_audio.batch import CropLabels, Labels, Logits, unknown_labels
+from rfcx_audio.loss import MaskedBCE
 from rfcx_audio.model import FeatureDetector, LinearHead, Origin
 
 ORIGIN = Origin("Bands", "ab" * 32, 4)
@@ -64,3 +68,31 @@ def test_it_knows_the_encoder_without_holding_it() -> None:
 def test_other_features_are_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ValueError, match=r"expected \(batch, 1, 4, windows\)"):
         detector()(torch.zeros(shape))
+
+
+def test_with_a_linear_head_it_is_logistic_regression_of_the_labelled_examples() -> None:
+    rng = np.random.default_rng(0)
+    features = rng.normal(3, 2, (200, 4)).astype(np.float32)
+    target = (features[:, :3] + rng.normal(0, 2, (200, 3)) > 3).astype(np.float32)
+    known = (rng.random((200, 3)) < 0.6).astype(np.float32)
+    model, columns = detector(), torch.from_numpy(features)[:, None, :, None]
+    model.standardise(columns.mean((0, 1, 3)), columns.std((0, 1, 3), correction=0))
+    clip = Labels(torch.from_numpy(target), torch.from_numpy(known))
+    labels: CropLabels = unknown_labels(200, 3)._replace(clip=clip)
+    weight = model.head.linear.weight
+    optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+
+    def cost() -> torch.Tensor:
+        optimizer.zero_grad()
+        logits: Logits = model(columns)
+        cells = MaskedBCE()(logits, labels)
+        value = (cells.value * cells.weight).sum() + 0.5 * weight.square().sum()
+        value.backward()
+        return value
+
+    optimizer.step(cost)
+    standardised = (features - features.mean(0)) / features.std(0)
+    for species in range(3):
+        own = known[:, species] > 0
+        fitted = LogisticRegression(C=1.0, tol=1e-8).fit(standardised[own], target[own, species])
+        np.testing.assert_allclose(weight[species].detach(), fitted.coef_[0], atol=2e-3)
