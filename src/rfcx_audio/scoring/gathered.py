@@ -52,10 +52,12 @@ def gathered(
     species, windows = recogniser.species, recogniser.windows
     nothing = np.empty((0, len(species)))
     found, frames = [Scores.of_windows("", [], 0.0, nothing, metadata, species)], {}
+    error: AudioError | None = None
     for name, outcome in outcomes:
         if isinstance(outcome, AudioError):
             if alone:
-                raise outcome
+                error = outcome  # raised behind the loop, when threads that read have ended
+                continue
             _log.warning("left out %s: %s", name, outcome)
             failures[name] = str(outcome)
             continue
@@ -66,4 +68,6 @@ def gathered(
             frame = outcome.frame.numpy()
             frame_s = windows.num_frames(recogniser.frontend) * recogniser.frontend.hop_s
             frames[name] = FrameScores(starts_s, frame_s / frame.shape[1], frame)
+    if error is not None:
+        raise error
     return Scores.concatenate(found), frames
