@@ -26,7 +26,12 @@ RATE = 16_000
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What a small training run would have left."""
     folder = tmp_path_factory.mktemp("run")
-    words = ["model=tiny", f"data.sample_rate={RATE}", "data.crop_duration_s=1.5", "data.f_max=7000"]
+    words = [
+        "model=tiny",
+        f"data.sample_rate={RATE}",
+        "data.crop_duration_s=1.5",
+        "data.f_max=7000",
+    ]
     config = load_config("train", [f"paths.output_dir={folder}", *words])
     torch.manual_seed(0)
     weights = {f"model.{key}": value for key, value in build(config.model).state_dict().items()}
@@ -116,3 +121,8 @@ def test_it_brings_no_weights_into_a_model_and_can_be_copied(checkpoint: Path) -
     assert not encoder.state_dict()
     for made in (copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):  # noqa: S301
         torch.testing.assert_close(made(windows(2)), expected)
+
+
+def test_a_checkpoint_that_is_left_out_is_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"no checkpoint is given: model\.encoder\.checkpoint="):
+        CheckpointEncoder(None)

@@ -112,7 +112,7 @@ class OnnxEncoder(WeightsFileEncoder):
             EncoderFileError: onnxruntime cannot read it.
         """
         import onnxruntime  # noqa: PLC0415 (an optional extra)
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
+        import onnxruntime.capi.onnxruntime_pybind11_state as errors  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -135,7 +135,7 @@ def _with_outputs(content: bytes, encoder: TFLiteEncoder) -> _Model:
     """
     from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 (an optional extra)
 
-    model = schema.Model.GetRootAsModel(content, 0)
+    model: Any = schema.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
     tensors = [graph.Tensors(number) for number in range(graph.TensorsLength())]
     names = [(tensor.Name() or b"").decode() for tensor in tensors]

@@ -13,7 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rfcx_audio.encoders.contract import EncoderFileError, FeatureEncoder, file_sha256
+from rfcx_audio.encoders.contract import (
+    EncoderFileError,
+    FeatureEncoder,
+    check_above_zero,
+    file_sha256,
+)
 
 _PACKAGE = "package:"
 _FACTS = ("licence", "source", "species_file")
@@ -59,9 +64,9 @@ class WeightsFileEncoder(FeatureEncoder):
         unknown = sorted(set(about) - set(_FACTS))
         if unknown:
             raise ValueError(f"about has the keys {unknown}; expected {', '.join(_FACTS)}")
-        for name, value in {"sample_rate": sample_rate, "window_s": window_s, "peak": peak}.items():
-            if value is not None and not value > 0:
-                raise ValueError(f"{name} = {value}; expected a number above 0")
+        check_above_zero(sample_rate=sample_rate, window_s=window_s)
+        if peak is not None:
+            check_above_zero(peak=peak)
         super().__init__(
             {
                 "file": file,
@@ -108,7 +113,7 @@ class WeightsFileEncoder(FeatureEncoder):
         """Under which its weights may be used; None if unknown."""
         return self.settings["about"].get("licence")
 
-    @cached_property
+    @property
     def species(self) -> tuple[str, ...]:
         """The scientific names of its own classes in their order; () if no file has them.
 
