@@ -13,6 +13,7 @@ from scipy.spatial.distance import cosine
 import rfcx_audio
 from embedded import WINDOW_S, encoder_words, write_sounds
 from quick import run_module
+from rfcx_audio.commands.search import queue_of
 from rfcx_audio.data import AnnotationError, Recordings, read_annotations
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.scoring import PartError
@@ -105,6 +106,12 @@ def test_a_queue_is_read_as_labels_once_it_is_answered(place: Path, tmp_path: Pa
     assert labels.rows["present"].to_list() == queue["present"].astype(bool).to_list()
     assert labels.rows["recording_id"].to_list() == queue["recording_id"].to_list()
     np.testing.assert_allclose(labels.rows["t_min"], queue["t_min"])
+
+
+def test_a_row_of_a_queue_ends_with_its_recording() -> None:
+    columns = {"recording_id": ["a", "a", "b"], "t_min": [0.0, 2.0, 4.0], "t_max": [3.0, 5.0, 7.0]}
+    matches = pd.DataFrame(columns).assign(similarity=0.5, is_example=False)
+    assert queue_of(matches, "rail", {"a": 4.2})["t_max"].to_list() == [3.0, 4.2, 7.0]
 
 
 def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +16,7 @@ from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring import Embedder
-from rfcx_audio.scoring.archive import fingerprint, stored_contents
+from rfcx_audio.scoring.archive import RECORDINGS, fingerprint, stored_contents
 from rfcx_audio.scoring.examples import Example, example_features, parse_examples
 from rfcx_audio.scoring.nearest import nearest, similarities
 from rfcx_audio.scoring.parts import build_part
@@ -91,7 +91,8 @@ def find(config: DictConfig) -> pd.DataFrame:
     folder = Path(config.paths.output_dir)
     _write(matches, folder / "matches.csv")
     if config.species is not None:
-        _write(queue_of(matches, config.species), folder / "queue.csv")
+        queue = queue_of(matches, config.species, ends_s(store.folder / RECORDINGS))
+        _write(queue, folder / "queue.csv")
     return matches
 
 
@@ -134,14 +135,34 @@ def matches_of(
     return windows.assign(similarity=similarity[rows], is_example=own)
 
 
-def queue_of(matches: pd.DataFrame, species: str) -> pd.DataFrame:
+def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -> pd.DataFrame:
     """Matches as rows of labels that a person has yet to answer.
 
     The examples are left out, as they are known. `present` is `UNANSWERED`.
+
+    Args:
+        matches: see `search`.
+        species: their name.
+        ends_s: of recordings, where it is known: no row reaches beyond it, as windows may.
     """
     others = matches[~matches["is_example"]]
     rows = others[list(WINDOW)].assign(species=species, present=UNANSWERED)
+    limits = rows[WINDOW[0]].map(ends_s).astype(float)
+    rows["t_max"] = np.fmin(rows["t_max"], limits)
     return rows.assign(score=others["similarity"])
+
+
+def ends_s(recordings: Path) -> dict[str, float]:
+    """The duration in s of each recording of a store, of those whose duration is known.
+
+    Args:
+        recordings: the table of recordings of the store.
+    """
+    if not recordings.exists():
+        return {}
+    table = pd.read_csv(recordings, dtype={"recording_id": str})
+    known = table.dropna(subset="duration_s") if "duration_s" in table else table.head(0)
+    return dict(zip(known["recording_id"], known.get("duration_s", []), strict=True))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
