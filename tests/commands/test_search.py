@@ -126,6 +126,22 @@ def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: 
     assert "b/01" in done.stdout
 
 
+def test_a_picture_has_what_can_be_read(
+    place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(place / "store", tmp_path / "store")
+    table = pd.read_csv(tmp_path / "store" / "recordings.csv")
+    table.loc[table["recording_id"] == "a/00", "path"] = "gone.wav"
+    table.to_csv(tmp_path / "store" / "recordings.csv", index=False)
+    example = f"{place}/audio/a/00.wav,1,1.2"
+    words = "pictures=true", "top=5"
+    found = rfcx_audio.search(tmp_path / "store", example, *words, out=tmp_path)
+    assert (tmp_path / "matches.png").stat().st_size > 10_000
+    gone = (found["recording_id"] == "a/00").sum()
+    assert gone
+    assert caplog.text.count("gone.wav: the file does not exist") == gone
+
+
 def test_an_encoder_that_has_moved_is_named_and_another_one_refused(
     place: Path, tmp_path: Path
 ) -> None:

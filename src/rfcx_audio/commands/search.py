@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ import torch
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import AudioReader
+from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scores import WINDOW
@@ -20,10 +22,13 @@ from rfcx_audio.scoring.archive import RECORDINGS, fingerprint, stored_contents
 from rfcx_audio.scoring.examples import Example, example_features, parse_examples
 from rfcx_audio.scoring.nearest import nearest, similarities
 from rfcx_audio.scoring.parts import build_part
+from rfcx_audio.scoring.sounds_picture import draw_sounds
 from rfcx_audio.screen import print_line, print_table
-from rfcx_audio.whole_files import write_atomically
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _PRINTED = 10
+_DRAWN = 12
+_log = logging.getLogger(__name__)
 UNANSWERED = "?"
 """In the column `present` of a queue: the reader of labels refuses it until it is 1 or 0."""
 
@@ -93,6 +98,10 @@ def find(config: DictConfig) -> pd.DataFrame:
     if config.species is not None:
         queue = queue_of(matches, config.species, ends_s(store.folder / RECORDINGS))
         _write(queue, folder / "queue.csv")
+    if config.pictures:
+        sounds = sounds_of(embedder, examples, matches.head(_DRAWN), store.folder / RECORDINGS)
+        figure = draw_sounds(sounds, embedder.reader.sample_rate)
+        write_atomically(folder / "matches.png", partial(save_picture, figure))
     return matches
 
 
@@ -150,6 +159,35 @@ def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -
     limits = rows[WINDOW[0]].map(ends_s).astype(float)
     rows["t_max"] = np.fmin(rows["t_max"], limits)
     return rows.assign(score=others["similarity"])
+
+
+def sounds_of(
+    embedder: Embedder, examples: Sequence[Example], matches: pd.DataFrame, recordings: Path
+) -> dict[str, np.ndarray]:
+    """The sounds of examples and matches by a title; those that cannot be read are left out.
+
+    Args:
+        embedder: whose reader reads them.
+        examples: of the search.
+        matches: see `search`.
+        recordings: the table of recordings of the store, which has their paths.
+    """
+    table = pd.read_csv(recordings, dtype=str).set_index("recording_id")
+    wanted = {
+        f"example: {one.path.name}, {one.t_min:g} s": (one.path, one.t_min, one.t_max)
+        for one in examples
+    }
+    for row in matches.itertuples():
+        title = f"{row.rank}: {row.recording_id}, {row.t_min:g} s ({row.similarity:.3f})"
+        path = Path(table.loc[str(row.recording_id), "path"])
+        wanted[title] = (path, row.t_min, row.t_max)
+    sounds = {}
+    for title, (path, t_min, t_max) in wanted.items():
+        try:
+            sounds[title] = embedder.reader.read(path, t_min, t_max - t_min)
+        except AudioError as error:
+            _log.warning("not drawn: %s: %s: %s", title, path, error)
+    return sounds
 
 
 def ends_s(recordings: Path) -> dict[str, float]:
