@@ -15,6 +15,7 @@ from benchmarks.growth import growth_rows
 from benchmarks.prediction import prediction_rows
 from benchmarks.reading import reading_rows
 from benchmarks.report import keep, show, write_page
+from benchmarks.search import search_rows
 from benchmarks.startup import memory_rows, startup_rows
 from benchmarks.timing import NotMeasured, Row
 from benchmarks.training import training_row
@@ -57,6 +58,7 @@ GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
     "training": _training,
     "prediction": lambda: prediction_rows(recordings()[:4], 3, 1 / 0.9),
     "embedding": lambda: birdnet_rows(recordings()[:8], 5, 1.1),
+    "search": lambda: search_rows(5),
     "growth": lambda: growth_rows(recordings(), 2),
     "memory": lambda: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
 }

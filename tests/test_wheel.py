@@ -14,7 +14,7 @@ WEIGHTS = {
     *(".bin", ".ckpt", ".h5", ".keras", ".npy", ".npz", ".onnx", ".pb", ".pkl", ".pt", ".pt2"),
     *(".pth", ".safetensors", ".tflite", ".zip"),
 }
-"""Endings of files of weights. Nobody's are committed or shipped: licences forbid it."""
+"""Endings of files of weights. None are committed or shipped: licences forbid it."""
 
 
 def test_no_weights_are_committed() -> None:

@@ -13,6 +13,7 @@ from scipy.spatial.distance import cosine
 import rfcx_audio
 from embedded import WINDOW_S, encoder_words, write_sounds
 from quick import run_module
+from rfcx_audio.commands.search import queue_of
 from rfcx_audio.data import AnnotationError, Recordings, read_annotations
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.scoring import PartError
@@ -107,6 +108,12 @@ def test_a_queue_is_read_as_labels_once_it_is_answered(place: Path, tmp_path: Pa
     np.testing.assert_allclose(labels.rows["t_min"], queue["t_min"])
 
 
+def test_a_row_of_a_queue_ends_with_its_recording() -> None:
+    columns = {"recording_id": ["a", "a", "b"], "t_min": [0.0, 2.0, 4.0], "t_max": [3.0, 5.0, 7.0]}
+    matches = pd.DataFrame(columns).assign(similarity=0.5, is_example=False)
+    assert queue_of(matches, "rail", {"a": 4.2})["t_max"].to_list() == [3.0, 4.2, 7.0]
+
+
 def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: Path) -> None:
     shutil.copy(place / "audio" / "a" / "00.wav", tmp_path / "own, one.wav")
     examples = f"example=['own, one.wav,1,1.2',{place}/audio/b/01.wav,1,1.2]"
@@ -117,6 +124,22 @@ def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: 
     assert "20 matches are in found/matches.csv" in done.stdout
     assert "found/queue.csv has them as labels of rail: write 1 (present) or 0" in done.stdout
     assert "b/01" in done.stdout
+
+
+def test_a_picture_has_what_can_be_read(
+    place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(place / "store", tmp_path / "store")
+    table = pd.read_csv(tmp_path / "store" / "recordings.csv")
+    table.loc[table["recording_id"] == "a/00", "path"] = "gone.wav"
+    table.to_csv(tmp_path / "store" / "recordings.csv", index=False)
+    example = f"{place}/audio/a/00.wav,1,1.2"
+    words = "pictures=true", "top=5"
+    found = rfcx_audio.search(tmp_path / "store", example, *words, out=tmp_path)
+    assert (tmp_path / "matches.png").stat().st_size > 10_000
+    gone = (found["recording_id"] == "a/00").sum()
+    assert gone
+    assert caplog.text.count("gone.wav: the file does not exist") == gone
 
 
 def test_an_encoder_that_has_moved_is_named_and_another_one_refused(

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from rfcx_audio.encoders import EncoderFileError, file_sha256
+from rfcx_audio.encoders.contract import check_above_zero
 from tiny_encoders import Levels
 
 
@@ -51,6 +52,17 @@ def test_the_description_has_the_settings_and_what_follows_from_the_file() -> No
         "sha256": "0" * 64,
         "num_features": 3,
     }
+
+
+def test_numbers_that_a_configuration_left_out_are_asked_for() -> None:
+    check_above_zero(window_s=0.1, sample_rate=8_000)
+    with pytest.raises(
+        ValueError, match=r"sample_rate is not given; .*model\.encoder\.sample_rate="
+    ):
+        check_above_zero(window_s=0.1, sample_rate=None)
+    for value in (0, -1, float("nan")):
+        with pytest.raises(ValueError, match=rf"window_s = {value}; expected a number above 0"):
+            check_above_zero(window_s=value)
 
 
 def test_the_hash_of_a_file_is_that_of_its_bytes(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from rfcx_audio.config import build, load_config
 from rfcx_audio.encoders import EncoderFileError, OnnxEncoder, file_sha256
 from tiny_encoders import RATE, SAMPLES, WIDTH, sound, tiny, write_onnx
 
@@ -112,3 +113,23 @@ def test_copies_are_made_from_the_settings(file: Path) -> None:
     assert described["_target_"] == "rfcx_audio.encoders.OnnxEncoder"
     assert described["sha256"] == file_sha256(file)
     assert described["num_features"] == WIDTH
+
+
+class LikePerch(nn.Module):
+    """Of 5 s at 32 kHz, the outputs that the file of Perch 2.0 has, with fewer features."""
+
+    def forward(self, sound: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        places = sound.view(-1, 16, 4, 2_500).abs().unflatten(3, (5, 500)).mean(4)
+        return places.mean((1, 2)), places, sound.view(-1, 500, 320).mean(2)
+
+
+def test_the_configuration_of_perch_takes_the_embedding_at_its_peak(tmp_path: Path) -> None:
+    names = ("embedding", "spatial_embedding", "spectrogram")
+    file = write_onnx(tmp_path / "perch.onnx", LikePerch(), outputs=names, samples=160_000)
+    words = ["model/encoder=perch", f"model.encoder.file={file}"]
+    encoder = build(load_config("embed", words).model.encoder)
+    windows = 0.01 * torch.randn(2, 160_000, generator=torch.Generator().manual_seed(0)) + 0.1
+    centred = windows - windows.mean(1, keepdim=True)
+    at_peak = 0.25 * centred / centred.abs().amax(1, keepdim=True)
+    torch.testing.assert_close(encoder(windows), LikePerch()(at_peak)[0], atol=1e-5, rtol=0)
+    assert (encoder.sample_rate, encoder.window_s, encoder.licence) == (32_000, 5, "Apache-2.0")

@@ -80,3 +80,10 @@ def test_files_that_are_no_state_dict_of_the_module_are_refused(tmp_path: Path) 
             TorchEncoder(TINY, RATE, WINDOW_S, file=str(file))(sound(1))
     with pytest.raises(EncoderFileError, match=r"missing\.pt cannot be read"):
         _ = TorchEncoder(TINY, RATE, WINDOW_S, file=str(tmp_path / "missing.pt")).sha256
+
+
+def test_settings_that_are_left_out_are_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"no import path is given: model\.encoder\.module="):
+        TorchEncoder(None, RATE, WINDOW_S)
+    with pytest.raises(ValueError, match=r"window_s is not given"):
+        TorchEncoder(TINY, RATE, None)

@@ -121,3 +121,8 @@ def test_it_brings_no_weights_into_a_model_and_can_be_copied(checkpoint: Path) -
     assert not encoder.state_dict()
     for made in (copy.deepcopy(encoder), pickle.loads(pickle.dumps(encoder))):  # noqa: S301
         torch.testing.assert_close(made(windows(2)), expected)
+
+
+def test_a_checkpoint_that_is_left_out_is_asked_for() -> None:
+    with pytest.raises(ValueError, match=r"no checkpoint is given: model\.encoder\.checkpoint="):
+        CheckpointEncoder(None)

@@ -13,6 +13,9 @@ from torch import Tensor
 from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scoring import Embedder
+from rfcx_audio.scoring.archive import FileScorer, FileScores
+from rfcx_audio.scoring.archive.batcher import Batcher
+from rfcx_audio.scoring.archive.local import scored
 
 RATE, SAMPLES = 1_000, 250
 
@@ -79,6 +82,17 @@ def test_each_window_of_an_hour_is_computed_once(tmp_path: Path) -> None:
     Counted.windows = 0
     features = make()(path)
     assert len(features) == Counted.windows == 1 + (3600 * RATE - SAMPLES) / 125
+
+
+def test_batches_of_several_files_have_the_features_of_each(tmp_path: Path) -> None:
+    scorer = FileScorer(make, "32-true", "cpu")
+    scorer.blocks = Batcher(scorer.model, "32-true", threads=2)  # as on a GPU
+    paths = {f"{n}": write(tmp_path / f"{n}.wav", noise(1.0 + 9 * n)) for n in range(4)}
+    for name, outcome in scored([scorer] * 4, paths):
+        assert isinstance(outcome, FileScores)
+        expected = by_hand(noise(1.0 + 9 * int(name)), 125)
+        np.testing.assert_allclose(outcome.scores, expected, atol=1e-5)
+        np.testing.assert_allclose(outcome.starts_s, 0.125 * np.arange(len(expected)))
 
 
 def test_the_gain_comes_before_the_encoder() -> None:

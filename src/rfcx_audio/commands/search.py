@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,19 +13,22 @@ import torch
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import AudioReader
+from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring import Embedder
-from rfcx_audio.scoring.archive import fingerprint, stored_contents
+from rfcx_audio.scoring.archive import RECORDINGS, fingerprint, stored_contents
 from rfcx_audio.scoring.examples import Example, example_features, parse_examples
 from rfcx_audio.scoring.nearest import nearest, similarities
 from rfcx_audio.scoring.parts import build_part
+from rfcx_audio.scoring.sounds_picture import draw_sounds
 from rfcx_audio.screen import print_line, print_table
-from rfcx_audio.whole_files import write_atomically
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _PRINTED = 10
+_DRAWN = 12
+_log = logging.getLogger(__name__)
 UNANSWERED = "?"
 """In the column `present` of a queue: the reader of labels refuses it until it is 1 or 0."""
 
@@ -91,7 +96,12 @@ def find(config: DictConfig) -> pd.DataFrame:
     folder = Path(config.paths.output_dir)
     _write(matches, folder / "matches.csv")
     if config.species is not None:
-        _write(queue_of(matches, config.species), folder / "queue.csv")
+        queue = queue_of(matches, config.species, ends_s(store.folder / RECORDINGS))
+        _write(queue, folder / "queue.csv")
+    if config.pictures:
+        sounds = sounds_of(embedder, examples, matches.head(_DRAWN), store.folder / RECORDINGS)
+        figure = draw_sounds(sounds, embedder.reader.sample_rate)
+        write_atomically(folder / "matches.png", partial(save_picture, figure))
     return matches
 
 
@@ -134,14 +144,63 @@ def matches_of(
     return windows.assign(similarity=similarity[rows], is_example=own)
 
 
-def queue_of(matches: pd.DataFrame, species: str) -> pd.DataFrame:
+def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -> pd.DataFrame:
     """Matches as rows of labels that a person has yet to answer.
 
     The examples are left out, as they are known. `present` is `UNANSWERED`.
+
+    Args:
+        matches: see `search`.
+        species: their name.
+        ends_s: of recordings, where it is known: no row reaches beyond it, as windows may.
     """
     others = matches[~matches["is_example"]]
     rows = others[list(WINDOW)].assign(species=species, present=UNANSWERED)
+    limits = rows[WINDOW[0]].map(ends_s).astype(float)
+    rows["t_max"] = np.fmin(rows["t_max"], limits)
     return rows.assign(score=others["similarity"])
+
+
+def sounds_of(
+    embedder: Embedder, examples: Sequence[Example], matches: pd.DataFrame, recordings: Path
+) -> dict[str, np.ndarray]:
+    """The sounds of examples and matches by a title; those that cannot be read are left out.
+
+    Args:
+        embedder: whose reader reads them.
+        examples: of the search.
+        matches: see `search`.
+        recordings: the table of recordings of the store, which has their paths.
+    """
+    table = pd.read_csv(recordings, dtype=str).set_index("recording_id")
+    wanted = {
+        f"example: {one.path.name}, {one.t_min:g} s": (one.path, one.t_min, one.t_max)
+        for one in examples
+    }
+    for row in matches.itertuples():
+        title = f"{row.rank}: {row.recording_id}, {row.t_min:g} s ({row.similarity:.3f})"
+        path = Path(table.loc[str(row.recording_id), "path"])
+        wanted[title] = (path, row.t_min, row.t_max)
+    sounds = {}
+    for title, (path, t_min, t_max) in wanted.items():
+        try:
+            sounds[title] = embedder.reader.read(path, t_min, t_max - t_min)
+        except AudioError as error:
+            _log.warning("not drawn: %s: %s: %s", title, path, error)
+    return sounds
+
+
+def ends_s(recordings: Path) -> dict[str, float]:
+    """The duration in s of each recording of a store, of those whose duration is known.
+
+    Args:
+        recordings: the table of recordings of the store.
+    """
+    if not recordings.exists():
+        return {}
+    table = pd.read_csv(recordings, dtype={"recording_id": str})
+    known = table.dropna(subset="duration_s") if "duration_s" in table else table.head(0)
+    return dict(zip(known["recording_id"], known.get("duration_s", []), strict=True))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:

@@ -125,6 +125,18 @@ def _made_anew(kind: type[FeatureEncoder], settings: dict[str, Any]) -> FeatureE
     return kind(**settings)
 
 
+def check_above_zero(**values: float | None) -> None:
+    """Checks settings of an encoder by name, which a configuration may have left out (None).
+
+    Raises:
+        ValueError: one is None, or not above 0.
+    """
+    for name, value in values.items():
+        if value is None or not value > 0:
+            found = "is not given" if value is None else f"= {value}"
+            raise ValueError(f"{name} {found}; expected a number above 0: model.encoder.{name}=…")
+
+
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file.
 

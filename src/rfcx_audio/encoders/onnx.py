@@ -9,14 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rfcx_audio.encoders.contract import EncoderFileError
-from rfcx_audio.encoders.weights_file import (
-    WeightsFileEncoder,
+from rfcx_audio.encoders.graph_tensors import (
     by_batches,
     find_tensor,
     input_shape,
     joined,
     only_output,
 )
+from rfcx_audio.encoders.weights_file import WeightsFileEncoder
 
 
 class _Graph(NamedTuple):
@@ -80,7 +80,9 @@ class OnnxEncoder(WeightsFileEncoder):
                 f"{self.path} takes {', '.join(f'{one.name} ({one.type})' for one in inputs)}; "
                 "expected one input, windows of sound in float32"
             )
-        return _Graph(session, chosen, inputs[0].name, input_shape(inputs[0].shape, self))
+        return _Graph(
+            session, chosen, inputs[0].name, input_shape(inputs[0].shape, self, self.path)
+        )
 
     def _with_inner_outputs(self) -> tuple[Any, list[str]]:
         """A session of the same graph that gives the wanted tensors too, and all its outputs.
@@ -112,7 +114,7 @@ class OnnxEncoder(WeightsFileEncoder):
             EncoderFileError: onnxruntime cannot read it.
         """
         import onnxruntime  # noqa: PLC0415 (an optional extra)
-        from onnxruntime.capi import onnxruntime_pybind11_state as errors  # noqa: PLC0415
+        import onnxruntime.capi.onnxruntime_pybind11_state as errors  # noqa: PLC0415
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1

@@ -16,14 +16,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rfcx_audio.encoders.contract import EncoderFileError
-from rfcx_audio.encoders.weights_file import (
-    WeightsFileEncoder,
+from rfcx_audio.encoders.graph_tensors import (
     by_batches,
     find_tensor,
     input_shape,
     joined,
     only_output,
 )
+from rfcx_audio.encoders.weights_file import WeightsFileEncoder
 
 _OUTPUTS = 8  # where a subgraph of TFLite's schema has the offset of its outputs
 _STDERR = 2
@@ -110,7 +110,7 @@ class TFLiteEncoder(WeightsFileEncoder):
                         "sound in float32"
                     )
                 stated = [int(size) for size in inputs[0]["shape_signature"]]
-                shape = input_shape(stated, self)
+                shape = input_shape(stated, self, self.path)
                 interpreter.resize_tensor_input(inputs[0]["index"], list(shape))
                 interpreter.allocate_tensors()
         except EncoderFileError:
@@ -135,7 +135,7 @@ def _with_outputs(content: bytes, encoder: TFLiteEncoder) -> _Model:
     """
     from ai_edge_litert import schema_py_generated as schema  # noqa: PLC0415 (an optional extra)
 
-    model = schema.Model.GetRootAsModel(content, 0)
+    model: Any = schema.Model.GetRootAsModel(content, 0)
     graph = model.Subgraphs(0)
     tensors = [graph.Tensors(number) for number in range(graph.TensorsLength())]
     names = [(tensor.Name() or b"").decode() for tensor in tensors]

@@ -17,7 +17,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rfcx_audio.encoders.contract import EncoderFileError, FeatureEncoder, file_sha256
+from rfcx_audio.encoders.contract import (
+    EncoderFileError,
+    FeatureEncoder,
+    check_above_zero,
+    file_sha256,
+)
 
 _UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, SafetensorError)
 _REASON_LENGTH = 400  # torch names every weight that is missing
@@ -38,6 +43,9 @@ class TorchEncoder(FeatureEncoder):
             tensors are read; None for a module that has its weights when it is made.
         sha256: of the file with which it must be used; without a file, of path and arguments.
         num_features: width of the features, if known.
+
+    Raises:
+        ValueError: `module` is not given, `sample_rate` or `window_s` is not above 0.
     """
 
     def __init__(
@@ -50,6 +58,9 @@ class TorchEncoder(FeatureEncoder):
         sha256: str | None = None,
         num_features: int | None = None,
     ) -> None:
+        if not module:
+            raise ValueError("no import path is given: model.encoder.module=my_package.MyEncoder")
+        check_above_zero(sample_rate=sample_rate, window_s=window_s)
         super().__init__(
             {
                 "module": module,

@@ -30,6 +30,9 @@ class CheckpointEncoder(FeatureEncoder):
         sha256: with which it must be used: of the checkpoint, or of the description of an artefact,
             which states that of its weights.
         num_features: width of the features, if known.
+
+    Raises:
+        ValueError: `checkpoint` is not given.
     """
 
     def __init__(
@@ -41,6 +44,8 @@ class CheckpointEncoder(FeatureEncoder):
         sha256: str | None = None,
         num_features: int | None = None,
     ) -> None:
+        if not checkpoint:
+            raise ValueError("no checkpoint is given: model.encoder.checkpoint=best.ckpt")
         super().__init__(
             {
                 "checkpoint": checkpoint,

@@ -27,11 +27,8 @@ from rfcx_audio.whole_files import write_atomically
 _FORMAT = 1  # of these files; another one is not gone on with
 _LIBRARIES = ("rfcx-audio", "torch", "soxr", "onnxruntime", "ai-edge-litert")
 _CONTENTS = "contents.csv"
-_PLACES = (
-    "file",
-    "checkpoint",
-    "about",
-)  # of an encoder, whose sha256 tells whether it is the same
+# Where an encoder lies, and what is known of it: its sha256 stands for its weights.
+_PLACES = ("file", "checkpoint", "about")
 _BYTES_AT_ONCE = 2**24
 
 
