@@ -13,7 +13,7 @@ import torch
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import AudioError, AudioReader
+from rfcx_audio.data import AudioError, AudioReader, probe
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scores import WINDOW
@@ -172,19 +172,20 @@ def sounds_of(
         matches: see `search`.
         recordings: the table of recordings of the store, which has their paths.
     """
-    table = pd.read_csv(recordings, dtype=str).set_index("recording_id")
+    paths = pd.read_csv(recordings, dtype=str).set_index("recording_id")["path"].to_dict()
     wanted = {
         f"example: {one.path.name}, {one.t_min:g} s": (one.path, one.t_min, one.t_max)
         for one in examples
     }
-    for row in matches.itertuples():
-        title = f"{row.rank}: {row.recording_id}, {row.t_min:g} s ({row.similarity:.3f})"
-        path = Path(table.loc[str(row.recording_id), "path"])
-        wanted[title] = (path, row.t_min, row.t_max)
+    for row in matches.to_dict("records"):
+        name, t_min = row["recording_id"], row["t_min"]
+        title = f"{row['rank']}: {name}, {t_min:g} s ({row['similarity']:.3f})"
+        wanted[title] = (Path(paths[name]), t_min, row["t_max"])
     sounds = {}
     for title, (path, t_min, t_max) in wanted.items():
         try:
-            sounds[title] = embedder.reader.read(path, t_min, t_max - t_min)
+            end_s = min(t_max, probe(path).duration_s)  # a window may reach beyond
+            sounds[title] = embedder.reader.read(path, t_min, end_s - t_min)
         except AudioError as error:
             _log.warning("not drawn: %s: %s: %s", title, path, error)
     return sounds

@@ -29,9 +29,15 @@ def draw_sounds(sounds: Mapping[str, np.ndarray], sample_rate: int) -> Figure:
         axes = figure.add_subplot(rows, _COLUMNS, 1 + place)
         decibel = _decibel(waveform, sample_rate)
         low, high = np.percentile(decibel, [20, 99.8])
-        extent = (0, len(waveform) / sample_rate, 0, sample_rate / 2000)
-        options = {"origin": "lower", "aspect": "auto", "cmap": "magma"}
-        axes.imshow(decibel, extent=extent, vmin=low, vmax=high, **options)
+        axes.imshow(
+            decibel,
+            origin="lower",
+            aspect="auto",
+            cmap="magma",
+            vmin=low,
+            vmax=high,
+            extent=(0, len(waveform) / sample_rate, 0, sample_rate / 2000),
+        )
         axes.set_title(title, fontsize=9)
         axes.set_xlabel("time (s)", fontsize=8)
         axes.set_ylabel("frequency (kHz)", fontsize=8)
