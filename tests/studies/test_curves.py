@@ -41,7 +41,7 @@ def results(tmp_path: Path) -> Results:
 
 
 def test_means_by_level_have_the_base_in_every_factor(results: Results) -> None:
-    table = by_level(results.runs, STUDY.levels).set_index(["factor", "at", "entry"])
+    table = by_level(results.runs, STUDY.levels, STUDY.metrics).set_index(["factor", "at", "entry"])
     naive = table.xs("naive", level="entry")["lwlrap"]
     assert naive.to_list() == pytest.approx([0.35, 0.55, 0.75, 0.75, 0.55])
     assert table.loc[("SNR", "usual", "best"), "auc_sd"] == pytest.approx(0.0707, abs=1e-4)
@@ -55,9 +55,13 @@ def test_the_page_has_a_table_for_each_factor_and_names_what_is_missing(results:
     assert (
         "* Highest LWLRAP: `best` with 4 of 4 data sets, by 0.15 to 0.60 before the next." in page
     )
-    assert "| low | 0.350 ± 0.071 | 0.950 ± 0.071 | 0.350 ± 0.071 | 0.950 ± 0.071 | 2 |" in page
-    assert "| 7 | 0.750 ± 0.071 | 0.900 | 0.750 ± 0.071 | 0.900 | 1 to 2 |" in page
-    assert page.count("`best@snr_2`") == 1
+    assert "| low | `naive` | 0.350 ± 0.071 | 0.350 ± 0.071 | 2 |" in page
+    assert "| 7 | `best` | 0.900 | 0.900 | 1 |" in page
+    assert page.count("* `best`: `loss=best`\n") == 1
+    assert page.endswith(
+        "* SNR, low: `snr=1`\n* SNR, usual: none\n* SNR, high: `snr=9`\n"
+        "* rows a species, 7: `rows=7`\n* rows a species, 14: none\n"
+    )
 
 
 def test_the_picture_is_drawn_only_if_it_is_asked_for(results: Results, tmp_path: Path) -> None:
