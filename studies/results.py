@@ -140,9 +140,9 @@ def seconds_of(folder: Path) -> dict[str, float]:
         found["fit_core_s"] = json.loads(own.read_text())["fit_core_s"]
     config = parse_config((folder / "config.yaml").read_text())
     store = config.data.get("store")
-    if store is not None and (Path(store) / "seconds.json").exists():
-        embedded = json.loads((Path(store) / "seconds.json").read_text())
-        found["embed_core_s"] = 60 * embedded["embed_core_s"] / embedded["audio_s"]
+    if store is not None and (embedded := Path(store) / "seconds.json").exists():
+        minutes = pd.read_csv(embedded.with_name("recordings.csv"))["duration_s"].sum() / 60
+        found["embed_core_s"] = json.loads(embedded.read_text())["embed_core_s"] / minutes
     return found
 
 
