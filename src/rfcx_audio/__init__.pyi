@@ -1,4 +1,5 @@
 from rfcx_audio.batch import Labels
+from rfcx_audio.commands.detect import detect
 from rfcx_audio.commands.predict import predict
 from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
@@ -17,6 +18,7 @@ __all__ = [
     "Recogniser",
     "Scores",
     "build",
+    "detect",
     "draw_prevalence",
     "draw_recording",
     "evaluate",
