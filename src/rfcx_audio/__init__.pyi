@@ -1,6 +1,8 @@
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.detect import detect
+from rfcx_audio.commands.embed import embed
 from rfcx_audio.commands.predict import predict
+from rfcx_audio.commands.search import search
 from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import Annotations, read_annotations, row_templates
@@ -21,6 +23,7 @@ __all__ = [
     "detect",
     "draw_prevalence",
     "draw_recording",
+    "embed",
     "evaluate",
     "load",
     "load_config",
@@ -28,6 +31,7 @@ __all__ = [
     "predict",
     "read_annotations",
     "row_templates",
+    "search",
     "settle",
     "train",
     "unlabelled_prevalence",

@@ -89,13 +89,8 @@ def score(config: DictConfig) -> Archive:
     add_to_table(infos, archive.folder / RECORDINGS)
     if missing:
         _log.warning("%d recordings of the sample have no scores and get 0", len(missing))
+    archive.check_some_kept()
     failures = archive.failures()
-    if len(failures) == len(paths):
-        raise ValueError(
-            f"none of the {len(paths)} recordings could be read; the first, "
-            f"{failures[0].recording_id!r}: {failures[0].reason}. All are named in "
-            f"{archive.folder / 'failures.csv'}"
-        )
     if config.pictures:
         draw_missing(load(), archive)
     _log.info(

@@ -69,7 +69,7 @@ class FeatureStore:
         """The rows of each recording, in the order of the store."""
         names = self.keys["recording_id"].to_numpy()
         firsts = np.flatnonzero(np.r_[True, names[1:] != names[:-1]]) if len(names) else []
-        stops = [*firsts[1:], len(names)]
+        stops = [*firsts[1:], len(names)][: len(firsts)]
         return {
             str(names[first]): slice(int(first), int(stop))
             for first, stop in zip(firsts, stops, strict=True)

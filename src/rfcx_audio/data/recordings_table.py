@@ -98,16 +98,19 @@ def add_to_table(infos: Mapping[str, RecordingInfo], path: Path) -> None:
 
     Args:
         infos: by recording.
-        path: a CSV of `recording_id` and others, which stay as they are.
+        path: a CSV of `recording_id` and others, which stay as they are, as do the lines of other
+            recordings.
     """
     if path.exists():
         table = pd.read_csv(path, dtype=str, keep_default_na=False)
     else:
         files = {name: readable_name(str(info.path or "")) for name, info in infos.items()}
         table = pd.DataFrame(files.items(), columns=pd.Index(["recording_id", "path"]))
-    cells = [_cells(infos.get(name, RecordingInfo())) for name in table["recording_id"]]
+    cells = {name: _cells(info) for name, info in infos.items()}
     for place, column in enumerate(INFO_COLUMNS):
-        table[column] = [row[place] for row in cells]
+        before = table[column] if column in table else [""] * len(table)
+        pairs = zip(table["recording_id"], before, strict=True)
+        table[column] = [cells[name][place] if name in cells else cell for name, cell in pairs]
     write_atomically(path, lambda part: table.to_csv(part, index=False))
 
 

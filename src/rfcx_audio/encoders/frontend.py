@@ -95,7 +95,7 @@ class EncoderFrontend(nn.Module):
         with torch.autocast(waveform.device.type, enabled=False):
             parts = [self.encoder(part.contiguous()) for part in windows.split(_WINDOWS_AT_ONCE)]
         features = torch.cat(parts) if parts else windows.new_zeros(0, self.n_mels)
-        return features.view(batch, count, -1).transpose(1, 2).unsqueeze(1)
+        return features.view(batch, count, features.shape[1]).transpose(1, 2).unsqueeze(1)
 
     def settings(self) -> dict[str, Any]:
         """Everything that the features depend on beside the waveform, as plain JSON."""

@@ -1,6 +1,8 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
 from rfcx_audio.scoring.artefact import Artefact, ArtefactError, read_artefact, save_artefact
+from rfcx_audio.scoring.checkpoint_encoder import CheckpointEncoder
+from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.scoring.listing import list_recordings
 from rfcx_audio.scoring.load import (
     CONFIG_KEY,
@@ -21,7 +23,9 @@ __all__ = [
     "SEEN_KEY",
     "Artefact",
     "ArtefactError",
+    "CheckpointEncoder",
     "CheckpointError",
+    "Embedder",
     "PartError",
     "Recogniser",
     "SlidingWindows",

@@ -13,8 +13,14 @@ from torch import Tensor
 from torch.nn import functional
 
 from rfcx_audio.data import AudioReader, probe
-from rfcx_audio.frontend import LogMel
-from rfcx_audio.scoring.windows import WINDOWS_AT_ONCE, SlidingWindows, cut_at, seconds
+from rfcx_audio.encoders import EncoderFrontend
+from rfcx_audio.scoring.windows import (
+    WINDOWS_AT_ONCE,
+    ImageFrontend,
+    SlidingWindows,
+    cut_at,
+    seconds,
+)
 
 _BLOCK_S = 64.0  # a minute's recording with its usual padding is one block
 _DELTA_FRAMES = 4  # as far as the second differences of `DeltaLogMel` look to either side
@@ -38,11 +44,12 @@ class Block(NamedTuple):
     skipped: int
 
 
-def blocks(windows: SlidingWindows, frontend: LogMel, num_samples: int) -> Iterator[Block]:
+def blocks(windows: SlidingWindows, frontend: ImageFrontend, num_samples: int) -> Iterator[Block]:
     """The windows of a recording, in blocks of a minute at most (or of one window, if longer).
 
     They are the windows of `SlidingWindows.cut`. A block's stretch reaches so far beyond its
-    windows that neither the frames at their edges nor their slopes depend on where it ends.
+    windows that neither the frames at their edges nor their slopes depend on where it ends; no
+    further where each frame is the features of an encoder, which are of their own samples only.
 
     Args:
         windows: how long, and how far apart.
@@ -54,17 +61,23 @@ def blocks(windows: SlidingWindows, frontend: LogMel, num_samples: int) -> Itera
     hop = windows.hop(frontend)
     room = int((_BLOCK_S / frontend.hop_s - frames) / hop)
     at_once = min(max(room + 1, 1), WINDOWS_AT_ONCE)
-    margin = math.ceil(frontend.n_fft / 2 / frontend.hop_length) + _DELTA_FRAMES
     for index in range(0, len(starts), at_once):
         chosen = tuple(starts[index : index + at_once])
-        skipped = max(0, chosen[0] - margin)
-        behind = chosen[-1] + frames + margin
+        skipped, last = _reach(frontend, chosen[0], chosen[-1] + frames)
         first = skipped * frontend.hop_length
-        stop = min(num_samples, behind * frontend.hop_length + frontend.n_fft)
+        stop = min(num_samples, last * frontend.hop_length + frontend.n_fft)
         yield Block(first, stop - first, chosen, frames, skipped)
 
 
-def starts_s(found: Sequence[Block], frontend: LogMel) -> Tensor:
+def _reach(frontend: ImageFrontend, first: int, behind: int) -> tuple[int, int]:
+    """The frames with which the stretch for frames from `first` to `behind` begins and ends."""
+    if isinstance(frontend, EncoderFrontend):
+        return first, behind - 1
+    margin = math.ceil(frontend.n_fft / 2 / frontend.hop_length) + _DELTA_FRAMES
+    return max(0, first - margin), behind + margin
+
+
+def starts_s(found: Sequence[Block], frontend: ImageFrontend) -> Tensor:
     """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
     return seconds([start for block in found for start in block.starts], frontend)
 
@@ -102,7 +115,9 @@ def read_block(reader: AudioReader, recording: Path | Tensor, block: Block) -> T
     return torch.from_numpy(reader.read(recording, block.first / rate, block.samples / rate))
 
 
-def cut_blocks(found: Sequence[Block], frontend: LogMel, waveforms: Sequence[Tensor]) -> Tensor:
+def cut_blocks(
+    found: Sequence[Block], frontend: ImageFrontend, waveforms: Sequence[Tensor]
+) -> Tensor:
     """The windows of blocks, one block after the other.
 
     Neighbours that are cut alike go through the front end together.

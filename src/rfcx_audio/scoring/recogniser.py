@@ -153,6 +153,24 @@ class Recogniser(nn.Module):
         scores, starts, _ = self._joined(parts, with_frames=False)
         return scores, starts
 
+    @property
+    def at_once(self) -> int:
+        """How many windows a GPU takes in one batch."""
+        return self.windows.at_once(self.frontend)
+
+    @property
+    def fewer_at_once(self) -> str:
+        """How a user has fewer of them in a batch, for an error."""
+        return f"lower pixels_at_once, now {self.windows.pixels_at_once}"
+
+    def rows(self, found: Sequence[Block], waveforms: Sequence[Tensor]) -> Tensor:
+        """The scores of windows alone, see `block_scores`: (windows, species)."""
+        return self.block_scores(found, waveforms).clip
+
+    def starts_s(self, found: Sequence[Block]) -> Tensor:
+        """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
+        return starts_s(found, self.frontend)
+
     def blocks(self, recording: Path | Tensor) -> list[Block]:
         """The blocks that a file, or a waveform (samples,), is scored in.
 
@@ -275,4 +293,4 @@ class Recogniser(nn.Module):
             scored.append(self.block_scores([block], [there], with_frames))
         frames = [one.frame for one in scored if one.frame is not None]
         scores = self.finished(torch.cat([one.clip for one in scored]))
-        return scores, starts_s(found, self.frontend), torch.cat(frames) if frames else None
+        return scores, self.starts_s(found), torch.cat(frames) if frames else None

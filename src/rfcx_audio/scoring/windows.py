@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
 from rfcx_audio.data import window_starts
-from rfcx_audio.frontend import LogMel
 from rfcx_audio.scores import Pool, by_recording, check_pool, moving_average
 
 PIXELS_AT_ONCE = 2**24
@@ -17,6 +17,32 @@ PIXELS_AT_ONCE = 2**24
 
 WINDOWS_AT_ONCE = 32
 """Windows in one batch on a CPU, where more only take memory, and in a `Block`."""
+
+
+class ImageFrontend(Protocol):
+    """What makes an image of a waveform: a spectrogram, or an encoder's features by time."""
+
+    sample_rate: int
+    n_fft: int
+    hop_length: int
+
+    @property
+    def n_mels(self) -> int:
+        """Height of the image."""
+        ...
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one frame to the next."""
+        ...
+
+    def num_frames(self, num_samples: int, /) -> int:
+        """The exact number of frames that a waveform gives."""
+        ...
+
+    def __call__(self, waveform: Tensor, /) -> Tensor:
+        """(batch, samples) -> (batch, channels, mels, frames)."""
+        ...
 
 
 def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
@@ -43,7 +69,7 @@ def cut_at(spectrogram: Tensor, starts: Sequence[int], frames: int) -> Tensor:
     return windows
 
 
-def seconds(starts: Sequence[int], frontend: LogMel) -> Tensor:
+def seconds(starts: Sequence[int], frontend: ImageFrontend) -> Tensor:
     """First frames of windows in s: (windows,) float64, on the CPU."""
     return torch.tensor(starts, dtype=torch.float64) * frontend.hop_length / frontend.sample_rate
 
@@ -96,15 +122,15 @@ class SlidingWindows:
         self.smooth_frames = smooth_frames
         self.pixels_at_once = pixels_at_once
 
-    def num_frames(self, frontend: LogMel) -> int:
+    def num_frames(self, frontend: ImageFrontend) -> int:
         """The length of a window, as its spectrogram."""
         return frontend.num_frames(self._num_samples(frontend))
 
-    def hop(self, frontend: LogMel) -> int:
+    def hop(self, frontend: ImageFrontend) -> int:
         """Frames from one window to the next."""
         return max(1, round(self.num_frames(frontend) * (1 - self.overlap)))
 
-    def starts(self, frontend: LogMel, num_samples: int) -> list[int]:
+    def starts(self, frontend: ImageFrontend, num_samples: int) -> list[int]:
         """The first frames of a recording's windows, in its spectrogram.
 
         Args:
@@ -114,15 +140,15 @@ class SlidingWindows:
         total = frontend.num_frames(max(num_samples, self._num_samples(frontend)))
         return window_starts(total, self.num_frames(frontend), self.hop(frontend))
 
-    def starts_s(self, frontend: LogMel, num_samples: int) -> Tensor:
+    def starts_s(self, frontend: ImageFrontend, num_samples: int) -> Tensor:
         """The same in s: (windows,) float64, on the CPU."""
         return seconds(self.starts(frontend, num_samples), frontend)
 
-    def at_once(self, frontend: LogMel) -> int:
+    def at_once(self, frontend: ImageFrontend) -> int:
         """How many windows `pixels_at_once` are; at least 1."""
         return max(1, self.pixels_at_once // (frontend.n_mels * self.num_frames(frontend)))
 
-    def cut(self, frontend: LogMel, waveform: Tensor) -> tuple[Tensor, Tensor]:
+    def cut(self, frontend: ImageFrontend, waveform: Tensor) -> tuple[Tensor, Tensor]:
         """The windows of one recording.
 
         Args:
@@ -135,7 +161,7 @@ class SlidingWindows:
         starts_s = self.starts_s(frontend, waveform.shape[-1]).to(waveform.device)
         return self.cut_windows(frontend, waveform), starts_s
 
-    def cut_windows(self, frontend: LogMel, waveform: Tensor) -> Tensor:
+    def cut_windows(self, frontend: ImageFrontend, waveform: Tensor) -> Tensor:
         """The windows of recordings of one length, one recording after the other.
 
         Args:
@@ -196,7 +222,7 @@ class SlidingWindows:
         frames = torch.cat([one.frame.float().sigmoid() for one in logits])
         return clips, moving_average(frames, self.smooth_frames)
 
-    def _num_samples(self, frontend: LogMel) -> int:
+    def _num_samples(self, frontend: ImageFrontend) -> int:
         return round(self.duration_s * frontend.sample_rate)
 
     def _windows_at_once(self, windows: Tensor) -> int:

@@ -25,7 +25,7 @@ class Together(FileScorer):
         self, load: Callable[[], Recogniser], precision: str, device: str, threads: int = 1
     ) -> None:
         super().__init__(load, precision, device)
-        self.blocks = Batcher(self.recogniser, precision, threads)
+        self.blocks = Batcher(self.model, precision, threads)
 
 
 class TogetherEngine:

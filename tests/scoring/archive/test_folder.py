@@ -13,7 +13,7 @@ import pytest
 
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores, file_name
-from rfcx_audio.scoring.archive.folder import fingerprint
+from rfcx_audio.scoring.archive.growing import fingerprint
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 SPECIES = ("Owl", "Fen rail: song", "s2")

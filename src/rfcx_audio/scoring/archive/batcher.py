@@ -14,7 +14,7 @@ from torch import Tensor
 
 from rfcx_audio.hardware import autocast
 from rfcx_audio.scoring.blocks import Block
-from rfcx_audio.scoring.recogniser import Recogniser
+from rfcx_audio.scoring.reading import WindowModel
 
 _BATCHES_AHEAD = 2  # read and waiting, so that the device does not wait; each costs memory
 _POLL_S = 0.002
@@ -50,24 +50,24 @@ class _Batch(NamedTuple):
 class Batcher:
     """Reads blocks in threads, and scores those that are read together, whatever file they are of.
 
-    A batch holds as many windows as `SlidingWindows.at_once` allows, or a single block. While the
+    A batch holds as many windows as `WindowModel.at_once` allows, or a single block. While the
     device works on one batch, the next is read, uploaded from pinned memory and launched; results
     come back once a batch. An idle device takes what there is, so which blocks meet in a batch is
     left to chance: in float32 (without TF32) their scores differ by 1e-5 at most from those of
     the blocks one by one, in bf16 by what that type rounds.
 
     Args:
-        recogniser: on its device.
+        model: on its device.
         precision: that the network computes in, see `autocast`.
         threads: that read. FLAC is decoded outside the interpreter's lock: processes that read
             were no faster, and slower once they sent the samples back.
     """
 
-    def __init__(self, recogniser: Recogniser, precision: str, threads: int) -> None:
-        self.recogniser = recogniser
+    def __init__(self, model: WindowModel, precision: str, threads: int) -> None:
+        self.model = model
         self.precision = precision
-        self.device = recogniser.device
-        self.at_once = recogniser.windows.at_once(recogniser.frontend)
+        self.device = model.device
+        self.at_once = model.at_once
         self._copies = torch.cuda.Stream(self.device) if self.device.type == "cuda" else None
         self._readers = ThreadPoolExecutor(threads, "read")
         self._computer = ThreadPoolExecutor(1, "compute", torch.set_num_threads, (1,))
@@ -103,7 +103,7 @@ class Batcher:
             stretch.scores.cancel()
 
     def _read(self, path: Path, block: Block) -> Future[Tensor]:
-        waveform = self.recogniser.read(path, block)
+        waveform = self.model.read(path, block)
         if self._copies is not None:
             waveform = waveform.pin_memory()
         stretch = _Stretch(block, waveform, Future())
@@ -161,12 +161,12 @@ class Batcher:
         try:
             waveforms = self._uploaded([stretch.waveform for stretch in stretches])
             with autocast(self.device, self.precision):
-                scores = self.recogniser.block_scores(found, waveforms).clip
+                scores = self.model.rows(found, waveforms)
         except torch.OutOfMemoryError as error:
             raise RuntimeError(
                 f"{self.device} has not enough memory for a batch of "
-                f"{sum(len(block.starts) for block in found)} windows; lower pixels_at_once, now "
-                f"{self.recogniser.windows.pixels_at_once}. What is done is kept ({error})"
+                f"{sum(len(block.starts) for block in found)} windows; {self.model.fewer_at_once}. "
+                f"What is done is kept ({error})"
             ) from error
         if self._copies is None:
             return _Batch(stretches, scores, None)

@@ -1,4 +1,4 @@
-"""One recogniser that scores files, several blocks at once."""
+"""One model that works on files, several blocks at once."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from torch import Tensor
 from rfcx_audio.data import AudioError
 from rfcx_audio.hardware import autocast
 from rfcx_audio.scoring.archive.batcher import Batcher
-from rfcx_audio.scoring.blocks import Block, starts_s
-from rfcx_audio.scoring.recogniser import Recogniser
+from rfcx_audio.scoring.blocks import Block
+from rfcx_audio.scoring.reading import WindowModel
 
 
 class FileScores(NamedTuple):
-    """The scores of one recording's windows.
+    """The scores of one recording's windows, or their features.
 
     Attributes:
         starts_s: (windows,) float64, s.
-        scores: (windows, species) float32 in [0, 1].
+        scores: (windows, species) float32 in [0, 1]; or (windows, features) float32.
     """
 
     starts_s: np.ndarray
@@ -32,7 +32,7 @@ class FileScores(NamedTuple):
 
 
 Outcome = FileScores | str
-"""What became of a recording: its scores, or the reason why it has none."""
+"""What became of a recording: its rows, or the reason why it has none."""
 
 
 class BlockScorer(Protocol):
@@ -48,25 +48,25 @@ class BlockScorer(Protocol):
 
 
 class FileScorer:
-    """A recogniser on its device, ready for several files at once.
+    """A model on its device, ready for several files at once.
 
     On a CPU, each block of a file is computed by one thread with one core: how sums are rounded
     must not depend on how many there are. A GPU computes blocks of several files together, see
     `Batcher`.
 
     Args:
-        load: makes the recogniser.
+        load: makes the model.
         precision: `bf16-mixed` or `32-true`.
         device: as torch calls it.
         threads: blocks to compute at once, of one file or of several; on a GPU, to read at once.
     """
 
     def __init__(
-        self, load: Callable[[], Recogniser], precision: str, device: str, threads: int = 1
+        self, load: Callable[[], WindowModel], precision: str, device: str, threads: int = 1
     ) -> None:
-        self.recogniser = load().to(device)
+        self.model: WindowModel = load().to(device)
         kind = Threads if torch.device(device).type == "cpu" else Batcher
-        self.blocks: BlockScorer = kind(self.recogniser, precision, threads)
+        self.blocks: BlockScorer = kind(self.model, precision, threads)
 
     def __call__(self, path: Path) -> Outcome:
         """What becomes of a file.
@@ -75,12 +75,12 @@ class FileScorer:
             CancelledError: `stop` was called meanwhile.
         """
         try:
-            found = self.recogniser.blocks(path)
+            found = self.model.blocks(path)
             parts = list(self.blocks.scores(path, found))
         except AudioError as error:
             return str(error)
-        scores = self.recogniser.finished(torch.cat(parts))
-        return FileScores(starts_s(found, self.recogniser.frontend).numpy(), scores.numpy())
+        rows = self.model.finished(torch.cat(parts))
+        return FileScores(self.model.starts_s(found).numpy(), rows.numpy())
 
     def stop(self) -> None:
         """Ends what is being scored, after the blocks that are in work."""
@@ -91,13 +91,13 @@ class Threads:
     """Scores each block by itself, in one of several threads.
 
     Args:
-        recogniser: on the CPU.
+        model: on the CPU.
         precision: that the network computes in, see `autocast`.
         threads: blocks to compute at once, each with one core.
     """
 
-    def __init__(self, recogniser: Recogniser, precision: str, threads: int) -> None:
-        self.recogniser = recogniser
+    def __init__(self, model: WindowModel, precision: str, threads: int) -> None:
+        self.model = model
         self.precision = precision
         self._pool = ThreadPoolExecutor(threads, "block", torch.set_num_threads, (1,))
 
@@ -115,6 +115,6 @@ class Threads:
         self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _score(self, path: Path, block: Block) -> Tensor:
-        waveform = self.recogniser.read(path, block)
-        with autocast(self.recogniser.device, self.precision):
-            return self.recogniser.block_scores([block], [waveform]).clip
+        waveform = self.model.read(path, block)
+        with autocast(self.model.device, self.precision):
+            return self.model.rows([block], [waveform])

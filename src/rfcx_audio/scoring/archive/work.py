@@ -9,14 +9,18 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from time import monotonic
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from rfcx_audio.hardware import best_precision
 from rfcx_audio.scoring.archive.folder import Archive, archive_settings
+from rfcx_audio.scoring.archive.growing import GrowingFolder
 from rfcx_audio.scoring.archive.scorer import FileScorer, Outcome
+from rfcx_audio.scoring.archive.store import GrowingStore, store_settings
+from rfcx_audio.scoring.embedder import Embedder
+from rfcx_audio.scoring.reading import WindowModel
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.tracked import LINE_EVERY_S
 
@@ -62,19 +66,61 @@ def score_archive(
     recogniser = load()
     settings = archive_settings(recogniser, device_type, precision)
     archive = Archive(folder, paths, settings, recogniser.species)
-    left = {name: paths[name] for name in archive.left()}
+    fill(archive, engine, load, precision)
+    return archive
+
+
+def embed_archive(
+    engine: Engine,
+    load: Callable[[], Embedder],
+    paths: Mapping[str, Path],
+    folder: Path,
+    dtype: Literal["float16", "float32"] = "float16",
+) -> GrowingStore:
+    """Embeds every recording that the folder has not done yet; `join` makes it a store.
+
+    Args:
+        engine: which does it.
+        load: makes the embedder, see `score_archive`.
+        paths: audio files by recording id.
+        folder: see `GrowingStore`.
+        dtype: that the features are kept in.
+
+    Raises:
+        ArchiveError: the folder was begun with other settings or files.
+        StoreError: see `GrowingStore`.
+    """
+    settings = store_settings(load(), engine.device_type, dtype)
+    store = GrowingStore(folder, paths, settings)
+    fill(store, engine, load, settings["precision"])
+    return store
+
+
+def fill(
+    folder: GrowingFolder, engine: Engine, load: Callable[[], WindowModel], precision: str
+) -> None:
+    """Has an engine do what is left of the recordings of a folder, and keeps what becomes of each.
+
+    Args:
+        folder: of the recordings.
+        engine: which does it.
+        load: makes the model, see `score_archive`.
+        precision: that networks compute in, see `autocast`.
+    """
+    paths = folder.paths
+    left = {name: paths[name] for name in folder.left()}
     if len(left) < len(paths):
         _log.info("%d of %d recordings are done already", len(paths) - len(left), len(paths))
-    if left:
-        coming = engine.outcomes(partial(FileScorer, load, precision), left)
-        with (
-            closing(coming) as outcomes,
-            progress(len(paths), len(left), len(archive.failures())) as advance,
-        ):
-            for name, outcome in outcomes:
-                archive.keep(name, outcome)
-                advance(isinstance(outcome, str))
-    return archive
+    if not left:
+        return
+    coming = engine.outcomes(partial(FileScorer, load, precision), left)
+    with (
+        closing(coming) as outcomes,
+        progress(len(paths), len(left), len(folder.failures())) as advance,
+    ):
+        for name, outcome in outcomes:
+            folder.keep(name, outcome)
+            advance(isinstance(outcome, str))
 
 
 def progress_line(done: int, total: int, failures: int, done_now: int, seconds: float) -> str:

@@ -1,0 +1,122 @@
+"""An encoder and recordings to a store of features."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+from time import monotonic
+
+from rfcx_audio.commands.calls import call_config
+from rfcx_audio.commands.place_and_time import infos_of_audio
+from rfcx_audio.config import DictConfig, build
+from rfcx_audio.data import AudioReader, add_to_table
+from rfcx_audio.data.feature_store import FeatureStore
+from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
+from rfcx_audio.scoring import Embedder, list_recordings
+from rfcx_audio.scoring.archive import RECORDINGS, embed_archive
+from rfcx_audio.screen import print_line
+
+_log = logging.getLogger(__name__)
+_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+_DTYPES = ("float16", "float32")
+
+
+def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None) -> FeatureStore:
+    """Stores an encoder's features of many recordings, as `rfcx-audio embed` does.
+
+    A call that was interrupted goes on where it was, given the same folder; further recordings are
+    added to it.
+
+    Args:
+        recordings: a folder, a pattern, a list (`.txt`, `.csv`) or a file, see `list_recordings`.
+        overrides: further ones of `conf/embed.yaml`, as on the command line: `model=birdnet`,
+            `model.encoder.file=…`.
+        out: the folder; None: one with the time as its name, in `runs/embed/`.
+
+    Returns:
+        The store, opened. Recordings that cannot be read are in its `failures.csv`; where and when
+        each recording was made is in its `recordings.csv`.
+
+    Raises:
+        ConfigError: an override is none, or names what does not exist.
+        ValueError: there is no encoder, its file cannot be used, there are no recordings, none
+            could be read, or the folder was begun with other settings.
+    """
+    return make_store(call_config("embed", overrides, out, recordings=recordings))
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    try:
+        make_store(config)
+    except KeyboardInterrupt:
+        _log.warning(
+            "stopped; what is done is kept. To go on, give the same command with out=%s",
+            config.paths.output_dir,
+        )
+        raise SystemExit(_INTERRUPTED) from None
+
+
+def make_store(config: DictConfig) -> FeatureStore:
+    """Embeds what is left of the recordings, and joins all into the store.
+
+    Raises:
+        ValueError: no recording can be read, or a setting is out of its range.
+    """
+    begun = monotonic()
+    if config.dtype not in _DTYPES:
+        raise ValueError(f"dtype={config.dtype}; expected {' or '.join(_DTYPES)}")
+    encoder = encoder_of(config)
+    load = partial(embedder, encoder, config.hop_s, config.gain_db, config.channel)
+    paths = list_recordings(config.recordings)
+    infos = infos_of_audio(config, paths)
+    folder = Path(config.paths.output_dir)
+    growing = embed_archive(build(config.engine), load, paths, folder, config.dtype)
+    store = growing.join()
+    add_to_table(infos, folder / RECORDINGS)
+    growing.check_some_kept()
+    report(store, encoder, monotonic() - begun, len(growing.failures()))
+    return store
+
+
+def encoder_of(config: DictConfig) -> FeatureEncoder:
+    """The encoder that the configuration describes.
+
+    Raises:
+        ValueError: it describes none.
+    """
+    node = (config.get("model") or {}).get("encoder")
+    encoder = None if node is None else build(node)
+    if not isinstance(encoder, FeatureEncoder):
+        raise ValueError(
+            f"there is no pretrained encoder: model.encoder is {node}; give model=birdnet, or "
+            "another one that conf/model/encoder has, and model.encoder.file=…"
+        )
+    return encoder
+
+
+def embedder(
+    encoder: FeatureEncoder, hop_s: float | None, gain_db: float, channel: str | int
+) -> Embedder:
+    """An encoder with a reader at its sample rate; without a hop, of half a window."""
+    hop_s = encoder.window_s / 2 if hop_s is None else hop_s
+    reader = AudioReader(encoder.sample_rate, channel)  # pyright: ignore[reportArgumentType]
+    return Embedder(reader, EncoderFrontend(encoder, hop_s, gain_db))
+
+
+def report(store: FeatureStore, encoder: FeatureEncoder, seconds: float, failures: int) -> None:
+    """Prints what the store holds, the licence of the weights, and what to do next."""
+    rows, width = store.features.shape
+    print_line(
+        f"{len(store.places)} recordings, {rows} windows of {store.settings['window_s']:g} s, "
+        f"{width} features each ({store.features.nbytes / 1e6:.1f} MB as "
+        f"{store.settings['dtype']}); {failures} could not be read; {seconds:.1f} s"
+    )
+    if encoder.licence is not None:
+        print_line(
+            f"The encoder's weights are under {encoder.licence}; see what it allows before you "
+            "share or sell what is made with them"
+        )
+    print_line(f"Next: rfcx-audio train model=features data.store={store.folder} data.root=…")
+    print_line(f"  or: rfcx-audio search store={store.folder} example=call.wav,3.2,4.7")
