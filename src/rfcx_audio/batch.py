@@ -203,7 +203,6 @@ class RecordingWaveform(NamedTuple):
     Attributes:
         recording_id: its name in the tables.
         waveform: (1, samples), or (1, 0) when it was not read.
-        rows: what is known of its time windows.
         labels: (species,) twice, what is known of the recording as a whole.
         failures: one entry when it could not be read.
         long: its file, where it is too long to be read at once; None otherwise.
@@ -212,7 +211,6 @@ class RecordingWaveform(NamedTuple):
 
     recording_id: str
     waveform: Tensor
-    rows: Rows
     labels: Labels
     failures: tuple[Failure, ...] = ()
     long: Path | None = None

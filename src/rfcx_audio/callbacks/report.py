@@ -18,7 +18,7 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.colours import COLOURS
-from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.data import FeatureDataModule, RecordingDataModule
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
@@ -112,8 +112,8 @@ class Report(Callback):
     @torch.inference_mode()
     def _draw_pictures(self, data: RecordingDataModule, module: pl.LightningModule) -> None:
         windows = data.windows
-        if not isinstance(windows, SlidingWindows):
-            return
+        if not isinstance(windows, SlidingWindows) or isinstance(data, FeatureDataModule):
+            return  # features have no picture
         rows = data.val_rows
         named = rows.sort_values("present", ascending=False)["recording_id"].unique()
         frontend = cast("LogMel", data.frontend).to(module.device)

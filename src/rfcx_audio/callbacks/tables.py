@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pandas as pd
 import pytorch_lightning as pl
@@ -133,9 +133,12 @@ def _number(path: Path) -> tuple[int, str]:
 def _known_bands(data: RecordingDataModule) -> tuple[Tensor, Tensor] | None:
     """First mel and mel behind the last (species, 2), and frames (species,), of each species.
 
-    None where the rows have no frequencies of a species, or the front end does not cover them.
+    None where the rows have no frequencies of a species, the front end does not cover them, or it
+    is no spectrogram.
     """
-    templates, frontend = row_templates(data.corpus.usable), cast("LogMel", data.frontend)
+    templates, frontend = row_templates(data.corpus.usable), data.frontend
+    if not isinstance(frontend, LogMel):
+        return None
     if templates["species_id"].nunique() != data.num_species:
         return None
     by_species = templates.groupby("species_id")

@@ -77,7 +77,9 @@ def write_found(config: DictConfig) -> pd.DataFrame:
     recordings = recordings_of(config)
     # Before hours of scoring, so that a fault in a table of recordings ends the command at once.
     infos = {} if config.checkpoint is None else infos_of_audio(config, recordings.paths)
-    recogniser = None if config.checkpoint is None else load_recogniser(config.checkpoint)
+    recogniser = None
+    if config.checkpoint is not None:
+        recogniser = load_recogniser(config.checkpoint, encoder=config.encoder_file)
     scores, frames = scores_of(config, recordings, recogniser)
     if recordings.paths:
         check_recordings(scores, recordings)

@@ -9,7 +9,7 @@ import pandas as pd
 
 from rfcx_audio.data import Recordings
 from rfcx_audio.scores import Scores
-from rfcx_audio.scoring import Recogniser, draw_recording
+from rfcx_audio.scoring import Recogniser, draw_recording, drawn_by
 from rfcx_audio.scoring.archive import file_name
 from rfcx_audio.whole_files import save_picture, write_atomically
 
@@ -33,7 +33,7 @@ def draw_events(
         recogniser: whose reader and front end make the spectrograms.
         folder: to write `<recording>.png` into.
     """
-    frontend, durations_s = recogniser.frontend, recordings.durations_s
+    frontend, durations_s = drawn_by(recogniser.frontend), recordings.durations_s
     band = frontend.f_min, frontend.f_max
     for key, found in events.groupby("recording_id"):
         name = str(key)

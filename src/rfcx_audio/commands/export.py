@@ -9,6 +9,7 @@ from typing import Any
 
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import read_species
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.graph import ExportError, export_graph, read_windows
 from rfcx_audio.scoring import (
     Artefact,
@@ -28,12 +29,18 @@ def run(config: DictConfig) -> None:
     """Writes the artefact or the graph into `paths.output_dir`."""
     check_options(config)
     recogniser = load_recogniser(config.checkpoint)
+    if isinstance(recogniser.frontend, EncoderFrontend) and config.format != "artefact":
+        raise ExportError(
+            f"format={config.format}: this is a head on features of an encoder that is no part of "
+            "it, so there is no graph from sound to scores; format=artefact keeps the head, and "
+            "names the encoder"
+        )
     trained = with_names_and_calibration(
         read_trained(config.checkpoint), config.species, config.calibration
     )
     folder = Path(config.paths.output_dir)
     if config.format == "artefact":
-        save_artefact(trained, folder)
+        save_artefact(without_places(trained), folder)
         _log.info("the artefact is %s: share the whole folder, give it as checkpoint=…", folder)
         return
     folder.mkdir(parents=True, exist_ok=True)
@@ -83,6 +90,19 @@ def with_names_and_calibration(
     return trained._replace(
         species=names, calibration=json.loads(Path(calibration).read_text(encoding="utf-8"))
     )
+
+
+def without_places(trained: Artefact) -> Artefact:
+    """The artefact without the folder of its encoder's file, which it does not contain."""
+    encoder = trained.frontend.get("encoder")
+    if encoder is None:
+        return trained
+    places = {
+        key: Path(encoder[key]).name
+        for key in ("file", "checkpoint")
+        if encoder.get(key) and not str(encoder[key]).startswith("package:")
+    }
+    return trained._replace(frontend={**trained.frontend, "encoder": {**encoder, **places}})
 
 
 def metadata_of(trained: Artefact, recogniser: Recogniser) -> dict[str, Any]:

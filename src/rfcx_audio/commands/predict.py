@@ -6,14 +6,20 @@ import logging
 from functools import partial
 from pathlib import Path
 
+import torch
+
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.place_and_time import infos_of_audio
+from rfcx_audio.commands.stored_scores import score_stored
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import add_to_table, probe
+from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
+from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import (
     Recogniser,
     draw_recording,
+    drawn_by,
     list_recordings,
     load_recogniser,
     stretch_of,
@@ -56,8 +62,8 @@ def predict(
             the folder was begun with other settings.
     """
     places = {"checkpoint": checkpoint, "recordings": recordings}
-    archive = score(call_config("predict", overrides, out, **places))
-    return Scores.read(archive.folder / "scores.parquet")
+    folder = score(call_config("predict", overrides, out, **places))
+    return Scores.read(folder / "scores.parquet")
 
 
 def run(config: DictConfig) -> None:
@@ -72,15 +78,23 @@ def run(config: DictConfig) -> None:
         raise SystemExit(_INTERRUPTED) from None
 
 
-def score(config: DictConfig) -> Archive:
+def score(config: DictConfig) -> Path:
     """Scores what is left of the recordings, and writes the tables of all.
 
+    Returns:
+        The folder of the tables.
+
     Raises:
-        ValueError: no recording can be read.
+        ValueError: no recording can be read, or both or none of recordings and store are given.
     """
+    if (config.recordings is None) == (config.store is None):
+        raise ValueError("give either recordings=… (audio) or store=… (of rfcx-audio embed)")
     names = "overlap", "pool", "smooth", "tta", "flip", "pixels_at_once"
-    changes = {name: config[name] for name in names}
+    changes = {name: config[name] for name in names} | {"encoder": config.encoder_file}
     load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
+    if config.store is not None:
+        return score_stored(config, load().to(best_device()))
+    check_encoder(load())
     paths = list_recordings(config.recordings)
     infos = infos_of_audio(config, paths)
     archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
@@ -99,7 +113,20 @@ def score(config: DictConfig) -> Archive:
         len(failures),
         archive.folder,
     )
-    return archive
+    return archive.folder
+
+
+def check_encoder(recogniser: Recogniser) -> None:
+    """Refuses a head on features whose encoder's file is not there, before recordings are read.
+
+    Raises:
+        EncoderFileError: it is missing, or another one.
+    """
+    if isinstance(recogniser.frontend, EncoderFrontend):
+        try:
+            recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))
+        except EncoderFileError as error:
+            raise EncoderFileError(f"{error} (here by encoder_file=…)") from None
 
 
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
@@ -112,5 +139,5 @@ def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
             scores = table.to_pandas()
             end_s = len(waveform) / recogniser.reader.sample_rate
             scores = scores[scores["t_min"] < end_s]
-            figure = draw_recording(recogniser.frontend, waveform, name, scores=scores)
+            figure = draw_recording(drawn_by(recogniser.frontend), waveform, name, scores=scores)
             write_atomically(path, partial(save_picture, figure))

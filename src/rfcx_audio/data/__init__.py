@@ -15,6 +15,7 @@ from rfcx_audio.data.coverage import (
 )
 from rfcx_audio.data.crop_dataset import CropDataset, collate_crops, collate_placed
 from rfcx_audio.data.crops import background_start, crop_start, window_starts
+from rfcx_audio.data.feature_store import FeatureStore, StoreError
 from rfcx_audio.data.folds import Folds, assign_folds
 from rfcx_audio.data.frequency_range import FrequencyRange, check_range, frequency_range
 from rfcx_audio.data.intervals import FrameScores, inside, spans, stitch
@@ -51,6 +52,7 @@ from rfcx_audio.data.species_names import (
 from rfcx_audio.data.species_numbers import number_species, read_species
 from rfcx_audio.data.split import Split, training_recordings
 from rfcx_audio.data.start_times import after, parse_zone, start_in_name
+from rfcx_audio.data.stored_recordings import StoredCrops, check_store, samples_of
 from rfcx_audio.data.stretches import reachable
 from rfcx_audio.data.table_folder import TableFolder
 from rfcx_audio.data.table_rows import table_rows
@@ -59,6 +61,7 @@ from rfcx_audio.data.teachers import fold_table_id, seen_by_teacher, seen_folds
 
 if TYPE_CHECKING:
     from rfcx_audio.data.datamodule import RecordingDataModule
+    from rfcx_audio.data.feature_module import FeatureDataModule
 
 __all__ = [
     "EVERYWHERE",
@@ -81,6 +84,8 @@ __all__ = [
     "CropRecipe",
     "CropSampler",
     "Draw",
+    "FeatureDataModule",
+    "FeatureStore",
     "Folds",
     "FrameScores",
     "FrequencyRange",
@@ -95,6 +100,8 @@ __all__ = [
     "SpeciesClass",
     "SpeciesNames",
     "Split",
+    "StoreError",
+    "StoredCrops",
     "SyntheticFolder",
     "TableFolder",
     "add_pseudo_rows",
@@ -103,6 +110,7 @@ __all__ = [
     "assign_folds",
     "background_start",
     "check_range",
+    "check_store",
     "collate_crops",
     "collate_placed",
     "complete_labels",
@@ -136,6 +144,7 @@ __all__ = [
     "rfcx_templates",
     "row_templates",
     "rows_of",
+    "samples_of",
     "seen_by_teacher",
     "seen_folds",
     "spans",
@@ -153,9 +162,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:  # noqa: ANN401 (a class)
-    """The data module, imported when it is first used: Lightning takes seconds to import."""
+    """The data modules, imported when they are first used: Lightning takes seconds to import."""
     if name == "RecordingDataModule":
         from rfcx_audio.data.datamodule import RecordingDataModule  # noqa: PLC0415
 
         return RecordingDataModule
+    if name == "FeatureDataModule":
+        from rfcx_audio.data.feature_module import FeatureDataModule  # noqa: PLC0415
+
+        return FeatureDataModule
     raise AttributeError(name)

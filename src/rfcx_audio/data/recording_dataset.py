@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from rfcx_audio.batch import Failure, Labels, RecordingBatch, RecordingWaveform, Rows
+from rfcx_audio.batch import Failure, Labels, RecordingBatch, RecordingWaveform
 from rfcx_audio.data.audio import AudioError, AudioReader
 from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.labels import (
@@ -70,25 +70,42 @@ class RecordingDataset(Dataset[RecordingWaveform]):
     def __getitem__(self, index: int) -> RecordingWaveform:
         """A recording; without samples where it is long, or, with its failure, cannot be read."""
         name = self.names[index]
-        rows = self.rows.get(name, self.no_rows)
-        labels = self._labels(name, rows)
+        labels = self.labels(name)
         info = self.infos[name]
         if info.duration_s > LONG_S:
             samples = info.samples_at(self.reader.sample_rate)
             nothing = torch.zeros(1, 0)
-            return RecordingWaveform(name, nothing, rows, labels, (), self.paths[name], samples)
+            return RecordingWaveform(name, nothing, labels, (), self.paths[name], samples)
         try:
             samples = self.reader.read(self.paths[name])
         except AudioError as error:
             failure = Failure(name, str(error))
-            return RecordingWaveform(name, torch.zeros(1, 0), rows, labels, (failure,))
-        return RecordingWaveform(name, torch.from_numpy(samples)[None], rows, labels)
+            return RecordingWaveform(name, torch.zeros(1, 0), labels, (failure,))
+        return RecordingWaveform(name, torch.from_numpy(samples)[None], labels)
 
-    def _labels(self, name: str, rows: Rows) -> Labels:
+    def labels(self, name: str) -> Labels:
+        """What is known of a recording as a whole: (species,) twice."""
         if self.calls is None:
             complete = self.coverage.whole(name, self.durations_s[name], self.num_species)
+            rows = self.rows.get(name, self.no_rows)
             return label_recording(rows, self.num_species, complete)
         return complete_labels(self.calls.get(name, []), self.num_species)
+
+    def window_labels(
+        self, name: str, starts_s: Tensor, duration_s: float, min_overlap: float
+    ) -> Labels:
+        """What is known of windows of a recording: (windows, species) twice.
+
+        Args:
+            name: of the recording.
+            starts_s: (windows,) s.
+            duration_s: of a window.
+            min_overlap: see `label_windows`.
+        """
+        stops_s = (starts_s + duration_s).clamp(max=self.durations_s[name])
+        complete = self.coverage.windows(name, starts_s, stops_s, self.num_species)
+        settings = (duration_s, self.num_species, min_overlap)
+        return label_windows(self.rows.get(name, self.no_rows), starts_s, *settings, complete)
 
 
 class RecordingLoader(DataLoader[RecordingWaveform]):
@@ -122,9 +139,8 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         self.at_once = at_once
         self.duration_s = duration_s
         self.min_overlap = min_overlap
+        self.recordings = dataset
         self.num_species = dataset.num_species
-        self.coverage = dataset.coverage
-        self.durations_s = dataset.durations_s
 
     def __len__(self) -> NoReturn:
         """Not defined.
@@ -161,7 +177,11 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
         """
         failures = [failure for recording in recordings for failure in recording.failures]
         readable = [pair for pair in zip(recordings, starts, strict=True) if len(pair[1])]
-        windows = [self.labels(recording, starts_s) for recording, starts_s in readable]
+        settings = (self.duration_s, self.min_overlap)
+        windows = [
+            self.recordings.window_labels(recording.recording_id, starts_s, *settings)
+            for recording, starts_s in readable
+        ]
         whole = [Labels(*(part[None] for part in one.labels)) for one, _ in readable]
         return RecordingBatch(
             tuple(recording.recording_id for recording, _ in readable),
@@ -173,14 +193,6 @@ class RecordingLoader(DataLoader[RecordingWaveform]):
             tuple(failures),
             recordings[0].long,
         )
-
-    def labels(self, recording: RecordingWaveform, starts_s: Tensor) -> Labels:
-        """The labels of a recording's windows, each (windows, species)."""
-        name, size = recording.recording_id, self.num_species
-        stops_s = (starts_s + self.duration_s).clamp(max=self.durations_s[name])
-        complete = self.coverage.windows(name, starts_s, stops_s, size)
-        settings = (self.duration_s, size, self.min_overlap)
-        return label_windows(recording.rows, starts_s, *settings, complete)
 
 
 def _joined(labels: Sequence[Labels], num_species: int) -> Labels:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
@@ -11,7 +12,7 @@ from typing import Any, cast
 import pandas as pd
 
 from rfcx_audio.config import DictConfig, build, variant
-from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.data import FeatureDataModule, FrameScores, RecordingDataModule
 from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run, tried_and_settled, with_fold_file
 from rfcx_audio.scores import SEEN, Scores, leaked_recordings
@@ -52,8 +53,8 @@ def crossval(config: DictConfig) -> Path:
         if is_finished(place):
             _log.info("fold %d is finished", fold)
             continue
-        recogniser, paths = train_fold(config, data, place, fold, {})
-        scores = recogniser.score(paths)
+        recogniser = train_fold(config, data, place, fold, {})
+        scores, _ = fold_scores(recogniser, data, fold)
         check_scored(scores, place)
         leaked = leaked_recordings(scores)
         metadata = {**made_with, "about": recogniser.about, **({SEEN: leaked} if leaked else {})}
@@ -80,7 +81,7 @@ def crossval(config: DictConfig) -> Path:
 
 def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
     """A configuration for the runs of one folder: settled, with one file of folds for all."""
-    return tried_and_settled(with_fold_file(config, folder))
+    return tried_and_settled(with_fold_file(config, folder), folder)
 
 
 def with_spread(folds: pd.DataFrame) -> pd.DataFrame:
@@ -119,7 +120,7 @@ def train_fold(
     folder: Path,
     fold: int,
     changes: dict[str, Any],
-) -> tuple[Recogniser, dict[str, Path]]:
+) -> Recogniser:
     """Trains with one fold held out.
 
     Args:
@@ -130,13 +131,31 @@ def train_fold(
         changes: further settings of the run by dotted key.
 
     Returns:
-        The recogniser with the best weights, on the device of the training, and the audio of the
-        fold, which it was not trained on.
+        The recogniser with the best weights, on the device of the training.
     """
     _log.info("fold %d of %d, in %s", fold, folds_of(data), folder)
     trainer = train_run(continued(config, folder, {"data.folds.held_out": fold, **changes}))
-    recogniser = load_recogniser(folder / "checkpoints" / "best.ckpt")
-    return recogniser.to(trainer.strategy.root_device), held_out_recordings(data, fold)
+    encoder = data.frontend.encoder if isinstance(data, FeatureDataModule) else None
+    recogniser = load_recogniser(folder / "checkpoints" / "best.ckpt", encoder=encoder)
+    return recogniser.to(trainer.strategy.root_device)
+
+
+def fold_scores(
+    recogniser: Recogniser, data: RecordingDataModule, fold: int, with_frames: bool = False
+) -> tuple[Scores, Mapping[str, FrameScores]]:
+    """The scores of a fold's recordings, and where they are asked for those of frames.
+
+    Args:
+        recogniser: of `train_fold`, which was not trained on them.
+        data: that it was trained with; of stored features, these are scored.
+        fold: of the recordings.
+        with_frames: whether to return those of frames too.
+    """
+    paths = held_out_recordings(data, fold)
+    if isinstance(data, FeatureDataModule):
+        names = {name: data.names[name] for name in paths}
+        return recogniser.store_frames(data.store, names)
+    return recogniser.frames(paths) if with_frames else (recogniser.score(paths), {})
 
 
 def check_scored(scores: Scores, folder: Path) -> None:

@@ -24,6 +24,7 @@ from rfcx_audio.data import (
 from rfcx_audio.experiment.folds import (
     check_scored,
     continued,
+    fold_scores,
     folds_of,
     load_data,
     shared_by_folds,
@@ -139,11 +140,8 @@ def _label_round(
         teacher = f"round_{number}/fold_{fold}"
         file = folder / teacher / "rows.csv"
         if not is_finished(file.parent):
-            recogniser, paths = train_fold(config, data, file.parent, fold, changes)
-            if labelling.needs_frames:
-                scores, frames = recogniser.frames(paths)
-            else:
-                scores, frames = recogniser.score(paths), {}
+            recogniser = train_fold(config, data, file.parent, fold, changes)
+            scores, frames = fold_scores(recogniser, data, fold, labelling.needs_frames)
             check_scored(scores, file.parent)
             found = labelling(scores, frames)
             rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)

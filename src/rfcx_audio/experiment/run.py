@@ -12,7 +12,9 @@ from pytorch_lightning.callbacks import ModelCheckpoint
 
 from rfcx_audio.callbacks import CropsSeen, Stamp
 from rfcx_audio.config import DictConfig, build, config_text, in_multirun, variant
-from rfcx_audio.data import RecordingDataModule
+from rfcx_audio.data import FeatureDataModule, RecordingDataModule
+from rfcx_audio.experiment.embeddings import with_store
+from rfcx_audio.experiment.encoders import with_encoder
 from rfcx_audio.experiment.settle import is_settled, provisional, settle
 from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import SEEN_KEY, read_checkpoint
@@ -37,7 +39,8 @@ def train_run(config: DictConfig) -> pl.Trainer:
     """
     if config.resume is not None:
         read_checkpoint(config.resume)  # a bad checkpoint is refused before anything is made
-    config = tried_and_settled(with_fold_file(config, Path(config.paths.output_dir)))
+    folder = Path(config.paths.output_dir)
+    config = tried_and_settled(with_fold_file(config, folder), folder)
     start_from = config.start_from
     if config.first_stage and config.resume is None:
         start_from = _first_stage(config)
@@ -87,15 +90,20 @@ def with_fold_file(config: DictConfig, folder: Path) -> DictConfig:
     return variant(config, {"data.folds.file": str(folder / "recording_folds.csv")})
 
 
-def tried_and_settled(config: DictConfig) -> DictConfig:
+def tried_and_settled(config: DictConfig, folder: Path) -> DictConfig:
     """A settled configuration, whose parts fit together: before hours of reading or generating.
+
+    Args:
+        config: of `conf/train.yaml`.
+        folder: for features that a pretrained encoder has to give first, see `with_store`.
 
     Raises:
         ValueError: they do not, or the data cannot be used.
     """
+    config = with_encoder(config)
     if not is_settled(config):
         build_parts(provisional(config))
-    return settle(config)
+    return with_store(settle(config), folder)
 
 
 def build_parts(config: DictConfig) -> tuple[Supervised, RecordingDataModule]:
@@ -106,8 +114,9 @@ def build_parts(config: DictConfig) -> tuple[Supervised, RecordingDataModule]:
     """
     method = cast(Supervised, build(config.method))
     data = cast(RecordingDataModule, build(config.data.module))
+    stored = isinstance(data, FeatureDataModule)
     check_shapes(
-        cast(torch.nn.Module, data.frontend),
+        data.like_frontend if stored else cast(torch.nn.Module, data.frontend),
         cast(torch.nn.Module, method.model),
         data.reader.num_samples(data.crops.duration_s),
         data.num_species,

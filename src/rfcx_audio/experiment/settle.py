@@ -17,6 +17,7 @@ from rfcx_audio.data import (
     frequency_range,
     with_every_species,
 )
+from rfcx_audio.experiment.encoders import has_encoder, with_encoder
 from rfcx_audio.scores import check_names
 
 _log = logging.getLogger(__name__)
@@ -39,7 +40,8 @@ def settle(config: DictConfig) -> DictConfig:
         config: of `conf/train.yaml`. In `data`, `num_species`, `species`, `sample_rate`, `f_min`
             and `f_max` are taken from the tables and recordings where they are null, and
             `templates` from the rows where they are to be (with `rows_per_species`, from those that
-            are trained on); given values stay.
+            are trained on); given values stay. What a pretrained encoder decides is taken from
+            `data.store`, else from its file, see `with_encoder`.
 
     Raises:
         AnnotationError: the tables cannot be read, or there is no recording.
@@ -49,6 +51,7 @@ def settle(config: DictConfig) -> DictConfig:
         raise ValueError(
             "data.templates is null; choose data/templates=rows or data/templates=rfcx"
         )
+    config = with_encoder(config)
     if is_settled(config):  # as in the runs of a cross-validation
         return config
     source = cast(RfcxFolder, build(config.data.source))
@@ -83,7 +86,9 @@ def provisional(config: DictConfig) -> DictConfig:
         box = {"songtype_id": 1, "f_min": 1000.0, "f_max": 3000.0, "duration_s": 1.0}
         values["templates"] = [{"species_id": number, **box} for number in range(count)]
     changes = {f"data.{name}": value for name, value in values.items()}
-    return variant(config, changes | {"model.encoder.pretrained": False})
+    if not has_encoder(config):
+        changes["model.encoder.pretrained"] = False
+    return variant(config, changes)
 
 
 def _species_of_bands(config: DictConfig) -> int:

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 
 @torch.no_grad()
-def check_shapes(frontend: nn.Module, model: nn.Module, num_samples: int, num_species: int) -> None:
+def check_shapes(
+    frontend: Callable[[Tensor], Tensor], model: nn.Module, num_samples: int, num_species: int
+) -> None:
     """Passes one crop of zeros through front end and model.
 
     Args:

@@ -19,6 +19,7 @@ from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.method.whole_recordings import scores_of
 from rfcx_audio.metric import Lwlrap, Metrics
+from rfcx_audio.model import FeatureDetector
 from rfcx_audio.scores import pool_recordings
 from rfcx_audio.scoring import SlidingWindows
 
@@ -109,11 +110,18 @@ class Supervised(pl.LightningModule):
         return bool(probe(Logits(nothing, nothing[None]), labels).weight.any())
 
     def setup(self, stage: str) -> None:
-        """Sets the size of the loss's tables of training rows."""
-        if stage == "fit" and self.row_tables:
-            data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
-            for table in self.row_tables.values():
-                table.resize(len(data.train_rows), data.num_species)
+        """Sets what the data decide: the loss's tables of training rows, moments of features."""
+        # Among all parts: a teacher answers before it has followed the network for the first time.
+        detectors = [part for part in self.modules() if isinstance(part, FeatureDetector)]
+        if stage != "fit" or not (self.row_tables or detectors):
+            return
+        data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        for table in self.row_tables.values():
+            table.resize(len(data.train_rows), data.num_species)
+        if detectors:
+            moments = data.moments()
+            for detector in detectors:
+                detector.standardise(*moments)
 
     @property
     def row_tables(self) -> dict[str, RowTable]:

@@ -13,7 +13,7 @@ from rfcx_audio.scoring.load import (
     read_trained,
 )
 from rfcx_audio.scoring.parts import PartError, current_config
-from rfcx_audio.scoring.picture import draw_recording, stretch_of
+from rfcx_audio.scoring.picture import draw_recording, drawn_by, stretch_of
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.scoring.tta import View, views
 from rfcx_audio.scoring.windows import SlidingWindows
@@ -32,6 +32,7 @@ __all__ = [
     "View",
     "current_config",
     "draw_recording",
+    "drawn_by",
     "list_recordings",
     "load_recogniser",
     "read_artefact",

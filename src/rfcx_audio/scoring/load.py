@@ -14,10 +14,11 @@ import yaml
 from torch import nn
 
 from rfcx_audio.data import AudioReader
+from rfcx_audio.encoders import EncoderFileError, EncoderFrontend, FeatureEncoder
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scores import Calibration, species_columns
 from rfcx_audio.scoring.artefact import Artefact, file_hash, read_artefact
-from rfcx_audio.scoring.parts import build_part
+from rfcx_audio.scoring.parts import PartError, build_part
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.scoring.tta import views
 from rfcx_audio.scoring.windows import SlidingWindows
@@ -38,6 +39,7 @@ SEEN_KEY = "rfcx_audio_teachers_saw"
 """Where a checkpoint keeps the recordings whose labels reached it by pseudo-labels, if any."""
 
 _MODEL_PREFIX = "model."
+_OF_CODE = "rfcx_audio.encoders.TorchEncoder"
 _REASON_LENGTH = 600  # torch names every weight that is missing
 
 
@@ -53,6 +55,7 @@ def load_recogniser(
     tta: int = 1,
     flip: bool = False,
     pixels_at_once: int | None = None,
+    encoder: FeatureEncoder | str | Path | None = None,
 ) -> Recogniser:
     """The recogniser of a checkpoint or an artefact, ready to use.
 
@@ -71,6 +74,8 @@ def load_recogniser(
         tta: number of views of each window, 1 for none but the window itself, see `views`.
         flip: whether every second view runs backwards.
         pixels_at_once: mels x frames x windows of a batch on a GPU, else as trained.
+        encoder: of a head on features: where the file of its encoder is now, or the encoder itself
+            if it is code of yours, which no checkpoint can name. It is read when sound is scored.
 
     Raises:
         ValueError: a setting is out of its range; as the rest, the file cannot be used:
@@ -97,7 +102,7 @@ def load_recogniser(
         ) from None
     recogniser = Recogniser(
         reader=build_part(trained.reader, AudioReader),
-        frontend=build_part(trained.frontend, LogMel),
+        frontend=_frontend(trained.frontend, encoder),
         detector=detector,
         windows=build_part({**trained.windows, **changes}, SlidingWindows),
         species=trained.species,
@@ -110,6 +115,41 @@ def load_recogniser(
     )
     recogniser.teachers_saw = tuple(trained.teachers_saw)
     return recogniser.eval()
+
+
+def _frontend(
+    node: Mapping[str, Any], encoder: FeatureEncoder | str | Path | None
+) -> LogMel | EncoderFrontend:
+    """The front end that a description describes, with another encoder or file if one is given.
+
+    Raises:
+        PartError: it describes an encoder that is code of the user's, or has none to replace.
+        EncoderFileError: the given encoder is another one.
+    """
+    described = node.get("encoder")
+    if described is None:
+        if encoder is not None:
+            raise PartError(
+                "an encoder is given, and the network is none on features of an encoder"
+            )
+        return build_part(node, LogMel)
+    if isinstance(encoder, FeatureEncoder):
+        if encoder.sha256 != described["sha256"]:
+            raise EncoderFileError(
+                f"the network was trained on features of an encoder with the SHA-256 "
+                f"{described['sha256']}, the given one has {encoder.sha256}"
+            )
+        return EncoderFrontend(encoder, node["hop_s"], node["gain_db"])
+    if described.get("_target_") == _OF_CODE:
+        raise PartError(
+            "the network is a head on features of a torch module of your own, which loading does "
+            "not run: make the encoder and give it, rfcx_audio.load(checkpoint, encoder=my_encoder)"
+            "; or score features that it has stored: store=…"
+        )
+    if encoder is not None:
+        key = "checkpoint" if "checkpoint" in described else "file"
+        described = {**described, key: str(encoder)}
+    return build_part({**node, "encoder": described}, EncoderFrontend)
 
 
 def read_trained(place: str | Path) -> Artefact:
@@ -128,14 +168,16 @@ def read_trained(place: str | Path) -> Artefact:
     try:
         config = yaml.safe_load(content[CONFIG_KEY])
         data = config["data"]
-        reader = {"sample_rate": data["sample_rate"], "channel": data["reader"]["channel"]}
+        of_reader = data["reader"]  # whose rate is that of a pretrained encoder
+        rate = of_reader.get("sample_rate", data["sample_rate"])
+        reader = {"sample_rate": rate, "channel": of_reader["channel"]}
         species = data.get("species") or species_columns(data["num_species"])
         return Artefact(
             species=species,
             reader={"_target_": "rfcx_audio.data.AudioReader", **reader},
             frontend=config["frontend"],
             # A method may wrap the model, as co-teaching does; its weights come from the file.
-            model=without_pretrained(config["method"]["model"]),
+            model=without_encoders(without_pretrained(config["method"]["model"])),
             windows=config["inference"],
             calibration=None,
             checkpoint_sha256=file_hash(Path(place)),
@@ -173,6 +215,22 @@ def without_pretrained(node: Any) -> Any:  # noqa: ANN401 (a configuration of an
             key: False if key == "pretrained" else without_pretrained(value)
             for key, value in node.items()
         }
+    return node
+
+
+def without_encoders(node: Any) -> Any:  # noqa: ANN401 (a configuration of any depth)
+    """A copy of a model's configuration in which heads on features name their encoder only.
+
+    It is the front end's, and a head needs no file of it.
+    """
+    if not isinstance(node, Mapping):
+        return node
+    node = {key: without_encoders(value) for key, value in node.items()}
+    if str(node.get("_target_")).endswith(".FeatureDetector"):
+        encoder = node["encoder"]
+        facts = {key: encoder[key] for key in ("sha256", "num_features")}
+        name = str(encoder["_target_"]).rpartition(".")[2]
+        node["encoder"] = {"_target_": "rfcx_audio.model.Origin", "name": name, **facts}
     return node
 
 

@@ -15,9 +15,12 @@ from matplotlib.patheffects import withStroke
 
 from rfcx_audio.colours import COLOURS, MARKERS
 from rfcx_audio.data import LONG_S
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.frontend import LogMel
+from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.scores import WINDOW
 
+_DRAWN_TO_HZ = 15_000.0
 _SPECIES_SHOWN = 8
 _BOX_COLOURS = {True: "#56B4E9", False: "#FFFFFF"}  # both stand out from all of the colour map
 _STRETCH_S = 60.0
@@ -39,6 +42,16 @@ def stretch_of(duration_s: float, rows: pd.DataFrame | None = None) -> tuple[flo
         return 0.0, None
     first = 0.0 if rows is None or rows.empty else float(rows["t_min"].min())
     return min(max(0.0, first - _STRETCH_S / 2), duration_s - _STRETCH_S), _STRETCH_S
+
+
+def drawn_by(frontend: LogMel | EncoderFrontend) -> LogMel:
+    """The front end that pictures are made with: an encoder's features have none."""
+    if isinstance(frontend, LogMel):
+        return frontend
+    rate = frontend.sample_rate
+    settings = {"n_fft": fft_length(2048, rate), "hop_length": at_rate(1024, rate)}
+    made = LogMel(rate, f_max=min(_DRAWN_TO_HZ, rate / 2), **settings)
+    return made.to(frontend.window.device)
 
 
 def draw_recording(

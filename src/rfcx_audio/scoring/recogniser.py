@@ -9,17 +9,19 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.data import AudioError, AudioReader, FrameScores
+from rfcx_audio.data import AudioError, AudioReader, FeatureStore, FrameScores
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.hardware import autocast, best_precision
 from rfcx_audio.scores import SEEN, Calibration, Scores, moving_average
 from rfcx_audio.scoring.blocks import Block, blocks, cut_blocks, num_samples, read_block, starts_s
+from rfcx_audio.scoring.gathered import RecordingScores, gathered
 from rfcx_audio.scoring.listing import RecordingsLike, is_one_recording, name_recordings
 from rfcx_audio.scoring.reading import Stretch, read_ahead
+from rfcx_audio.scoring.stored import stored_scores
 from rfcx_audio.scoring.tta import View, amplified, apply_view, undo_view
 from rfcx_audio.scoring.windows import SlidingWindows
 from rfcx_audio.tracked import tracked
@@ -67,7 +69,7 @@ class Recogniser(nn.Module):
     def __init__(
         self,
         reader: AudioReader,
-        frontend: LogMel,
+        frontend: LogMel | EncoderFrontend,
         detector: nn.Module,
         windows: SlidingWindows,
         species: Sequence[str],
@@ -135,6 +137,24 @@ class Recogniser(nn.Module):
             AudioError, ValueError: see `score`.
         """
         return self._all_scores(recordings, with_frames=True)
+
+    def score_store(self, store: FeatureStore, names: Mapping[str, str] | None = None) -> Scores:
+        """The scores of a head on features, from a store of them: those that `score` gives.
+
+        Args:
+            store: that the same encoder made, with the same hop and gain.
+            names: ids in the store by the ids that scores are to have; None: all, as they are.
+
+        Raises:
+            StoreError: see `stored_scores`.
+        """
+        return gathered(self, stored_scores(self, store, names, with_frames=False))[0]
+
+    def store_frames(
+        self, store: FeatureStore, names: Mapping[str, str] | None = None
+    ) -> tuple[Scores, dict[str, FrameScores]]:
+        """The same, and the scores of frames by recording, see `frames`."""
+        return gathered(self, stored_scores(self, store, names, with_frames=True))
 
     @torch.inference_mode()
     def forward(self, recording: Path | Tensor) -> tuple[Tensor, Tensor]:
@@ -246,29 +266,13 @@ class Recogniser(nn.Module):
         self, recordings: RecordingsLike, with_frames: bool
     ) -> tuple[Scores, dict[str, FrameScores]]:
         named, alone = name_recordings(recordings), is_one_recording(recordings)
-        failures: dict[str, str] = {}
-        metadata = {**self.settings(), "failures": failures}
-        nothing = np.empty((0, self.num_species))
-        found, frames = [Scores.of_windows("", [], 0.0, nothing, metadata, self.species)], {}
         outcomes = self._outcomes(named, with_frames)
-        for name, outcome in tracked(outcomes, "scoring recordings", len(named), not alone):
-            if isinstance(outcome, AudioError):
-                if alone:
-                    raise outcome
-                _log.warning("left out %s: %s", name, outcome)
-                failures[name] = str(outcome)
-                continue
-            scores, starts, frame = outcome
-            of_windows = (name, starts.numpy(), self.windows.duration_s, scores.numpy())
-            found.append(Scores.of_windows(*of_windows, species=self.species))
-            if frame is not None:
-                frame_s = self.windows.num_frames(self.frontend) * self.frontend.hop_s
-                frames[name] = FrameScores(starts.numpy(), frame_s / frame.shape[1], frame.numpy())
-        return Scores.concatenate(found), frames
+        shown = tracked(outcomes, "scoring recordings", len(named), not alone)
+        return gathered(self, shown, alone)
 
     def _outcomes(
         self, named: Mapping[str, Path | Tensor], with_frames: bool
-    ) -> Iterator[tuple[str, tuple[Tensor, Tensor, Tensor | None] | AudioError]]:
+    ) -> Iterator[tuple[str, RecordingScores | AudioError]]:
         """What becomes of recordings, in their order, on the CPU."""
         stretches: Iterator[Stretch] = read_ahead(named, self)
         for name, own in groupby(stretches, lambda stretch: stretch.recording_id):
@@ -279,7 +283,8 @@ class Recogniser(nn.Module):
             except AudioError as error:
                 yield name, error
             else:
-                yield name, (scores.cpu(), starts, None if frame is None else frame.cpu())
+                frame = None if frame is None else frame.cpu()
+                yield name, RecordingScores(scores.cpu(), starts, frame)
 
     @torch.inference_mode()
     def _joined(

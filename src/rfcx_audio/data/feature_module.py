@@ -1,0 +1,261 @@
+"""The data module of stored features: training crops and whole recordings, without their audio."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from rfcx_audio.batch import SpectrogramBatch, WindowBatch
+from rfcx_audio.data.datamodule import RecordingDataModule
+from rfcx_audio.data.feature_recordings import FeatureRecordings, StoredRecording
+from rfcx_audio.data.feature_store import FeatureStore
+from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
+from rfcx_audio.data.recording_dataset import RecordingDataset
+from rfcx_audio.data.recordings import Recordings
+from rfcx_audio.data.rows import AnnotationError, few
+from rfcx_audio.data.sampler import BACKGROUND, Draw
+from rfcx_audio.data.source import Corpus
+from rfcx_audio.data.spectrograms import on_axes
+from rfcx_audio.data.stored_recordings import (
+    NOT_STORED,
+    StoredCrops,
+    StoredFrontend,
+    check_store,
+    kept,
+    samples_of,
+    stored_names,
+)
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 4096  # windows whose features are added up together
+
+
+class FeatureDataModule(RecordingDataModule):
+    """Training crops and whole recordings from a store of features.
+
+    A crop is one window of the store, or several that follow one another. What is drawn, with which
+    shares and in which order, is as for audio (`CropRecipe`), but crops begin where windows of the
+    store do: a row is drawn with one of the crops that it labels. Their labels are made once.
+
+    Args:
+        store: folder of the features, of `rfcx-audio embed`; None if it is yet to be made.
+        parts: of `RecordingDataModule`; the front end is an `EncoderFrontend`.
+
+    Raises:
+        StoreError: the store cannot be used, or another encoder has made it.
+        ValueError: the augmentation changes waveforms.
+    """
+
+    def __init__(self, store: str | None, **parts: Any) -> None:  # noqa: ANN401
+        super().__init__(**parts)
+        steps = ", ".join(getattr(self.augment, "waveform", ()))
+        if steps:
+            raise ValueError(
+                f"the augmentation changes waveforms ({steps}), which stored features do not have; "
+                "choose augment=none"
+            )
+        self.encoder_frontend = cast(StoredFrontend, self.frontend)
+        if store is not None:
+            self.store = FeatureStore.open(store)
+            check_store(self.store, self.encoder_frontend)
+        self.names: dict[str, str] = {}  # in the store, by recording; of `corpus`
+        self.test_names: dict[str, str] = {}
+
+    @cached_property
+    def corpus(self) -> Corpus:
+        """Tables and recordings, read on first use; rows without features are left out.
+
+        Raises:
+            AnnotationError: no row has features.
+        """
+        corpus = self.source.load()
+        pseudo = [] if corpus.pseudo is None else corpus.pseudo["recording_id"]
+        self.names = self._names(corpus.train)
+        wanted = sorted({*corpus.labelled["recording_id"], *pseudo})
+        stored = corpus.usable["recording_id"].isin(list(self.names))
+        lost = corpus.usable[~stored].assign(reason=NOT_STORED)
+        if not stored.any():
+            raise AnnotationError(
+                f"{self.store.folder} has no features of the recordings with rows; it has "
+                f"{few(list(self.store.places))}, the rows name "
+                f"{few(sorted(set(lost['recording_id'])))}"
+            )
+        test = corpus.test
+        if test is not None:
+            self.test_names = self._names(test)
+            test = kept(test, self.test_names, test.paths)
+        return replace(
+            corpus,
+            usable=corpus.usable[stored].reset_index(drop=True),
+            left_out=pd.concat([corpus.left_out, lost], ignore_index=True),
+            train=kept(corpus.train, self.names, wanted),
+            test=test,
+        )
+
+    @cached_property
+    def labelled(self) -> LabelledWindows:
+        """The crops that can be drawn, with their labels."""
+        of_calls = (self.corpus.train_truth, self.corpus.train.durations_s, self.num_species)
+        known = Known(self.train_rows, self.split.coverage, *of_calls)
+        totals = {name: len(self._windows(there)) for name, there in self.names.items()}
+        grid = Grid(self._frames(self.crops.duration_s), self.encoder_frontend.hop_s)
+        found = labelled_windows(known, totals, grid, self.crops)
+        if found.unlabelled:
+            _log.warning(
+                "%d of %d rows and complete spans label no window of the store: less than %g of "
+                "each lies in any; lower data.crops.min_overlap, or embed with a smaller hop_s",
+                *(found.unlabelled, len(found.choices), self.crops.min_overlap),
+            )
+        return found
+
+    def setup(self, stage: str) -> None:
+        """See `RecordingDataModule.setup`."""
+        super().setup(stage)
+        lost = [n for n, reason in self.corpus.train.failures.items() if reason == NOT_STORED]
+        if lost and stage == "fit":
+            _log.warning("left out %d recordings, %s: %s", len(lost), NOT_STORED, few(lost))
+
+    def summary(self) -> str:
+        """What is read and how, what is used and what is left out, in a few lines."""
+        return f"features of {self.store.folder}\n{self.split.summary()}"
+
+    def moments(self) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of the features of all windows that can be trained on.
+
+        Returns:
+            (features,) twice, float32.
+        """
+        first, stops = self.places(np.arange(len(self.labelled.first)))
+        which = first[:, None] + np.arange(self._frames(self.crops.duration_s))
+        which = np.unique(which[which < stops[:, None]])
+        parts = np.array_split(which, -(-len(which) // _AT_ONCE))
+        features = self.store.features
+        mean = sum(features[part].sum(0, dtype=np.float64) for part in parts) / len(which)
+        squares = sum(((features[part] - mean) ** 2).sum(0) for part in parts)
+        deviation = np.sqrt(squares / len(which))
+        return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
+
+    def train_dataloader(self) -> DataLoader:
+        """Crops of stored features; see `CropRecipe`."""
+        sampler = self._sampler()
+        return DataLoader(
+            _Drawn(self),  # pyright: ignore[reportArgumentType] (whose items are batches)
+            batch_size=min(self.loader.batch_size, len(sampler)),
+            sampler=sampler,
+            collate_fn=_unchanged,
+            drop_last=True,
+        )
+
+    def on_after_batch_transfer(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        batch: SpectrogramBatch | WindowBatch,
+        dataloader_idx: int,  # noqa: ARG002 (Lightning's signature)
+    ) -> SpectrogramBatch | WindowBatch:
+        """Features of training crops are augmented on the device."""
+        if isinstance(batch, WindowBatch):
+            return batch
+        generator = torch.Generator(batch.spectrogram.device).manual_seed(batch.seed)
+        boxes = on_axes(batch.labels.boxes, self.crops.duration_s, self.frontend)
+        labels = batch.labels._replace(boxes=boxes)
+        changed = self.augment.on_spectrogram(batch.spectrogram, labels, generator)
+        return SpectrogramBatch(*changed, batch.seed)
+
+    def places(self, crops: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Where training crops lie in the store: (crops,) first windows; ends of recordings."""
+        found = self.labelled
+        own = [self._windows(self.names[name]) for name in found.recordings]
+        starts, stops = np.array([(one.start, one.stop) for one in own]).T
+        recording = found.recording[crops]
+        return starts[recording] + found.first[crops], stops[recording]
+
+    def like_frontend(self, waveform: Tensor) -> Tensor:
+        """Zeros of the shape that the front end gives of waveforms; the encoder is not run."""
+        frames = self.encoder_frontend.num_frames(waveform.shape[-1])
+        return torch.zeros(len(waveform), 1, self.encoder_frontend.n_mels, frames)
+
+    def _recordings(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        recordings: Recordings,
+        rows: pd.DataFrame,
+        truth: pd.DataFrame | None,
+        names: list[str],
+        limit: int | float | None,
+    ) -> DataLoader:
+        rank, world_size = self._rank()
+        mine = names[rank::world_size]
+        if isinstance(limit, int):
+            mine = mine[:limit]
+        coverage = self.corpus.coverage
+        dataset = RecordingDataset(
+            *(recordings, self.reader, rows, truth, self.num_species, mine), coverage=coverage
+        )
+        in_store = self.test_names if recordings is self.corpus.test else self.names
+        windows, frontend = self.windows, self.frontend
+        found = []
+        for name in mine:
+            place = self._windows(in_store[name])
+            starts_s = windows.starts_s(frontend, samples_of(self.encoder_frontend, len(place)))
+            settings = (starts_s, windows.duration_s, self.crops.min_overlap)
+            labels = dataset.window_labels(name, *settings)
+            first = place.start + np.rint(starts_s.numpy() / self.encoder_frontend.hop_s).astype(
+                int
+            )
+            found.append(
+                StoredRecording(name, first, starts_s, place.stop, labels, dataset.labels(name))
+            )
+        cut = StoredCrops.of(self.store, self.encoder_frontend, windows.duration_s)
+        return DataLoader(FeatureRecordings(found, cut, windows.at_once(frontend)), batch_size=None)
+
+    def _names(self, recordings: Recordings) -> dict[str, str]:
+        rate, frames = self.encoder_frontend.sample_rate, self.encoder_frontend.num_frames
+        infos = recordings.infos
+        counts = {name: frames(info.samples_at(rate)) for name, info in infos.items()}
+        return stored_names(self.store, recordings, counts)
+
+    def _windows(self, there: str) -> range:
+        place = self.store.places[there]
+        return range(place.start, place.stop)
+
+    def _frames(self, duration_s: float) -> int:
+        frontend = self.encoder_frontend
+        return frontend.num_frames(round(duration_s * frontend.sample_rate))
+
+
+class _Drawn(Dataset[SpectrogramBatch]):
+    """Batches of training crops."""
+
+    def __init__(self, data: FeatureDataModule) -> None:
+        self.labelled = data.labelled
+        self.num_rows = len(data.train_rows)
+        self.first, self.stops = data.places(np.arange(len(data.labelled.first)))
+        self.crops = StoredCrops.of(data.store, data.encoder_frontend, data.crops.duration_s)
+
+    def __getitems__(self, draws: Iterable[Draw]) -> SpectrogramBatch:
+        """The crops of draws, together."""
+        draws = list(draws)
+        chosen = np.array([self.labelled.chosen(*draw) for draw in draws])
+        # A span, whose place is behind the rows, has no row's memory; nor has background.
+        rows = [draw.row if draw.row < self.num_rows else BACKGROUND for draw in draws]
+        labels = self.labelled.labels(torch.from_numpy(chosen))
+        return SpectrogramBatch(
+            self.crops.cut(self.first[chosen], self.stops[chosen]),
+            labels._replace(rows=torch.tensor(rows)[:, None]),
+            draws[0].seed,
+        )
+
+    def __getitem__(self, draw: Draw) -> SpectrogramBatch:
+        """The crop of one draw."""
+        return self.__getitems__([draw])
+
+
+def _unchanged(batch: SpectrogramBatch) -> SpectrogramBatch:
+    return batch
