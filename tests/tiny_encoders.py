@@ -56,10 +56,15 @@ def tiny(seed: int = 3) -> Tiny:
 
 
 def write_onnx(
-    path: Path, network: nn.Module, *, batch: int | None = None, outputs: tuple[str, ...] = ("out",)
+    path: Path,
+    network: nn.Module,
+    *,
+    batch: int | None = None,
+    samples: int = SAMPLES,
+    outputs: tuple[str, ...] = ("out",),
 ) -> Path:
     """An ONNX file with the input `sound`; of any batch unless one is given."""
-    example = torch.zeros(batch or 2, SAMPLES)
+    example = torch.zeros(batch or 2, samples)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of the exporter's own packages
         torch.onnx.export(
