@@ -100,7 +100,7 @@ def few_rows_study(**entries: str | None) -> Study:
 
 
 def test_a_question_is_answered_at_every_level_and_what_is_missing_is_named(tmp_path: Path) -> None:
-    study = few_rows_study(own=None, head=None, imagenet="weights that nobody gave")
+    study = few_rows_study(own=None, head=None, imagenet="weights that are elsewhere")
     for job in study.jobs(tmp_path):
         entry, place = job.entry.name.split("@")
         if entry == "imagenet" or (place == "own_1" and entry == "head"):
@@ -110,7 +110,7 @@ def test_a_question_is_answered_at_every_level_and_what_is_missing_is_named(tmp_
         (job.folder / "seconds.json").write_text('{"fit_core_s": 12.345}')
     page = curves_text(study, collect(study.jobs(tmp_path)))
     assert "**2 of 16 runs are not finished yet.**" in page
-    assert "`imagenet` was not run: it needs weights that nobody gave." in page
+    assert "`imagenet` was not run: it needs weights that are elsewhere." in page
     assert "| rows, forest | 1 | higher, +0.300 ± 0.000 | " in page
     assert "| rows, forest | 3 | higher, +0.300 ± 0.000 | " in page
     assert page.count("| rows, own | ") == 1
