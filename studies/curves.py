@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -83,6 +84,7 @@ def curves_text(study: Study, results: Results) -> str:
     ]
     for question in study.questions:
         lines += _answer(question, study, results.runs, table)
+        lines += _in_short(question, study, results.runs)
     if study.questions:
         lines += ["", RULE]
     for factor, rows in table.groupby("factor", sort=False):
@@ -114,9 +116,26 @@ def _answer(question: Question, study: Study, runs: pd.DataFrame, table: pd.Data
     return [*heading, f"| | | {titles} | {last} |", "|---" * (len(SHOWN) + 3) + "|", *lines]
 
 
-def _line(row: Mapping[str, object], metrics: Iterable[str]) -> str:
+def _in_short(question: Question, study: Study, runs: pd.DataFrame) -> list[str]:
+    """A sentence for each factor: at which levels an entry is better than another, and is not."""
+    placed = _placed(runs)
+    found: dict[str, dict[str, list[str]]] = {}
+    for level in study.levels:
+        own = placed[placed["place"] == level.place]
+        answer = compared_at(own, _EQUAL, question.of, question.against).partition(",")[0]
+        if answer:
+            found.setdefault(level.factor, {}).setdefault(answer, []).append(level.at)
+    sentences = [
+        f"* {factor}: `{question.of}` against `{question.against}`, {SHOWN[_EQUAL]}: "
+        + "; ".join(f"*{answer}* at {', '.join(at)}" for answer, at in answers.items())
+        for factor, answers in found.items()
+    ]
+    return ["", *sentences] if sentences else []
+
+
+def _line(row: Mapping[Any, Any], metrics: Iterable[str]) -> str:
     """A table row for an entry at a level."""
-    cells = [_cell(name, float(str(row[name])), float(str(row[f"{name}_sd"]))) for name in metrics]
+    cells = [_cell(name, row[name], row[f"{name}_sd"]) for name in metrics]
     return f"| {row['at']} | `{row['entry']}` | {' | '.join(cells)} | {row['seeds']} |"
 
 
