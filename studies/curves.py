@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,95 +15,155 @@ from rfcx_audio.colours import COLOURS, MARKERS
 from rfcx_audio.whole_files import save_picture
 from studies.levels import BASE, Level
 from studies.page import beginning, ending
-from studies.results import Results
-from studies.rules import costs, leads, mean_and_spread
-from studies.study import Study
+from studies.results import SECONDS, Results
+from studies.rules import RULE, SHOWN, compared_at, costs, leads, mean_and_spread, reached_at
+from studies.study import Question, Study
 
-_SHOWN = {"lwlrap": "LWLRAP", "auc": "macro ROC-AUC"}
+_EQUAL = "average_precision"  # of which a question asks where both have the same
 
 
-def by_level(runs: pd.DataFrame, levels: Sequence[Level]) -> pd.DataFrame:
+def by_level(runs: pd.DataFrame, levels: Sequence[Level], metrics: Iterable[str]) -> pd.DataFrame:
     """Mean and spread over the seeds of each entry at each level.
 
     Args:
         runs: see `Results`.
         levels: of the study.
+        metrics: columns of `runs`; of one that it does not have there are no values.
 
     Returns:
         `factor`, `at`, `place`, `entry`, `seeds`, and each metric with its standard deviation
         (`…_sd`); the base has a row in every factor of which it is a level.
     """
-    names = runs["entry"].str.split("@", n=1, expand=True)
-    placed = runs.assign(entry=names[0], place=names[1])
+    placed = _placed(runs)
     rows = []
     for level in levels:
         grouped = placed[placed["place"] == level.place].groupby("entry", sort=False)
         for entry, found in grouped:
-            spread = {f"{metric}_sd": found[metric].std() for metric in _SHOWN}
-            means = {metric: found[metric].mean() for metric in _SHOWN}
+            values = found.reindex(columns=list(metrics))
+            spread = {f"{metric}_sd": values[metric].std() for metric in values}
             key = {"factor": level.factor, "at": level.at, "place": level.place, "entry": entry}
-            rows.append({**key, "seeds": len(found), **means, **spread})
+            rows.append({**key, "seeds": len(found), **values.mean().to_dict(), **spread})
     return pd.DataFrame(rows)
+
+
+def _placed(runs: pd.DataFrame) -> pd.DataFrame:
+    """The runs with the name of their data apart, as `place`."""
+    names = runs["entry"].str.split("@", n=1, expand=True)
+    return runs.assign(entry=names[0], place=names[1])
 
 
 def write_curves(study: Study, results: Results, docs: Path, picture: bool = True) -> Path:
     """Writes the page of a study over levels and, if asked, its picture."""
     docs.mkdir(parents=True, exist_ok=True)
     if picture:
-        figure = draw_curves(by_level(results.runs, study.levels))
-        save_picture(figure, docs / f"{study.page}.png")
+        table = by_level(results.runs, study.levels, study.metrics)
+        save_picture(draw_curves(table, _scores(study)), docs / f"{study.page}.png")
     page = docs / f"{study.page}.md"
     page.write_text(curves_text(study, results), encoding="utf-8")
     return page
 
 
+def _scores(study: Study) -> dict[str, str]:
+    """The metrics of a study that are no costs."""
+    return {name: title for name, title in study.metrics.items() if name not in SECONDS}
+
+
 def curves_text(study: Study, results: Results) -> str:
     """The page of a study over levels, in Markdown."""
-    table = by_level(results.runs, study.levels)
+    table = by_level(results.runs, study.levels, study.metrics)
+    judged = {name: title for name, title in study.metrics.items() if name in SHOWN}
+    titles = list(_scores(study).values())
+    named = f"{', '.join(titles[:-1])} and {titles[-1]}"
     lines = [
         *beginning(study, results.runs),
         "",
-        f"![LWLRAP and macro ROC-AUC against each property of the data]({study.page}.png)",
+        f"![{named} against each property of the data]({study.page}.png)",
         "",
-        *leads(table, _SHOWN),
-        *costs(table, _SHOWN, BASE),
+        *leads(table, judged),
+        *(costs(table, judged, BASE) if BASE in set(table["place"]) else []),
     ]
-    entries = list(dict.fromkeys(table["entry"]))
-    heads = [f"`{entry}` {title}" for title in _SHOWN.values() for entry in entries]
+    for question in study.questions:
+        lines += _answer(question, study, results.runs, table)
+        lines += _in_short(question, study, results.runs)
+    if study.questions:
+        lines += ["", RULE]
     for factor, rows in table.groupby("factor", sort=False):
         lines += ["", f"## {factor}", ""]
-        lines += ["| | " + " | ".join(heads) + " | seeds |", "|---" * (len(heads) + 2) + "|"]
-        lines += [_line(str(at), found, entries) for at, found in rows.groupby("at", sort=False)]
+        lines += [f"| | entry | {' | '.join(study.metrics.values())} | seeds |"]
+        lines += ["|---" * (len(study.metrics) + 3) + "|"]
+        lines += [_line(row, study.metrics) for row in rows.to_dict("records")]
     return "\n".join([*lines, "", *ending(study)]) + "\n"
 
 
-def _line(at: str, found: pd.DataFrame, entries: Sequence[str]) -> str:
-    """A table row for one level; an entry without a run has empty cells."""
-    cells = {
-        (row["entry"], metric): mean_and_spread(row[metric], row[f"{metric}_sd"])
-        for _, row in found.iterrows()
-        for metric in _SHOWN
-    }
-    shown = [cells.get((entry, metric), "") for metric in _SHOWN for entry in entries]
-    seeds = " to ".join(str(number) for number in sorted(set(found["seeds"])))
-    return f"| {at} | {' | '.join(shown)} | {seeds} |"
+def _answer(question: Question, study: Study, runs: pd.DataFrame, table: pd.DataFrame) -> list[str]:
+    """A table with a line for each level: two entries compared, seed by seed."""
+    placed = _placed(runs)
+    lines = []
+    for level in study.levels:
+        own = placed[placed["place"] == level.place]
+        cells = [compared_at(own, name, question.of, question.against) for name in SHOWN]
+        if any(cells):
+            of_factor = table[table["factor"] == level.factor]
+            reached = reached_at(of_factor, _EQUAL, question.of, question.against)
+            lines.append(
+                f"| {level.factor} | {level.at} | {' | '.join(cells)} | {reached[level.at]} |"
+            )
+    heading = ["", f"**{question.ask}** `{question.of}` against `{question.against}`:", ""]
+    if not lines:
+        return [*heading[:-1], "", "Not measured yet."]
+    titles = " | ".join(SHOWN.values())
+    last = f"`{question.of}` has that {SHOWN[_EQUAL]} at"
+    return [*heading, f"| | | {titles} | {last} |", "|---" * (len(SHOWN) + 3) + "|", *lines]
 
 
-def draw_curves(table: pd.DataFrame) -> Figure:
-    """A column of axes for each factor, with LWLRAP above, macro AUC below, and a line per entry.
+def _in_short(question: Question, study: Study, runs: pd.DataFrame) -> list[str]:
+    """A sentence for each factor: at which levels an entry is better than another, and is not."""
+    placed = _placed(runs)
+    found: dict[str, dict[str, list[str]]] = {}
+    for level in study.levels:
+        own = placed[placed["place"] == level.place]
+        answer = compared_at(own, _EQUAL, question.of, question.against).partition(",")[0]
+        if answer:
+            found.setdefault(level.factor, {}).setdefault(answer, []).append(level.at)
+    sentences = [
+        f"* {factor}: `{question.of}` against `{question.against}`, {SHOWN[_EQUAL]}: "
+        + "; ".join(f"*{answer}* at {', '.join(at)}" for answer, at in answers.items())
+        for factor, answers in found.items()
+    ]
+    return ["", *sentences] if sentences else []
+
+
+def _line(row: Mapping[Any, Any], metrics: Iterable[str]) -> str:
+    """A table row for an entry at a level."""
+    cells = [_cell(name, row[name], row[f"{name}_sd"]) for name in metrics]
+    return f"| {row['at']} | `{row['entry']}` | {' | '.join(cells)} | {row['seeds']} |"
+
+
+def _cell(metric: str, mean: float, spread: float) -> str:
+    if np.isnan(mean):
+        return ""
+    return f"{mean:.3g}" if metric in SECONDS else mean_and_spread(mean, spread)
+
+
+def draw_curves(table: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
+    """A column of axes for each factor, a row for each metric, and a line for each entry.
 
     Args:
         table: as `by_level` returns it.
+        metrics: names by column.
     """
     factors = list(dict.fromkeys(table["factor"]))
-    figure = Figure(figsize=(3.1 * len(factors) + 0.6, 6.4), layout="constrained")
+    size = (3.1 * len(factors) + 0.6, 3.2 * len(metrics))
+    figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(2, len(factors), sharey="row", squeeze=False)
+    axes = figure.subplots(len(metrics), len(factors), sharey="row", squeeze=False)
+    entries = list(dict.fromkeys(table["entry"]))
     for column, factor in enumerate(factors):
         rows = table[table["factor"] == factor]
         places = {at: number for number, at in enumerate(dict.fromkeys(rows["at"]))}
-        for (metric, title), one in zip(_SHOWN.items(), axes[:, column], strict=True):
-            for number, (entry, found) in enumerate(rows.groupby("entry", sort=False)):
+        for (metric, title), one in zip(metrics.items(), axes[:, column], strict=True):
+            for entry, found in rows.groupby("entry", sort=False):
+                number = entries.index(str(entry))
                 colour, marker = (all_[number % len(all_)] for all_ in (COLOURS, MARKERS))
                 spread = np.nan_to_num(found[f"{metric}_sd"])
                 x = found["at"].map(places)
@@ -113,7 +174,10 @@ def draw_curves(table: pd.DataFrame) -> Figure:
             one.grid(alpha=0.3)
             if not column:
                 one.set_ylabel(title)
-        axes[1, column].set_xlabel(factor)
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, fontsize=8, loc="outside right upper")
+        axes[-1, column].set_xlabel(factor)
+    found = {}
+    for one in axes[0]:
+        handles, labels = one.get_legend_handles_labels()
+        found |= dict(zip(labels, handles, strict=True))
+    figure.legend(list(found.values()), list(found), fontsize=8, loc="outside right upper")
     return figure

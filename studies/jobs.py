@@ -21,6 +21,7 @@ _ENVIRONMENT = {
     "OMP_NUM_THREADS": "1",
     "MALLOC_MMAP_THRESHOLD_": str(2**30),
     "MALLOC_TRIM_THRESHOLD_": str(2**31),
+    "HF_HUB_OFFLINE": "1",  # a run that needs weights which are not there fails; none are fetched
 }
 
 
@@ -34,6 +35,7 @@ class Entry:
         overrides: on the command line.
         command: the entry point, `train` or `relabel`.
         num_seeds: how many of the study's seeds it has; None for all.
+        needs: what a run needs that not everybody has, for the page; None for nothing.
     """
 
     name: str
@@ -41,10 +43,16 @@ class Entry:
     overrides: tuple[str, ...]
     command: str = "train"
     num_seeds: int | None = None
+    needs: str | None = None
 
     def elsewhere(self, place: str, overrides: Sequence[str]) -> Entry:
-        """The same composition with other data; their overrides come last."""
-        return replace(self, name=f"{self.name}@{place}", overrides=(*self.overrides, *overrides))
+        """The same composition with other data; their overrides come last.
+
+        `{factor}` in an override is the name of the property that the place is a level of.
+        """
+        factor = place.rpartition("_")[0]
+        own = (override.replace("{factor}", factor) for override in self.overrides)
+        return replace(self, name=f"{self.name}@{place}", overrides=(*own, *overrides))
 
     @classmethod
     def read(cls, named: Mapping[str, Mapping[str, Any]], common: Sequence[str]) -> list[Entry]:

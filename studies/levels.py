@@ -31,19 +31,17 @@ def read_levels(factors: Mapping[str, Mapping[str, Any]]) -> list[Level]:
     """The levels of a configuration, in order.
 
     Args:
-        factors: by name, `what` the factor is and its `levels`; a level without overrides is the
-            base.
+        factors: by name, `what` the factor is, its `levels` and, if any, the overrides that its
+            levels have in `common`; a level without overrides is the base.
     """
-    return [
-        Level(
-            factor["what"],
-            str(at),
-            f"{name}_{number}" if overrides else BASE,
-            tuple(overrides),
-        )
-        for name, factor in factors.items()
-        for number, (at, overrides) in enumerate(factor["levels"].items())
-    ]
+    levels = []
+    for name, factor in factors.items():
+        common = tuple(factor.get("common", ()))
+        for number, (at, own) in enumerate(factor["levels"].items()):
+            overrides = (*common, *own)
+            place = f"{name}_{number}" if overrides else BASE
+            levels.append(Level(factor["what"], str(at), place, overrides))
+    return levels
 
 
 def entries_by_level(entries: Sequence[Entry], levels: Sequence[Level]) -> list[Entry]:

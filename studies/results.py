@@ -15,6 +15,8 @@ from studies.jobs import Job
 from studies.study import Question
 
 METRICS = ("lwlrap", "lwlrap_shuffled", "auc", "average_precision")
+SECONDS = ("fit_core_s", "embed_core_s")
+"""Columns of costs: core-seconds to fit, and to embed a minute of audio, as far as known."""
 _KEPT = "unknown labels kept, assumed absent, that are absent (last epoch)"
 _WRITTEN = "pseudo-labels written by the teachers whose species calls there"
 _COLUMNS = {
@@ -30,7 +32,8 @@ class Results(NamedTuple):
 
     Attributes:
         runs: one row per run: `entry`, `seed`, the metrics of the test recordings, `crops` (number
-            of training crops, with those of teachers and first stages).
+            of training crops, with those of teachers and first stages), and of `SECONDS` what is
+            known.
         baselines: `scores` (a ranking that needs no training) and its metrics.
         gains: by question (`of`, `against`) and `species`, the `gain` in average precision.
         chosen: for each `entry` that selects labels, `what` it selects, the `share` of the
@@ -90,7 +93,7 @@ def collect(jobs: Sequence[Job], questions: Sequence[Question] = ()) -> Results:
         metrics = _metrics(job)
         key = {"entry": job.entry.name, "seed": job.seed}
         values = {name: metrics[f"test/{name}"] for name in METRICS}
-        runs.append({**key, **values, "crops": drawn_crops(job.folder)})
+        runs.append({**key, **values, "crops": drawn_crops(job.folder), **seconds_of(job.folder)})
         table = pd.read_csv(job.folder / "test_species.csv")
         species.append(table[["species", "average_precision"]].assign(**key))
     return Results(
@@ -127,6 +130,20 @@ def drawn_crops(folder: Path) -> int:
         config = parse_config(file.read_text())
         total += config.data.crops.crops_per_epoch * config.trainer.max_epochs
     return total
+
+
+def seconds_of(folder: Path) -> dict[str, float]:
+    """What a run has cost, of `SECONDS`: from its own file, and from that of its store."""
+    found = {}
+    own = folder / "seconds.json"
+    if own.exists():
+        found["fit_core_s"] = json.loads(own.read_text())["fit_core_s"]
+    config = parse_config((folder / "config.yaml").read_text())
+    store = config.data.get("store")
+    if store is not None and (embedded := Path(store) / "seconds.json").exists():
+        minutes = pd.read_csv(embedded.with_name("recordings.csv"))["duration_s"].sum() / 60
+        found["embed_core_s"] = json.loads(embedded.read_text())["embed_core_s"] / minutes
+    return found
 
 
 def chosen(jobs: Sequence[Job]) -> pd.DataFrame:

@@ -33,6 +33,13 @@ def mean_and_spread(mean: float, spread: float) -> str:
     return f"{mean:.3f}" if np.isnan(spread) else f"{mean:.3f} ± {spread:.3f}"
 
 
+def seed_by_seed(runs: pd.DataFrame, metric: str, one: str, other: str) -> pd.Series:
+    """The differences between two entries, of the seeds that both have."""
+    by_seed = runs.pivot_table(metric, index="seed", columns="entry")
+    by_seed = by_seed.reindex(columns=[one, other])
+    return (by_seed[one] - by_seed[other]).dropna()
+
+
 def compared(runs: pd.DataFrame, one: str, other: str) -> str:
     """A sentence on two entries: the verdicts by `RULE`, and the differences over the seeds.
 
@@ -45,8 +52,7 @@ def compared(runs: pd.DataFrame, one: str, other: str) -> str:
         return "not measured yet."
     verdicts, differences = {}, []
     for metric, name in SHOWN.items():
-        by_seed = runs.pivot_table(metric, index="seed", columns="entry")
-        difference = (by_seed[one] - by_seed[other]).dropna()
+        difference = seed_by_seed(runs, metric, one, other)
         spread = f" ± {difference.std():.3f}" if len(difference) > 1 else ""
         up = f"{int((difference > 0).sum())} of {len(difference)} seeds"
         verdicts[name] = verdict(difference)
@@ -103,14 +109,18 @@ def species_named(gain: pd.Series, number: int = 4) -> str:
 def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:
     """The best entry at the levels of a study and its lead, one sentence per metric.
 
+    A level with a single entry has no lead, and is left out.
+
     Args:
         table: see `studies.curves.by_level`.
         metrics: names by column.
     """
     lines = []
     for metric, name in metrics.items():
-        values = table.pivot_table(metric, index="place", columns="entry")
-        ordered = np.sort(values.to_numpy(), axis=1)
+        values = table.pivot_table(metric, index="place", columns="entry").dropna(thresh=2)
+        if values.empty:
+            continue
+        ordered = np.sort(values.fillna(-np.inf).to_numpy(), axis=1)
         lead = pd.Series(ordered[:, -1] - ordered[:, -2], values.index)
         first = values.idxmax(axis=1)
         for entry, places in first.groupby(first).groups.items():
@@ -120,6 +130,36 @@ def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:
                 f"{low:.2f} to {high:.2f} before the next."
             )
     return lines
+
+
+def compared_at(runs: pd.DataFrame, metric: str, one: str, other: str) -> str:
+    """The verdict on two entries by `RULE`, and the difference; empty if a run is missing."""
+    difference = seed_by_seed(runs, metric, one, other)
+    if difference.empty:
+        return ""
+    spread = f" ± {difference.std():.3f}" if len(difference) > 1 else ""
+    return f"{verdict(difference)}, {difference.mean():+.3f}{spread}"
+
+
+def reached_at(table: pd.DataFrame, metric: str, one: str, other: str) -> dict[str, str]:
+    """The first level at which an entry is as good in the mean as another is at each level.
+
+    Args:
+        table: of one factor, see `studies.curves.by_level`.
+        metric: a column of it.
+        one: name of an entry.
+        other: name of the entry that it is compared with.
+
+    Returns:
+        By level of `other`: the level of `one`, or `none`.
+    """
+    means = table.pivot_table(metric, index="at", columns="entry", sort=False)
+    means = means.reindex(columns=[one, other])
+    found = {}
+    for at, value in means[other].dropna().items():
+        as_good = means.index[means[one] >= value]
+        found[str(at)] = str(as_good[0]) if len(as_good) else "none"
+    return found
 
 
 def costs(table: pd.DataFrame, metrics: Mapping[str, str], base: str) -> list[str]:

@@ -33,19 +33,23 @@ class Study:
         page: the name of its page, picture and tables.
         title: of the page.
         introduction: what the numbers describe, in Markdown, without conclusions.
-        entries: the compositions; with levels, at every level.
+        compositions: the entries of its configuration.
+        entries: the same; with levels, at every level.
         seeds: of the runs.
         questions: answered from the tables, see `studies.rules`.
         levels: of the data; if empty, all runs have the same data.
+        metrics: names by column of the table of runs, for the page of a study with levels.
     """
 
     page: str
     title: str
     introduction: str
+    compositions: list[Entry]
     entries: list[Entry]
     seeds: list[int]
     questions: list[Question]
     levels: list[Level]
+    metrics: Mapping[str, str]
 
     @classmethod
     def read(cls, settings: Mapping[str, Any]) -> Study:
@@ -56,10 +60,12 @@ class Study:
             settings["page"],
             settings["title"],
             settings["introduction"].strip(),
+            entries,
             entries_by_level(entries, levels) if levels else entries,
             settings["seeds"],
             [Question(**question) for question in settings.get("questions", [])],
             levels,
+            settings.get("metrics", {"lwlrap": "LWLRAP", "auc": "macro ROC-AUC"}),
         )
 
     def jobs(self, folder: Path) -> list[Job]:

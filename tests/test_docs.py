@@ -70,6 +70,13 @@ def test_the_commands_of_a_page_compose(page: str) -> None:
         load_config(command, words)
 
 
+def test_the_commands_of_the_page_on_encoders_compose() -> None:
+    found = commands("docs/own_encoder.md")
+    assert {"embed", "train", "predict", "search", "synthesize"} == {c for c, _ in found}
+    for command, words in found:
+        load_config(command, words)
+
+
 def labels_of(clip: Labels) -> CropLabels:
     return unknown_labels(*clip.known.shape)._replace(clip=clip)
 

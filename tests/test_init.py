@@ -91,7 +91,7 @@ def test_type_checkers_see_the_same_names() -> None:
     assert homes == rfcx_audio._HOMES
 
 
-@pytest.mark.parametrize("verb", ["train", "predict", "evaluate"])
+@pytest.mark.parametrize("verb", ["train", "predict", "evaluate", "detect"])
 @pytest.mark.parametrize("module_first", [True, False])
 def test_a_function_goes_before_the_module_of_its_name(
     verb: str, module_first: bool, monkeypatch: pytest.MonkeyPatch
@@ -109,5 +109,5 @@ def test_a_function_goes_before_the_module_of_its_name(
 
 
 def test_other_modules_are_found_in_the_package() -> None:
-    module = importlib.import_module("rfcx_audio.detect")
-    assert rfcx_audio.detect is module
+    module = importlib.import_module("rfcx_audio.calibrate")
+    assert rfcx_audio.calibrate is module

@@ -23,6 +23,7 @@ _HOMES = {
     "Recogniser": "rfcx_audio.scoring:Recogniser",
     "Scores": "rfcx_audio.scores:Scores",
     "build": "rfcx_audio.config:build",
+    "detect": "rfcx_audio.commands.detect:detect",
     "draw_prevalence": "rfcx_audio.scores:draw_prevalence",
     "draw_recording": "rfcx_audio.scoring:draw_recording",
     "embed": "rfcx_audio.commands.embed:embed",

@@ -1,4 +1,5 @@
 from rfcx_audio.batch import Labels
+from rfcx_audio.commands.detect import detect
 from rfcx_audio.commands.embed import embed
 from rfcx_audio.commands.predict import predict
 from rfcx_audio.commands.search import search
@@ -19,6 +20,7 @@ __all__ = [
     "Recogniser",
     "Scores",
     "build",
+    "detect",
     "draw_prevalence",
     "draw_recording",
     "embed",

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 import soundfile
 
+import rfcx_audio
 from quick import words
 from rfcx_audio.commands import detect
 from rfcx_audio.commands.detect import (
@@ -196,3 +197,17 @@ def test_tables_of_birdnet_have_the_other_names_that_the_scores_know(
     ]
     raven = pd.read_csv(tmp_path / "out" / "raven.selections.txt", sep="\t")
     assert raven["Species"].to_list() == ["Moor frog", "Owl"]
+
+
+def test_a_call_from_python_returns_the_table_that_the_command_writes(
+    scores: Path, tmp_path: Path
+) -> None:
+    found = rfcx_audio.detect(
+        scores, "high=0.7", "low=0.3", recordings=tmp_path / "audio", out=tmp_path / "called"
+    )
+    done = run(tmp_path, f"scores={scores}", "recordings=audio", "out=typed", "high=0.7")
+    assert done.returncode == 0, done.stderr
+    written = (tmp_path / "typed" / "events.csv").read_text()
+    assert (tmp_path / "called" / "events.csv").read_text() == written
+    assert found["recording_id"].to_list() == ["a", "b"]
+    assert found["species"].to_list() == ["s0", "s1"]

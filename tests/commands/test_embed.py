@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import os
 import signal
 import time
@@ -92,6 +93,21 @@ def test_recordings_are_added_with_the_places_that_a_table_gives(
     assert list(store.places) == ["a/x", "b/x"]
     sites = pd.read_csv(tmp_path / "out" / "recordings.csv").set_index("recording_id")["site"]
     assert sites.to_dict() == {"b/x": "south", "a/x": "north"}
+
+
+def test_the_seconds_of_all_commands_are_added_up(words: list[str], tmp_path: Path) -> None:
+    write_sounds(tmp_path / "audio", 2)
+    rfcx_audio.embed(tmp_path / "audio" / "a", *words, out=tmp_path / "out")
+    file = tmp_path / "out" / "seconds.json"
+    first = json.loads(file.read_text())
+    assert first["embed_s"] > 0
+    assert first["embed_core_s"] > 0
+    rfcx_audio.embed(tmp_path / "audio" / "b", *words, out=tmp_path / "out")
+    both = json.loads(file.read_text())
+    assert both["embed_s"] > first["embed_s"]
+    file.unlink()  # as if the first command had been killed: what it took is not known
+    rfcx_audio.embed(tmp_path / "audio" / "b", *words, out=tmp_path / "out")
+    assert not file.exists()
 
 
 def test_the_command_states_what_there_is_and_the_licence(words: list[str], tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ def weights(checkpoint: Path) -> dict[str, torch.Tensor]:
 def test_a_run_leaves_what_can_be_looked_at(run: Path) -> None:
     for name in (
         "versions.json",
+        "seconds.json",
         "config.yaml",
         "left_out.csv",
         "failures.csv",

@@ -110,3 +110,19 @@ def test_without_a_file_a_part_of_the_rows_has_the_folds_of_all() -> None:
     part = rows[rows["recording_id"] < "r4"]
     _, held_out = folds.split(part)
     assert set(held_out["recording_id"].map(fold)) == {1}
+
+
+def test_few_rows_are_drawn_to_train_on_and_those_to_validate_on_stay_whole() -> None:
+    rows = random_rows(0).assign(t_min=np.arange(200.0), t_max=np.arange(200.0) + 1)
+    _, whole = Folds(num_folds=4, held_out=1).split(rows)
+    before: set[float] = set()
+    for number in (1, 3, 10):
+        folds = Folds(num_folds=4, held_out=1, rows_per_species=number, draw_seed=5)
+        train, val = folds.split(rows)
+        assert val.equals(whole)
+        assert train.groupby(["species_id", "present"]).size().max() == number
+        assert not set(train["recording_id"]) & set(val["recording_id"])
+        assert before < set(train["t_min"])
+        before = set(train["t_min"])
+    with pytest.raises(ValueError, match=r"data\.rows_per_species = 0; expected at least 1"):
+        Folds(rows_per_species=0)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.data import Corpus, Folds, RfcxFolder, Split, training_recordings
+from rfcx_audio.data.coverage import CompleteSpan, Coverage
 
 
 @pytest.fixture(scope="module")
@@ -57,3 +58,27 @@ def test_the_summary_counts_what_is_used_and_what_is_not(corpus: Corpus, tmp_pat
     assert lines[1].endswith("are left out: no audio file")
     expected = f"fold 0 of 4 is held out: {num_train} rows to train on, {num_val} to validate on"
     assert lines[2:] == [expected]
+
+
+def test_the_summary_counts_how_few_rows_are_trained_on(corpus: Corpus) -> None:
+    split = Split.of(corpus, Folds(num_folds=4, rows_per_species=1))
+    assert split.train_rows.groupby(["species_id", "present"]).size().max() == 1
+    drawn = split.train_rows["present"]
+    held_in = corpus.usable[~corpus.usable["recording_id"].isin(split.val_recordings)]
+    counts = held_in.groupby(["present", "species_id"]).size()
+    expected = [
+        f"of {counts[present].min()} to {counts[present].max()} {name} rows a species at most 1 "
+        f"({(drawn == present).sum()} in all)"
+        for present, name in ((True, "TP"), (False, "FP"))
+    ]
+    line = f"data.rows_per_species=1: {', '.join(expected)} are trained on"
+    assert split.summary().splitlines()[-1] == line
+
+
+def test_few_rows_are_refused_where_a_species_without_a_row_is_absent(corpus: Corpus) -> None:
+    name = corpus.usable["recording_id"].iloc[0]
+    complete = replace(corpus, coverage=Coverage((CompleteSpan(name),)))
+    with pytest.raises(
+        ValueError, match=r"rows_per_species=2 .* complete: .* trained on as absent"
+    ):
+        Split.of(complete, Folds(num_folds=4, rows_per_species=2))

@@ -161,3 +161,23 @@ def test_parts_are_tried_with_as_many_species_as_bands_are_given(
     assert provisional(config).data.num_species == species
     whole = load_config("train", words(tmp_path, tmp_path))
     assert provisional(whole).data.num_species == 2
+
+
+def test_bands_are_of_the_few_rows_that_are_trained_on(tmp_path: Path, caplog) -> None:
+    root = table_folder(tmp_path / "own", 16_000, [])
+    lines = [
+        f"{n}.wav,Owl,1,2,{low},{low + 400}"
+        for n, low in zip("abcd", (300, 310, 320, 330), strict=True)
+    ]
+    (root / "labels.csv").write_text(
+        "recording,species,t_min,t_max,f_min,f_max\n" + "\n".join(lines) + "\n"
+    )
+    few = words(root, tmp_path, "data.rows_per_species=1", "data.folds.num_folds=2")
+    with caplog.at_level("INFO"):
+        config = settle(load_config("train", few))
+    data = build(config.data.module)
+    (row,) = data.train_rows.to_dict("records")
+    (band,) = config.data.templates
+    assert (band.f_min, band.f_max) == (row["f_min"], row["f_max"])
+    assert "1 species have one confirmed row: Owl" in caplog.text
+    assert len(data.val_rows) == 2

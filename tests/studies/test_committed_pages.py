@@ -18,7 +18,9 @@ from studies.study import Study
 DOCS = Path(__file__).parents[2] / "docs"
 
 
-@pytest.mark.parametrize("name", ["deck", "beyond", "best", "forest_2", "forest_3", "holds"])
+@pytest.mark.parametrize(
+    "name", ["deck", "beyond", "best", "forest_2", "forest_3", "holds", "encoders"]
+)
 def test_the_page_of_a_study_follows_from_its_tables(name: str) -> None:
     study = Study.read(build(load_config("study", [f"study={name}"], CONF_DIR).study))
     text = (curves_text if study.levels else page_text)(study, Results.read(DOCS, study.page))

@@ -20,3 +20,15 @@ def test_every_entry_is_run_at_every_level_and_the_base_once() -> None:
     assert len(names) == len(set(names)) == 8
     assert crossed[3].overrides == ("loss=best", "snr=1")
     assert crossed[0].overrides == ("loss=bce",)
+
+
+def test_levels_share_the_overrides_of_their_factor_and_entries_know_its_name() -> None:
+    factors = {
+        "forest": {"what": "rows, forest", "common": ["root=a"], "levels": {1: ["n=1"], 3: []}},
+        "own": {"what": "rows, own", "levels": {1: ["n=1"]}},
+    }
+    levels = read_levels(factors)
+    assert [level.overrides for level in levels] == [("root=a", "n=1"), ("root=a",), ("n=1",)]
+    assert [level.place for level in levels] == ["forest_0", "forest_1", "own_0"]
+    crossed = entries_by_level([Entry("a", "A", ("store=x/{factor}",))], levels)
+    assert [one.overrides[0] for one in crossed] == ["store=x/forest"] * 2 + ["store=x/own"]

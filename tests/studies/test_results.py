@@ -8,7 +8,7 @@ import pytest
 
 from finished import METRICS, finish
 from studies.jobs import Entry, Job
-from studies.results import Results, chosen, collect, drawn_crops, species_gains
+from studies.results import Results, chosen, collect, drawn_crops, seconds_of, species_gains
 from studies.study import Question
 
 QUESTION = Question("Better?", "good", "bad")
@@ -81,3 +81,18 @@ def test_the_share_of_correct_labels_is_the_mean_over_seeds(jobs: list[Job]) -> 
     assert table.loc["bad", ["share", "before"]].to_list() == pytest.approx([0.85, 0.7])
     assert table.loc["good", "share"] == pytest.approx(0.4)
     assert table["before"].isna().to_list() == [False, True]
+
+
+def test_costs_are_those_of_the_run_and_of_its_store(tmp_path: Path) -> None:
+    run, store = tmp_path / "run", tmp_path / "store"
+    run.mkdir()
+    store.mkdir()
+    (run / "config.yaml").write_text("data: {crops: {}}\n")
+    assert seconds_of(run) == {}
+    (run / "seconds.json").write_text(json.dumps({"fit_s": 9.0, "fit_core_s": 7.5}))
+    assert seconds_of(run) == {"fit_core_s": 7.5}
+    (run / "config.yaml").write_text(f"data: {{store: {store}}}\n")
+    assert seconds_of(run) == {"fit_core_s": 7.5}  # of the store nothing is known
+    (store / "recordings.csv").write_text("recording_id,duration_s\na,60\nb,30\n")
+    (store / "seconds.json").write_text(json.dumps({"embed_s": 2.0, "embed_core_s": 3.0}))
+    assert seconds_of(run) == {"fit_core_s": 7.5, "embed_core_s": 2.0}  # a minute of audio

@@ -4,7 +4,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from studies.rules import compared, costs, leaders, leads, species_named, verdict
+from studies.rules import (
+    compared,
+    compared_at,
+    costs,
+    leaders,
+    leads,
+    reached_at,
+    species_named,
+    verdict,
+)
 
 NAMES = {"lwlrap": "LWLRAP", "auc": "macro AUC"}
 
@@ -95,3 +104,42 @@ def test_levels_are_compared_with_the_base_for_the_entry_that_is_first_there() -
     assert lines[1] == "  * rows, few: -0.40 LWLRAP, -0.20 macro AUC"
     assert lines[2].startswith("* One seed of each")
     assert len(costs(levels(2), NAMES, "base")) == 2
+
+
+def test_a_difference_at_a_level_has_its_verdict_and_is_empty_without_both_runs() -> None:
+    table = runs(naive=[0.4, 0.5], good=[0.7, 0.9], alone=[0.9])
+    assert compared_at(table, "lwlrap", "good", "naive") == "higher, +0.350 ± 0.071"
+    assert compared_at(table, "auc", "good", "naive") == "lower, -0.350 ± 0.071"
+    assert compared_at(table, "lwlrap", "alone", "naive") == "undecided, +0.500"
+    assert compared_at(table, "lwlrap", "good", "absent") == ""
+
+
+def test_the_first_level_with_as_good_a_mean_is_found() -> None:
+    means = {"few": [0.3, 0.5, 0.7], "plain": [0.2, 0.5, 0.71]}
+    table = pd.DataFrame(
+        [
+            {"at": at, "entry": entry, "average_precision": value}
+            for entry, values in means.items()
+            for at, value in zip(("1", "3", "10"), values, strict=True)
+        ]
+    )
+    found = reached_at(table, "average_precision", "few", "plain")
+    assert found == {"1": "1", "3": "3", "10": "none"}
+    later = table[~((table["entry"] == "plain") & (table["at"] == "1"))]
+    assert reached_at(later, "average_precision", "few", "plain") == {"3": "3", "10": "none"}
+    assert reached_at(table, "average_precision", "few", "absent") == {}
+
+
+def test_a_level_of_one_entry_has_no_lead() -> None:
+    table = pd.DataFrame(
+        [
+            {"place": "a", "entry": "one", "lwlrap": 0.6},
+            {"place": "b", "entry": "one", "lwlrap": 0.5},
+            {"place": "b", "entry": "two", "lwlrap": 0.3},
+        ]
+    )
+    (line,) = leads(table, {"lwlrap": "LWLRAP"})
+    assert line == (
+        "* Highest LWLRAP: `one` with 1 of 1 data sets, by 0.20 to 0.20 before the next."
+    )
+    assert leads(table[table["entry"] == "one"], {"lwlrap": "LWLRAP"}) == []

@@ -14,12 +14,12 @@ STUDIES = sorted(file.stem for file in (CONF_DIR / "study").glob("*.yaml"))
 @pytest.mark.parametrize("name", STUDIES)
 def test_a_committed_study_asks_about_entries_that_exist_and_compose(name: str) -> None:
     study = Study.read(build(load_config("study", [f"study={name}"], CONF_DIR).study))
-    names = {one.name for one in study.entries}
+    names = {one.name for one in study.compositions}
     for question in study.questions:
         assert {question.of, question.against} <= names
     for one in study.entries:
         config = load_config(one.command, [*one.overrides, "paths.output_dir=x"])
-        if name != "epochs":
+        if name != "epochs" and "model=features" not in one.overrides:
             longer = 4 if one.name.endswith("_long") else 1
             assert config.data.crops.crops_per_epoch * config.trainer.max_epochs in {
                 longer * 9600,

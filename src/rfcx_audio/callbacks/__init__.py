@@ -6,6 +6,7 @@ from rfcx_audio.callbacks.crops_seen import CropsSeen
 from rfcx_audio.callbacks.log_interval import LogInterval
 from rfcx_audio.callbacks.progress import Progress
 from rfcx_audio.callbacks.report import Report, draw_curves
+from rfcx_audio.callbacks.seconds import Seconds
 from rfcx_audio.callbacks.stamp import Stamp
 from rfcx_audio.callbacks.tables import Comparison, TestTable, compare_runs
 
@@ -17,6 +18,7 @@ __all__ = [
     "LogInterval",
     "Progress",
     "Report",
+    "Seconds",
     "Stamp",
     "TestTable",
     "compare_runs",

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.event_pictures import draw_events
 from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, write_summary
 from rfcx_audio.config import DictConfig
@@ -30,8 +31,46 @@ _log = logging.getLogger(__name__)
 _ROUNDING = 1e-6  # of scores kept as float32: the score that made a threshold reaches it
 
 
+def detect(
+    scores: str | Path, *overrides: str, recordings: str | Path, out: str | Path | None = None
+) -> pd.DataFrame:
+    """Turns scores into events, as `rfcx-audio detect` does.
+
+    >>> scores = rfcx_audio.predict("best.ckpt", "audio", out="scores")
+    >>> events = rfcx_audio.detect(
+    ...     "scores/scores.parquet", "high=0.9", recordings="audio", out="events"
+    ... )
+    >>> list(events.columns[:4])
+    ['recording_id', 'species', 'species_id', 'songtype_id']
+
+    Args:
+        scores: `scores.parquet` of `predict` or `ensemble`.
+        overrides: further ones of `conf/detect.yaml`, as on the command line.
+        recordings: the audio, as for `predict`.
+        out: the folder; None: one with the time as its name, in `runs/detect/`.
+
+    Returns:
+        One row an event, as in `events.csv` of the folder; other programs' tables stand beside it.
+
+    Raises:
+        ConfigError: an override is none, or names what does not exist.
+        ValueError: scores or recordings cannot be used, or an option is out of its range.
+    """
+    places = {"scores": scores, "recordings": recordings}
+    return write_found(call_config("detect", overrides, out, **places))
+
+
 def run(config: DictConfig) -> None:
     """The command."""
+    write_found(config)
+
+
+def write_found(config: DictConfig) -> pd.DataFrame:
+    """Finds the events of all recordings, and writes their tables.
+
+    Raises:
+        ValueError: scores or recordings cannot be used, or an option is out of its range.
+    """
     if config.pictures and config.checkpoint is None:
         raise ValueError("pictures=true needs checkpoint=…, which makes the spectrograms")
     check_formats(config.formats)
@@ -72,6 +111,7 @@ def run(config: DictConfig) -> None:
         len(scores.recordings),
         folder,
     )
+    return events
 
 
 def recordings_of(config: DictConfig) -> Recordings:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import logging
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from time import monotonic
+from time import monotonic, process_time
 
 import pandas as pd
 
@@ -13,7 +15,7 @@ from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import AudioReader, add_to_table
-from rfcx_audio.data.feature_store import FeatureStore
+from rfcx_audio.data.feature_store import SETTINGS, FeatureStore
 from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scoring import Embedder, list_recordings
 from rfcx_audio.scoring.archive import RECORDINGS, embed_archive
@@ -21,6 +23,7 @@ from rfcx_audio.screen import print_line
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+_SECONDS = "seconds.json"
 _DTYPES = ("float16", "float32")
 
 
@@ -70,9 +73,12 @@ def run(config: DictConfig) -> None:
 def make_store(config: DictConfig) -> FeatureStore:
     """Embeds what is left of the recordings, and joins all into the store.
 
+    `seconds.json` states what that has cost, see `note_seconds`.
+
     Raises:
         ValueError: no recording can be read, or a setting is out of its range.
     """
+    begun, begun_core = monotonic(), process_time()
     if config.dtype not in _DTYPES:
         raise ValueError(f"dtype={config.dtype}; expected {' or '.join(_DTYPES)}")
     encoder = encoder_of(config)
@@ -80,11 +86,29 @@ def make_store(config: DictConfig) -> FeatureStore:
     paths = list_recordings(config.recordings)
     infos = infos_of_audio(config, paths)
     folder = Path(config.paths.output_dir)
+    is_new = not (folder / SETTINGS).exists()
     growing = embed_archive(build(config.engine), load, paths, folder, config.dtype)
     store = growing.join()
     add_to_table(infos, folder / RECORDINGS)
     growing.check_some_kept()
+    spent = {"embed_s": monotonic() - begun, "embed_core_s": process_time() - begun_core}
+    note_seconds(folder / _SECONDS, is_new, spent)
     return store
+
+
+def note_seconds(file: Path, is_new: bool, spent: Mapping[str, float]) -> None:
+    """Writes what a store has cost, by the clock and over all cores that this process had.
+
+    Args:
+        file: where the seconds of earlier commands stand, which are added. A store whose first
+            command was killed has no such file, as not all of its seconds are known.
+        is_new: whether this command began the store.
+        spent: seconds of this command.
+    """
+    if is_new or file.exists():
+        known = {} if is_new else json.loads(file.read_text(encoding="utf-8"))
+        added = {name: round(known.get(name, 0.0) + value, 2) for name, value in spent.items()}
+        file.write_text(json.dumps(added, indent=2) + "\n", encoding="utf-8")
 
 
 def encoder_of(config: DictConfig) -> FeatureEncoder:

@@ -33,8 +33,9 @@ _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 def predict(
     checkpoint: str | Path,
-    recordings: str | Path,
+    recordings: str | Path | None = None,
     *overrides: str,
+    store: str | Path | None = None,
     out: str | Path | None = None,
 ) -> Scores:
     """Scores many recordings into a folder, as `rfcx-audio predict` does.
@@ -47,8 +48,10 @@ def predict(
 
     Args:
         checkpoint: a `.ckpt` file, or the folder of an artefact.
-        recordings: a folder, a pattern, a list (`.txt`, `.csv`) or a file, see `list_recordings`.
+        recordings: a folder, a pattern, a list (`.txt`, `.csv`) or a file, see `list_recordings`;
+            None with a store.
         overrides: further ones of `conf/predict.yaml`, as on the command line.
+        store: in place of recordings, for a head on features: a folder of `rfcx_audio.embed`.
         out: the folder; None: one with the time as its name, in `runs/predict/`.
 
     Returns:
@@ -61,8 +64,9 @@ def predict(
         ValueError: the checkpoint cannot be used, there are no recordings, none could be read, or
             the folder was begun with other settings.
     """
-    places = {"checkpoint": checkpoint, "recordings": recordings}
-    folder = score(call_config("predict", overrides, out, **places))
+    places = {"checkpoint": checkpoint, "recordings": recordings, "store": store}
+    given = {key: place for key, place in places.items() if place is not None}
+    folder = score(call_config("predict", overrides, out, **given))
     return Scores.read(folder / "scores.parquet")
 
 

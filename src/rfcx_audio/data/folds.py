@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rfcx_audio.data.few_rows import few_rows
 from rfcx_audio.data.rows import AnnotationError
 from rfcx_audio.whole_files import write_atomically
 
@@ -59,13 +60,23 @@ class Folds:
             One recording alone is in no fold (-1): it is trained on, and nothing is held out.
         held_out: the fold for validation; the others are for training.
         seed: of the assignment.
+        rows_per_species: how many TP rows of each species, and as many FP rows, are trained on, see
+            `few_rows`; those to validate on stay whole. None: all.
+        draw_seed: of the rows that are drawn.
 
     Raises:
-        ValueError: there are no two folds, or the held-out one is none of them.
+        ValueError: there are no two folds, the held-out one is none of them, or `rows_per_species`
+            is not above 0.
     """
 
     def __init__(
-        self, file: str | None = None, num_folds: int = 5, held_out: int = 0, seed: int = 0
+        self,
+        file: str | None = None,
+        num_folds: int = 5,
+        held_out: int = 0,
+        seed: int = 0,
+        rows_per_species: int | None = None,
+        draw_seed: int = 0,
     ) -> None:
         if num_folds < 2:
             raise ValueError(
@@ -73,10 +84,16 @@ class Folds:
             )
         if not 0 <= held_out < num_folds:
             raise ValueError(f"held_out = {held_out} lies outside 0 to {num_folds - 1}")
+        if rows_per_species is not None and rows_per_species < 1:
+            raise ValueError(
+                f"data.rows_per_species = {rows_per_species}; expected at least 1, or null for all"
+            )
         self.file = None if file is None else Path(file)
         self.num_folds = num_folds
         self.held_out = held_out
         self.seed = seed
+        self.rows_per_species = rows_per_species
+        self.draw_seed = draw_seed
         self._assigned: tuple[list[str], pd.DataFrame] = ([], pd.DataFrame())
 
     def table(self, rows: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +133,10 @@ class Folds:
         return int(self.table(rows)["fold"].max()) + 1
 
     def split(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The rows for training and those for validation."""
+        """The rows for training, of which a few may be drawn, and those for validation."""
         folds = self.table(rows).set_index("recording_id")["fold"]
         held_out = rows["recording_id"].map(folds) == self.held_out
-        return rows[~held_out].reset_index(drop=True), rows[held_out].reset_index(drop=True)
+        train, val = rows[~held_out].reset_index(drop=True), rows[held_out].reset_index(drop=True)
+        if self.rows_per_species is not None:
+            train = few_rows(train, self.rows_per_species, self.draw_seed)
+        return train, val

@@ -34,7 +34,17 @@ class Split:
 
     @classmethod
     def of(cls, corpus: Corpus, folds: Folds) -> Split:
-        """Splits the usable rows of a corpus, and adds its pseudo rows to those to train on."""
+        """Splits the usable rows of a corpus, and adds its pseudo rows to those to train on.
+
+        Raises:
+            ValueError: a few rows are to be drawn where a species without a row is absent.
+        """
+        if folds.rows_per_species is not None and corpus.coverage:
+            raise ValueError(
+                f"data.rows_per_species={folds.rows_per_species} with recordings that are marked "
+                "as complete: calls whose rows are not drawn would be trained on as absent; set "
+                "data.source.complete=null, or data.rows_per_species=null"
+            )
         # Writes the fold file over all rows, with or without audio: later audio keeps its fold.
         folds.table(corpus.labelled)
         train_rows, val_rows = folds.split(corpus.usable)
@@ -110,6 +120,8 @@ class Split:
                 f"{reason}"
             )
         lines.append(self._held_out())
+        if self.folds.rows_per_species is not None:
+            lines.append(self._drawn())
         coverage = self.corpus.coverage
         if coverage:
             lines.append(
@@ -144,6 +156,21 @@ class Split:
             f"fold {self.folds.held_out} of {count}{lowered} is held out: {len(self.train_rows)} "
             f"rows to train on, {len(self.val_rows)} to validate on"
         )
+
+    def _drawn(self) -> str:
+        """How many of the rows to train on are drawn."""
+        wanted = self.folds.rows_per_species
+        held_in = training_recordings(self.corpus, self.folds)
+        all_rows = self.corpus.usable[self.corpus.usable["recording_id"].isin(held_in)]
+        own = self.train_rows[~self.train_rows["pseudo"]]
+        counts = []
+        for present, name in ((True, "TP"), (False, "FP")):
+            there, taken = (rows[rows["present"] == present] for rows in (all_rows, own))
+            of_species = there["species_id"].value_counts()
+            low, high = (of_species.min(), of_species.max()) if len(there) else (0, 0)
+            at = f"{low}" if low == high else f"{low} to {high}"
+            counts.append(f"of {at} {name} rows a species at most {wanted} ({len(taken)} in all)")
+        return f"data.rows_per_species={wanted}: {', '.join(counts)} are trained on"
 
 
 def training_recordings(corpus: Corpus, folds: Folds) -> set[str]:

@@ -10,8 +10,10 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import (
     AnnotationError,
+    Folds,
     RfcxFolder,
     SpeciesNames,
+    Split,
     frequency_range,
     with_every_species,
 )
@@ -37,8 +39,9 @@ def settle(config: DictConfig) -> DictConfig:
     Args:
         config: of `conf/train.yaml`. In `data`, `num_species`, `species`, `sample_rate`, `f_min`
             and `f_max` are taken from the tables and recordings where they are null, and
-            `templates` from the rows where they are to be; given values stay. What a pretrained
-            encoder decides is taken from `data.store`, else from its file, see `with_encoder`.
+            `templates` from the rows where they are to be (with `rows_per_species`, from those that
+            are trained on); given values stay. What a pretrained encoder decides is taken from
+            `data.store`, else from its file, see `with_encoder`.
 
     Raises:
         AnnotationError: the tables cannot be read, or there is no recording.
@@ -53,7 +56,7 @@ def settle(config: DictConfig) -> DictConfig:
         return config
     source = cast(RfcxFolder, build(config.data.source))
     source.prepare()
-    species, rows = source.species, source.rows
+    species, rows = source.species, _rows_to_learn_from(config, source)
     check_names(species.names)
     _log.info("%s", species)
     changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
@@ -102,6 +105,14 @@ def is_settled(config: DictConfig) -> bool:
     data = config.data
     open_ones = [name for name in ("num_species", "species", *_RANGE) if data[name] is None]
     return not open_ones and not _is_partial(data.templates)
+
+
+def _rows_to_learn_from(config: DictConfig, source: RfcxFolder) -> pd.DataFrame:
+    """All rows of the tables; where only a few are trained on, those few."""
+    if config.data.rows_per_species is None:
+        return source.rows
+    rows = Split.of(source.load(), cast(Folds, build(config.data.folds))).train_rows
+    return rows[~rows["pseudo"]]
 
 
 def _is_partial(node: object) -> bool:

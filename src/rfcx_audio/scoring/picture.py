@@ -56,7 +56,7 @@ def drawn_by(frontend: LogMel | EncoderFrontend) -> LogMel:
 
 
 def draw_recording(
-    frontend: LogMel,
+    frontend: LogMel | EncoderFrontend,
     waveform: np.ndarray,
     title: str,
     rows: pd.DataFrame | None = None,
@@ -71,7 +71,8 @@ def draw_recording(
     >>> rfcx_audio.draw_recording(model.frontend, waveform, "dawn").savefig("dawn.png")
 
     Args:
-        frontend: a `LogMel`; the frequency axis is its mel axis, labelled in kHz.
+        frontend: a `LogMel`; the frequency axis is its mel axis, labelled in kHz. For the front end
+            of an encoder, whose features are no picture, see `drawn_by`.
         waveform: (samples,) at the front end's sample rate.
         title: of the picture.
         rows: boxes (`species_id`, `present`, `t_min`, `t_max`, `f_min`, `f_max`): confirmed ones
@@ -81,6 +82,7 @@ def draw_recording(
         start_s: of the waveform in its recording; all times are of the recording.
         species: names of the boxes by `species_id`; empty: the columns of `scores`.
     """
+    frontend = drawn_by(frontend)
     figure = Figure(figsize=(14, 7 if scores is not None else 4.5), layout="constrained")
     FigureCanvasAgg(figure)
     if scores is None:
