@@ -118,10 +118,8 @@ class Supervised(pl.LightningModule):
         data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         for table in self.row_tables.values():
             table.resize(len(data.train_rows), data.num_species)
-        if detectors:
-            moments = data.moments()
-            for detector in detectors:
-                detector.standardise(*moments)
+        for detector in detectors:
+            detector.standardise(*data.moments(detector.raised))
 
     @property
     def row_tables(self) -> dict[str, RowTable]:
