@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -122,7 +121,7 @@ class LabelledWindows:
     choices: list[np.ndarray]
     background: list[np.ndarray]
     unlabelled: int
-    pasted: Mapping[int, np.ndarray] = MappingProxyType({})
+    pasted: Mapping[int, np.ndarray] = field(default_factory=dict)
     pasted_share: float = 0.0
 
     def chosen(self, place: int, seed: int) -> int:
