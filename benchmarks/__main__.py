@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from benchmarks.embedding import birdnet_rows
 from benchmarks.frontend import CPU_GOALS, CPU_SHAPES, frontend_rows
 from benchmarks.growth import growth_rows
 from benchmarks.prediction import prediction_rows
@@ -55,6 +56,7 @@ GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
     "startup": lambda: startup_rows(5),
     "training": _training,
     "prediction": lambda: prediction_rows(recordings()[:4], 3, 1 / 0.9),
+    "embedding": lambda: birdnet_rows(recordings()[:8], 5, 1.1),
     "growth": lambda: growth_rows(recordings(), 2),
     "memory": lambda: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
 }

@@ -23,11 +23,12 @@ FLOORS = {
     "config": 0,
     "colours": 0,
     "hardware": 0,
-    "rates": -1,  # which `config` reads, as the five below
+    "rates": -1,  # which `config` reads, as the six below
     "renamed": -1,
     "meant": -1,
     "path_words": -1,
     "refusals": -1,
+    "short_words": -1,
     "tracked": 0,
     "screen": 0,
     "unsettled": -1,

@@ -66,6 +66,10 @@ def test_a_list_of_paths_is_quoted_one_by_one() -> None:
     found = parsed(word)
     assert isinstance(found, list)
     assert [text(one) for one in found] == ["runs/a=1/s.parquet", "b c.parquet", "d"]
+    (word,) = quote_paths(["example=['a.wav,1,2', it's.wav,0,1]"])
+    found = parsed(word)
+    assert isinstance(found, list)
+    assert [text(one) for one in found] == ["a.wav,1,2", "it's.wav", "0", "1"]
 
 
 @pytest.mark.parametrize(
@@ -99,6 +103,8 @@ def test_every_key_is_one_of_a_configuration(tmp_path: Path) -> None:
     for root in roots:
         known |= set(_keys(load_config(root)))
     known |= set(_keys(load_config("train", ["data=table", "data/reader=cached"])))
+    for encoder in ("birdnet", "checkpoint"):
+        known |= set(_keys(load_config("embed", [f"model/encoder={encoder}"])))
     assert known >= _KEYS
 
 

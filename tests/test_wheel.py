@@ -4,11 +4,38 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).parents[1]
+WEIGHTS = {
+    *(".bin", ".ckpt", ".h5", ".keras", ".npy", ".npz", ".onnx", ".pb", ".pkl", ".pt", ".pt2"),
+    *(".pth", ".safetensors", ".tflite", ".zip"),
+}
+"""Endings of files of weights. Nobody's are committed or shipped: licences forbid it."""
+
+
+def test_no_weights_are_committed() -> None:
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, check=False
+    )
+    if listed.returncode:
+        pytest.skip("no checkout of git, which would list the committed files")
+    files = [CHECKOUT / os.fsdecode(name) for name in listed.stdout.split(b"\0") if name]
+    assert CHECKOUT / "pyproject.toml" in files
+    assert _weights(files) == []
+
+
+def _weights(files: Iterable[Path]) -> list[Path]:
+    """Those whose ending, or TFLite's mark at byte 4, is that of weights."""
+    there = [path for path in files if path.is_file()]
+    return [
+        path
+        for path in there
+        if path.suffix.lower() in WEIGHTS or path.read_bytes()[4:8] == b"TFL3"
+    ]
 
 
 @pytest.mark.slow
@@ -21,6 +48,7 @@ def test_the_configuration_works_from_a_wheel_in_an_empty_folder(tmp_path: Path)
     top = {path.name.split("-")[0] for path in (tmp_path / "site").iterdir()}
     assert top == {"rfcx_audio"}  # no studies, no benchmarks, no tests
     assert not list((tmp_path / "site").rglob("*stud*"))
+    assert _weights((tmp_path / "site").rglob("*")) == []
     (scripts,) = (tmp_path / "site").glob("*.dist-info/entry_points.txt")
     assert scripts.read_text().split("\n")[:2] == [
         "[console_scripts]",

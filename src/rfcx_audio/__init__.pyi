@@ -1,5 +1,7 @@
 from rfcx_audio.batch import Labels
+from rfcx_audio.commands.embed import embed
 from rfcx_audio.commands.predict import predict
+from rfcx_audio.commands.search import search
 from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import Annotations, read_annotations, row_templates
@@ -19,6 +21,7 @@ __all__ = [
     "build",
     "draw_prevalence",
     "draw_recording",
+    "embed",
     "evaluate",
     "load",
     "load_config",
@@ -26,6 +29,7 @@ __all__ = [
     "predict",
     "read_annotations",
     "row_templates",
+    "search",
     "settle",
     "train",
     "unlabelled_prevalence",

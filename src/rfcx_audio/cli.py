@@ -11,6 +11,7 @@ from rfcx_audio.config import help_header
 
 VERBS = (
     *("synthesize", "train", "crossval", "relabel"),  # to a model
+    *("embed", "search"),  # from a pretrained encoder to features, and to what sounds alike
     *("predict", "evaluate"),  # to scores
     *("calibrate", "prevalence", "ensemble", "detect"),  # from scores to answers
     "export",

@@ -33,6 +33,7 @@ from rfcx_audio.path_words import quote_paths
 from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.refusals import refusal
 from rfcx_audio.renamed import renamed_keys
+from rfcx_audio.short_words import spelled_out
 from rfcx_audio.unsettled import unsettled
 
 __all__ = [
@@ -104,7 +105,7 @@ def load_config(
     outdated = renamed_keys(name, overrides)
     if outdated:
         raise ConfigError("\n".join(outdated))
-    overrides = quote_paths(overrides)
+    overrides = spelled_out(name, quote_paths(overrides))
     try:
         return _composed(name, overrides, folder)
     except (HydraException, OmegaConfBaseException, ValueError) as error:
@@ -230,7 +231,7 @@ def entry_point(
             outdated = renamed_keys(name, sys.argv[1:])
             if outdated:
                 raise SystemExit("\n".join(outdated))
-            sys.argv[1:] = quote_paths(sys.argv[1:])
+            sys.argv[1:] = spelled_out(name, quote_paths(sys.argv[1:]))
             os.environ[_FULL_ERROR] = "1"  # until the task begins
             try:
                 run()

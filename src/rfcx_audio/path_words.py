@@ -9,11 +9,13 @@ _TRUE_OR_PATH = {"complete", "data.source.complete"}
 """Keys whose values are true, false, or a path."""
 
 _KEYS = _TRUE_OR_PATH | {
-    *("calibration", "checkpoint", "complete_labels", "folder", "labels", "oof", "out"),
+    *("calibration", "checkpoint", "complete_labels", "encoder_file", "example", "folder"),
+    *("labels", "oof", "out", "store"),
     *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
     *("scores", "species", "start_from", "thresholds"),
     *("data.folds.file", "data.pseudo_rows", "data.reader.folder", "data.root"),
     *("data.source.audio", "data.source.species_file", "hydra.run.dir", "hydra.sweep.dir"),
+    *("model.encoder.about.species_file", "model.encoder.checkpoint", "model.encoder.file"),
     *("paths.data_dir", "paths.output_dir", "paths.runs_dir"),
 }
 """Keys whose values are paths, or lists of them."""
@@ -23,6 +25,9 @@ _PLAIN = re.compile(r"[A-Za-z0-9_/+.@?*%:-]*[A-Za-z_/.*][A-Za-z0-9_/+.@?*%:-]*")
 
 _NO_TEXT = re.compile(r"[+-]?(\d[\d_]*)?\.?\d*(e[+-]?\d+)?|nan|inf|true|false", re.IGNORECASE)
 """What is read as a number or a truth value without quotes."""
+
+_PARTS = re.compile(r"""\s*(?:'[^']*'|"[^"]*")\s*(?=,|$)|[^,]+""")
+"""Of a list: commas in quotes separate nothing."""
 
 _NO_PATHS = re.compile(r"null|\?\?\?|", re.IGNORECASE)
 _MULTIRUN = {"-m", "--multirun"}
@@ -51,7 +56,8 @@ def _quoted_word(word: str, sweep: bool) -> str:
     if _NO_PATHS.fullmatch(value) or "${" in value or (sweep and "," in value):
         return word
     if value.startswith("[") and value.endswith("]"):
-        return f"{key}=[{','.join(_quoted(part.strip()) for part in value[1:-1].split(','))}]"
+        parts = (part.strip() for part in _PARTS.findall(value[1:-1]))
+        return f"{key}=[{','.join(map(_quoted, parts))}]"
     return f"{key}={_quoted(value)}"
 
 

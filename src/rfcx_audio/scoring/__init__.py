@@ -1,6 +1,7 @@
 """From a checkpoint and recordings to scores, tables and pictures."""
 
 from rfcx_audio.scoring.artefact import Artefact, ArtefactError, read_artefact, save_artefact
+from rfcx_audio.scoring.checkpoint_encoder import CheckpointEncoder
 from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.scoring.listing import list_recordings
 from rfcx_audio.scoring.load import (
@@ -22,6 +23,7 @@ __all__ = [
     "SEEN_KEY",
     "Artefact",
     "ArtefactError",
+    "CheckpointEncoder",
     "CheckpointError",
     "Embedder",
     "PartError",

@@ -24,6 +24,7 @@ _SINGLE_PARTS = (
     "rfcx_audio.scoring.SlidingWindows",
     "torch.nn.Identity",
 )
+_RUNS_CODE = "rfcx_audio.encoders.TorchEncoder"
 # Where parts that older files name by another path are now.
 _MOVED = {"rfcx_audio.inference.SlidingWindows": "rfcx_audio.scoring.SlidingWindows"}
 # Arguments by which timm would read or fetch weights of its own.
@@ -67,6 +68,12 @@ def allowed_part(path: object) -> Callable[..., Any]:
         room in _WHOLE_ROOMS and name in vars(import_module(room))["__all__"]
     ):
         return getattr(import_module(room), name)
+    if path == _RUNS_CODE:
+        raise PartError(
+            f"{path} imports a module and so runs its code, which no file may ask for; make the "
+            "encoder yourself, if you trust that module, and give it: rfcx_audio.load(checkpoint, "
+            "encoder=my_encoder)"
+        )
     raise PartError(
         f"_target_ {path!r} is not one of the parts that a file may name: the public names of "
         f"{' and '.join(_WHOLE_ROOMS)}, {', '.join(_SINGLE_PARTS)}; a part of your own belongs "

@@ -1,0 +1,142 @@
+"""A store of features and examples to the windows that sound most alike."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+
+from rfcx_audio.commands.calls import call_config
+from rfcx_audio.config import DictConfig
+from rfcx_audio.data import AudioReader
+from rfcx_audio.data.feature_store import FeatureStore
+from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
+from rfcx_audio.scores import WINDOW
+from rfcx_audio.scoring import Embedder
+from rfcx_audio.scoring.archive import fingerprint, stored_contents
+from rfcx_audio.scoring.examples import Example, example_features, parse_examples
+from rfcx_audio.scoring.nearest import nearest, similarities
+from rfcx_audio.scoring.parts import build_part
+from rfcx_audio.screen import print_line, print_table
+from rfcx_audio.whole_files import write_atomically
+
+_PRINTED = 10
+UNANSWERED = "?"
+"""In the column `present` of a queue: the reader of labels refuses it until it is 1 or 0."""
+
+
+def search(
+    store: str | Path, example: str, *overrides: str, out: str | Path | None = None
+) -> pd.DataFrame:
+    """The windows of a store that sound most like an example, as `rfcx-audio search` finds them.
+
+    Args:
+        store: a folder that `rfcx_audio.embed` wrote.
+        example: a file, a start and an end in s, such as `call.wav,3.2,4.7`; several may follow
+            one another.
+        overrides: further ones of `conf/search.yaml`, as on the command line.
+        out: the folder; None: one with the time as its name, in `runs/search/`.
+
+    Returns:
+        `rank`, `recording_id`, `t_min`, `t_max` (s), `similarity` (cosine of the features, 1 at
+        most) and `is_example` (whether it shares time with the example, of the same file), the
+        nearest first. It also stands in `matches.csv` of the folder.
+
+    Raises:
+        ConfigError: an override is none, or names what does not exist.
+        ValueError: the store, its encoder or the example cannot be used.
+    """
+    return find(call_config("search", overrides, out, store=store, example=example))
+
+
+def run(config: DictConfig) -> None:
+    """The command."""
+    folder = Path(config.paths.output_dir)
+    matches = find(config)
+    print_table(matches.head(_PRINTED), f"the nearest {min(_PRINTED, len(matches))}")
+    print_line(f"{len(matches)} matches are in {folder / 'matches.csv'}")
+    if config.species is None:
+        print_line("species=NAME also writes queue.csv: rows of labels to be confirmed")
+    else:
+        print_line(
+            f"{folder / 'queue.csv'} has them as labels of {config.species}: write 1 (present) or "
+            f"0 (absent) in place of each {UNANSWERED}, remove the rest, and train on it"
+        )
+
+
+def find(config: DictConfig) -> pd.DataFrame:
+    """Finds the matches, and writes them into the folder of the run.
+
+    Raises:
+        ValueError: see `search`.
+    """
+    store = FeatureStore.open(config.store)
+    given = config.example
+    examples = parse_examples(given if isinstance(given, str) else list(given))
+    embedder = embedder_of(store, config.encoder_file)
+    queries = torch.cat([example_features(embedder, one) for one in examples])
+    similarity = similarities(store.features, queries)
+    gap_s = store.settings["window_s"] if config.min_gap_s is None else config.min_gap_s
+    rows = nearest(store.keys, similarity, config.top, gap_s, config.per_recording)
+    matches = matches_of(store, rows, similarity, examples)
+    folder = Path(config.paths.output_dir)
+    _write(matches, folder / "matches.csv")
+    if config.species is not None:
+        _write(queue_of(matches, config.species), folder / "queue.csv")
+    return matches
+
+
+def embedder_of(store: FeatureStore, encoder_file: str | None = None) -> Embedder:
+    """What gives a sound the features that it would have in a store.
+
+    Args:
+        store: whose encoder, reader and gain are taken.
+        encoder_file: where the encoder's weights are now; None: where they were.
+
+    Raises:
+        PartError: the store does not name an encoder that a file may name.
+    """
+    settings = store.settings
+    key = "checkpoint" if "checkpoint" in settings["encoder"] else "file"
+    file = {} if encoder_file is None else {key: encoder_file}
+    encoder = build_part({**settings["encoder"], **file}, FeatureEncoder)  # pyright: ignore[reportAbstractUsage]
+    frontend = EncoderFrontend(encoder, settings["hop_s"], settings["gain_db"])
+    return Embedder(AudioReader(settings["sample_rate"], settings["channel"]), frontend)
+
+
+def matches_of(
+    store: FeatureStore, rows: np.ndarray, similarity: np.ndarray, examples: Sequence[Example]
+) -> pd.DataFrame:
+    """The table of matches, see `search`.
+
+    Args:
+        store: that they are of.
+        rows: of the matches in it, the nearest first.
+        similarity: of all its windows.
+        examples: that were looked for.
+    """
+    windows = store.keys.iloc[rows].reset_index(drop=True)
+    contents = windows[WINDOW[0]].map(stored_contents(store.folder)).fillna("").to_numpy()
+    own = np.zeros(len(rows), bool)
+    for example in examples:
+        same = contents == fingerprint(example.path)
+        own |= same & example.overlaps(windows["t_min"].to_numpy(), windows["t_max"].to_numpy())
+    windows.insert(0, "rank", np.arange(1, len(rows) + 1))
+    return windows.assign(similarity=similarity[rows], is_example=own)
+
+
+def queue_of(matches: pd.DataFrame, species: str) -> pd.DataFrame:
+    """Matches as rows of labels that a person has yet to answer.
+
+    The examples are left out, as they are known. `present` is `UNANSWERED`.
+    """
+    others = matches[~matches["is_example"]]
+    rows = others[list(WINDOW)].assign(species=species, present=UNANSWERED)
+    return rows.assign(score=others["similarity"])
+
+
+def _write(table: pd.DataFrame, path: Path) -> None:
+    write_atomically(path, lambda part: table.to_csv(part, index=False, float_format="%.6g"))
