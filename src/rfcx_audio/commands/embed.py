@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from time import monotonic
 
+import pandas as pd
+
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.config import DictConfig, build
@@ -28,6 +30,11 @@ def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None
     A call that was interrupted goes on where it was, given the same folder; further recordings are
     added to it.
 
+    >>> encoder = ["model=checkpoint", "model.encoder.checkpoint=best.ckpt"]
+    >>> store = rfcx_audio.embed("audio", *encoder, out="store")
+    >>> sorted(store.places), len(store.keys) == len(store.features)
+    (['dawn', 'dusk'], True)
+
     Args:
         recordings: a folder, a pattern, a list (`.txt`, `.csv`) or a file, see `list_recordings`.
         overrides: further ones of `conf/embed.yaml`, as on the command line: `model=birdnet`,
@@ -48,14 +55,16 @@ def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None
 
 def run(config: DictConfig) -> None:
     """The command."""
+    begun = monotonic()
     try:
-        make_store(config)
+        store = make_store(config)
     except KeyboardInterrupt:
         _log.warning(
             "stopped; what is done is kept. To go on, give the same command with out=%s",
             config.paths.output_dir,
         )
         raise SystemExit(_INTERRUPTED) from None
+    report(store, encoder_of(config).licence, monotonic() - begun)
 
 
 def make_store(config: DictConfig) -> FeatureStore:
@@ -64,7 +73,6 @@ def make_store(config: DictConfig) -> FeatureStore:
     Raises:
         ValueError: no recording can be read, or a setting is out of its range.
     """
-    begun = monotonic()
     if config.dtype not in _DTYPES:
         raise ValueError(f"dtype={config.dtype}; expected {' or '.join(_DTYPES)}")
     encoder = encoder_of(config)
@@ -76,7 +84,6 @@ def make_store(config: DictConfig) -> FeatureStore:
     store = growing.join()
     add_to_table(infos, folder / RECORDINGS)
     growing.check_some_kept()
-    report(store, encoder, monotonic() - begun, len(growing.failures()))
     return store
 
 
@@ -105,17 +112,18 @@ def embedder(
     return Embedder(reader, EncoderFrontend(encoder, hop_s, gain_db))
 
 
-def report(store: FeatureStore, encoder: FeatureEncoder, seconds: float, failures: int) -> None:
+def report(store: FeatureStore, licence: str | None, seconds: float) -> None:
     """Prints what the store holds, the licence of the weights, and what to do next."""
     rows, width = store.features.shape
+    failures = len(pd.read_csv(store.folder / "failures.csv"))
     print_line(
         f"{len(store.places)} recordings, {rows} windows of {store.settings['window_s']:g} s, "
         f"{width} features each ({store.features.nbytes / 1e6:.1f} MB as "
         f"{store.settings['dtype']}); {failures} could not be read; {seconds:.1f} s"
     )
-    if encoder.licence is not None:
+    if licence is not None:
         print_line(
-            f"The encoder's weights are under {encoder.licence}; see what it allows before you "
+            f"The encoder's weights are under {licence}; see what it allows before you "
             "share or sell what is made with them"
         )
     print_line(f"Next: rfcx-audio train model=features data.store={store.folder} data.root=…")

@@ -33,6 +33,12 @@ def search(
 ) -> pd.DataFrame:
     """The windows of a store that sound most like an example, as `rfcx-audio search` finds them.
 
+    >>> encoder = ["model=checkpoint", "model.encoder.checkpoint=best.ckpt"]
+    >>> store = rfcx_audio.embed("audio", *encoder, out="store")
+    >>> matches = rfcx_audio.search("store", "audio/dawn.wav,1.0,2.0", "top=3")
+    >>> matches.loc[[0], ["recording_id", "t_min", "is_example"]].to_dict("records")
+    [{'recording_id': 'dawn', 't_min': 1.0, 'is_example': True}]
+
     Args:
         store: a folder that `rfcx_audio.embed` wrote.
         example: a file, a start and an end in s, such as `call.wav,3.2,4.7`; several may follow

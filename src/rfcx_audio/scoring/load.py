@@ -39,7 +39,6 @@ SEEN_KEY = "rfcx_audio_teachers_saw"
 """Where a checkpoint keeps the recordings whose labels reached it by pseudo-labels, if any."""
 
 _MODEL_PREFIX = "model."
-_OF_CODE = "rfcx_audio.encoders.TorchEncoder"
 _REASON_LENGTH = 600  # torch names every weight that is missing
 
 
@@ -140,12 +139,6 @@ def _frontend(
                 f"{described['sha256']}, the given one has {encoder.sha256}"
             )
         return EncoderFrontend(encoder, node["hop_s"], node["gain_db"])
-    if described.get("_target_") == _OF_CODE:
-        raise PartError(
-            "the network is a head on features of a torch module of your own, which loading does "
-            "not run: make the encoder and give it, rfcx_audio.load(checkpoint, encoder=my_encoder)"
-            "; or score features that it has stored: store=…"
-        )
     if encoder is not None:
         key = "checkpoint" if "checkpoint" in described else "file"
         described = {**described, key: str(encoder)}
