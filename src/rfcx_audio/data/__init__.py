@@ -27,6 +27,7 @@ from rfcx_audio.data.labels import (
     rows_of,
 )
 from rfcx_audio.data.loader import Loader
+from rfcx_audio.data.pasted_calls import Pasting, embed_pasted
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import LONG_S, RecordingDataset
 from rfcx_audio.data.recording_info import RecordingInfo, describe_recordings
@@ -90,6 +91,7 @@ __all__ = [
     "FrameScores",
     "FrequencyRange",
     "Loader",
+    "Pasting",
     "RecordingDataModule",
     "RecordingDataset",
     "RecordingInfo",
@@ -117,6 +119,7 @@ __all__ = [
     "contradictory",
     "crop_start",
     "describe_recordings",
+    "embed_pasted",
     "few",
     "find_recordings",
     "fold_table_id",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, cast
@@ -19,12 +19,15 @@ from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.feature_recordings import FeatureRecordings, StoredRecording
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
+from rfcx_audio.data.pasted_calls import PastedCalls, Pasting, keyed
+from rfcx_audio.data.pasted_windows import label_pasted
 from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few
 from rfcx_audio.data.sampler import BACKGROUND, Draw
 from rfcx_audio.data.source import Corpus
 from rfcx_audio.data.spectrograms import on_axes
+from rfcx_audio.data.split import training_recordings
 from rfcx_audio.data.stored_recordings import (
     NOT_STORED,
     StoredCrops,
@@ -48,6 +51,7 @@ class FeatureDataModule(RecordingDataModule):
 
     Args:
         store: folder of the features, of `rfcx-audio embed`; None if it is yet to be made.
+        pasted: of confirmed calls, onto the sound of other recordings; None for none.
         parts: of `RecordingDataModule`; the front end is an `EncoderFrontend`.
 
     Raises:
@@ -55,7 +59,7 @@ class FeatureDataModule(RecordingDataModule):
         ValueError: the augmentation changes waveforms.
     """
 
-    def __init__(self, store: str | None, **parts: Any) -> None:  # noqa: ANN401
+    def __init__(self, store: str | None, pasted: Pasting | None = None, **parts: Any) -> None:  # noqa: ANN401
         super().__init__(**parts)
         steps = ", ".join(getattr(self.augment, "waveform", ()))
         if steps:
@@ -64,6 +68,12 @@ class FeatureDataModule(RecordingDataModule):
                 "choose augment=none"
             )
         self.encoder_frontend = cast(StoredFrontend, self.frontend)
+        self.pasting = pasted
+        if pasted is not None and self._frames(self.crops.duration_s) != 1:
+            raise ValueError(
+                f"data.crop_duration_s = {self.crops.duration_s:g} is longer than the encoder's "
+                "window, and calls are pasted into single windows; set data.pasted=null"
+            )
         if store is not None:
             self.store = FeatureStore.open(store)
             check_store(self.store, self.encoder_frontend)
@@ -109,6 +119,11 @@ class FeatureDataModule(RecordingDataModule):
         totals = {name: len(self._windows(there)) for name, there in self.names.items()}
         grid = Grid(self._frames(self.crops.duration_s), self.encoder_frontend.hop_s)
         found = labelled_windows(known, totals, grid, self.crops)
+        if self.pasted is not None:
+            table = self.pasted.table
+            labels = label_pasted(table, self.train_rows, self.crops, self.num_species)
+            share = cast(Pasting, self.pasting).share
+            found = found.with_pasted(table["row"].to_numpy(), labels, share)
         if found.unlabelled:
             _log.warning(
                 "%d of %d rows and complete spans label no window of the store: less than %g of "
@@ -116,6 +131,21 @@ class FeatureDataModule(RecordingDataModule):
                 *(found.unlabelled, len(found.choices), self.crops.min_overlap),
             )
         return found
+
+    @cached_property
+    def pasted(self) -> PastedCalls | None:
+        """The windows with calls of the rows to train on, on recordings to train on; if any."""
+        if self.pasting is None or self.crops.supervision == "truth":
+            return None
+        confirmed = np.flatnonzero(self.train_rows["present"] & ~self.train_rows["pseudo"])
+        inside = training_recordings(self.corpus, self.folds)
+        of_store = PastedCalls.open(self.store.folder)
+        keys = keyed(self.train_rows.iloc[confirmed], self.species)
+        found = of_store.of_rows(keys, self.pasting.per_row, inside)
+        if not len(found.table):
+            return None
+        numbers = confirmed[found.table["row"].to_numpy(dtype=int)]  # among all rows to train on
+        return found._replace(table=found.table.assign(row=numbers))
 
     def setup(self, stage: str) -> None:
         """See `RecordingDataModule.setup`."""
@@ -128,8 +158,11 @@ class FeatureDataModule(RecordingDataModule):
         """What is read and how, what is used and what is left out, in a few lines."""
         return f"features of {self.store.folder}\n{self.split.summary()}"
 
-    def moments(self) -> tuple[Tensor, Tensor]:
+    def moments(self, raised: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the features of all windows that can be trained on.
+
+        Args:
+            raised: what the features, (windows, features) float32, go through first.
 
         Returns:
             (features,) twice, float32.
@@ -137,12 +170,14 @@ class FeatureDataModule(RecordingDataModule):
         first, stops = self.places(np.arange(len(self.labelled.first)))
         which = first[:, None] + np.arange(self._frames(self.crops.duration_s))
         which = np.unique(which[which < stops[:, None]])
-        parts = np.array_split(which, -(-len(which) // _AT_ONCE))
-        features = self.store.features
-        mean = sum(features[part].sum(0, dtype=np.float64) for part in parts) / len(which)
-        squares = sum(((features[part] - mean) ** 2).sum(0) for part in parts)
-        deviation = np.sqrt(squares / len(which))
-        return torch.from_numpy(mean).float(), torch.from_numpy(deviation).float()
+        total, squares = 0.0, 0.0
+        for part in np.array_split(which, -(-len(which) // _AT_ONCE)):
+            found = torch.from_numpy(self.store.features[part].astype(np.float32))
+            values = raised(found).double()
+            total, squares = total + values.sum(0), squares + values.square().sum(0)
+        mean = torch.as_tensor(total) / len(which)
+        variance = torch.as_tensor(squares) / len(which) - mean.square()
+        return mean.float(), variance.clamp(min=0).sqrt().float()
 
     def train_dataloader(self) -> DataLoader:
         """Crops of stored features; see `CropRecipe`."""
@@ -238,6 +273,7 @@ class _Drawn(Dataset[SpectrogramBatch]):
         self.num_rows = len(data.train_rows)
         self.first, self.stops = data.places(np.arange(len(data.labelled.first)))
         self.crops = StoredCrops.of(data.store, data.encoder_frontend, data.crops.duration_s)
+        self.pasted = None if data.pasted is None else data.pasted.features
 
     def __getitems__(self, draws: Iterable[Draw]) -> SpectrogramBatch:
         """The crops of draws, together."""
@@ -247,7 +283,7 @@ class _Drawn(Dataset[SpectrogramBatch]):
         rows = [draw.row if draw.row < self.num_rows else BACKGROUND for draw in draws]
         labels = self.labelled.labels(torch.from_numpy(chosen))
         return SpectrogramBatch(
-            self.crops.cut(self.first[chosen], self.stops[chosen]),
+            self._features(chosen),
             labels._replace(rows=torch.tensor(rows)[:, None]),
             draws[0].seed,
         )
@@ -255,6 +291,17 @@ class _Drawn(Dataset[SpectrogramBatch]):
     def __getitem__(self, draw: Draw) -> SpectrogramBatch:
         """The crop of one draw."""
         return self.__getitems__([draw])
+
+    def _features(self, chosen: np.ndarray) -> Tensor:
+        """(crops, 1, features, frames), of the store or with pasted calls."""
+        in_store = chosen < len(self.first)
+        if self.pasted is None or in_store.all():
+            return self.crops.cut(self.first[chosen], self.stops[chosen])
+        found = np.empty((len(chosen), 1, self.pasted.shape[1], 1), np.float32)
+        there = chosen[in_store]
+        found[in_store] = self.crops.cut(self.first[there], self.stops[there]).numpy()
+        found[~in_store, 0, :, 0] = self.pasted[chosen[~in_store] - len(self.first)]
+        return torch.from_numpy(found)
 
 
 def _unchanged(batch: SpectrogramBatch) -> SpectrogramBatch:

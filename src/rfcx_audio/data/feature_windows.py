@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -16,7 +16,8 @@ from torch.nn import functional
 from rfcx_audio.batch import Boxes, CropLabels, Labels, Rows, unknown_labels
 from rfcx_audio.data.coverage import CompleteSpan, Coverage
 from rfcx_audio.data.labels import label_windows, rows_by_recording, rows_of, true_windows
-from rfcx_audio.data.sampler import CropRecipe
+from rfcx_audio.data.pasted_windows import PastedLabels
+from rfcx_audio.data.sampler import SEEDS, CropRecipe
 
 _ROUNDING_S = 1e-3  # windows end where samples do, tables are rounded
 
@@ -104,6 +105,9 @@ class LabelledWindows:
             the crop that holds most of it.
         background: by recording with rows, the crops that no row touches.
         unlabelled: how many rows and spans label no crop.
+        pasted: of rows, the crops with their call pasted onto other sound, which stand behind those
+            of `first`.
+        pasted_share: of a row's draws, those of its pasted crops, where it has any.
     """
 
     recordings: list[str]
@@ -118,6 +122,8 @@ class LabelledWindows:
     choices: list[np.ndarray]
     background: list[np.ndarray]
     unlabelled: int
+    pasted: Mapping[int, np.ndarray] = field(default_factory=dict)
+    pasted_share: float = 0.0
 
     def chosen(self, place: int, seed: int) -> int:
         """The crop of a draw, see `Draw`; of background where `place` is below 0.
@@ -126,7 +132,9 @@ class LabelledWindows:
             ValueError: background is drawn, and rows touch every crop.
         """
         if place >= 0:
-            crops = self.choices[place]
+            # The seed's high digits choose the kind, its low ones the crop.
+            pasted = place in self.pasted and seed < self.pasted_share * SEEDS
+            crops = self.pasted[place] if pasted else self.choices[place]
             return int(crops[seed % len(crops)])
         if not self.background:
             raise ValueError(
@@ -134,6 +142,38 @@ class LabelledWindows:
             )
         crops = self.background[seed % len(self.background)]
         return int(crops[seed // len(self.background) % len(crops)])
+
+    def with_pasted(
+        self, row_of: np.ndarray, labels: PastedLabels, share: float
+    ) -> LabelledWindows:
+        """The same, and crops with pasted calls.
+
+        Args:
+            row_of: (crops,) int64, the row of each pasted call.
+            labels: of the crops.
+            share: see `pasted_share`.
+        """
+        count, before = len(self.starts_s), len(self.rows.species)
+        nothing = Labels(torch.zeros_like(labels.clip.target), torch.zeros_like(labels.clip.known))
+        width = max(self.touching.shape[1], labels.touching.shape[1])
+        moved = torch.where(labels.touching >= 0, labels.touching + before, -1)
+        touching = [
+            functional.pad(part, (0, width - part.shape[1]), value=-1)
+            for part in (self.touching, moved)
+        ]
+        order = np.argsort(row_of, kind="stable")
+        found, firsts = np.unique(row_of[order], return_index=True)
+        return replace(
+            self,
+            starts_s=torch.cat([self.starts_s, torch.zeros(len(row_of), dtype=torch.float64)]),
+            clip=_joined(self.clip, labels.clip),
+            frame=_joined(self.frame, labels.frame),
+            truth=_joined(self.truth, nothing),
+            rows=Rows(*(torch.cat(pair) for pair in zip(self.rows, labels.rows, strict=True))),
+            touching=torch.cat(touching),
+            pasted=dict(zip(found.tolist(), np.split(count + order, firsts[1:]), strict=True)),
+            pasted_share=share,
+        )
 
     def labels(self, crops: Tensor) -> CropLabels:
         """The labels of crops, boxes in s from the start of the crop and in Hz.
@@ -156,6 +196,10 @@ class LabelledWindows:
             for one in (self.clip, self.frame, self.truth)
         )
         return CropLabels(clip, frame, Boxes(**values), truth)
+
+
+def _joined(first: Labels, second: Labels) -> Labels:
+    return Labels(*(torch.cat(pair) for pair in zip(first, second, strict=True)))
 
 
 class _Part(NamedTuple):

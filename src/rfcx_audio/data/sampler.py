@@ -10,6 +10,9 @@ import numpy as np
 from torch.utils.data import Sampler
 
 BACKGROUND = -1
+SEEDS = 2**62
+"""Seeds of draws lie below."""
+
 _PASSES = 8
 """Over the TP rows in an epoch: validation scores whole recordings, which takes its time."""
 
@@ -131,7 +134,7 @@ class CropSampler(Sampler[Draw]):
             [_rounds(self.kinds[kind], self.counts[kind], rng) for kind in self.kinds]
             + [np.full(self.background, BACKGROUND)]
         )
-        seeds = rng.integers(0, 2**62, size=len(rows))
+        seeds = rng.integers(0, SEEDS, size=len(rows))
         order = rng.permutation(len(rows))[self.rank :: self.world_size]
         return iter([Draw(int(rows[i]), int(seeds[i])) for i in order])
 

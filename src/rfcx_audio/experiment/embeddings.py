@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import cast
 
 from rfcx_audio.config import DictConfig, build, variant
-from rfcx_audio.data import AudioReader, RfcxFolder
-from rfcx_audio.encoders import EncoderFrontend
+from rfcx_audio.data import AudioReader, FeatureStore, Pasting, RfcxFolder, embed_pasted
+from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
 from rfcx_audio.experiment.encoders import has_encoder
 from rfcx_audio.scoring import Embedder
 from rfcx_audio.scoring.archive import LocalEngine, embed_archive
@@ -30,9 +30,18 @@ def with_store(config: DictConfig, folder: Path) -> DictConfig:
         EncoderFileError: the encoder's file cannot be used.
         ArchiveError: the folder has features of other recordings or settings.
     """
-    if not has_encoder(config) or config.data.store is not None:
+    if not has_encoder(config):
         return config
-    paths = recordings_of(cast(RfcxFolder, build(config.data.source)))
+    source = cast(RfcxFolder, build(config.data.source))
+    if config.data.store is None:
+        config = _embedded(config, source, folder)
+    if config.data.pasted is not None:
+        _paste(config, source)
+    return config
+
+
+def _embedded(config: DictConfig, source: RfcxFolder, folder: Path) -> DictConfig:
+    paths = recordings_of(source)
     place = folder / EMBEDDINGS
     _log.info(
         "%d recordings with labels are embedded into %s first; other runs on them need not do it: "
@@ -46,6 +55,34 @@ def with_store(config: DictConfig, folder: Path) -> DictConfig:
     growing.check_some_kept()
     _log.info("%d windows of %d recordings", len(store.keys), len(store.places))
     return variant(config, {"data.store": str(place)})
+
+
+def _paste(config: DictConfig, source: RfcxFolder) -> None:
+    """Adds to the store the windows with pasted calls that it lacks.
+
+    Raises:
+        EncoderFileError: there are such, and the encoder's file cannot be used.
+    """
+    corpus, store = source.load(), FeatureStore.open(config.data.store)
+    usable = corpus.usable
+    rows = usable[usable["present"] & usable["recording_id"].isin(list(corpus.train.paths))]
+    reader = AudioReader(config.data.reader.sample_rate, config.data.reader.channel)
+    frontend = cast(EncoderFrontend, build(config.frontend))
+    pasting = cast(Pasting, build(config.data.pasted))
+    try:
+        added = embed_pasted(
+            *(store, rows, source.species.names, corpus.train, reader, frontend, pasting.per_row)
+        )
+    except EncoderFileError as error:
+        raise EncoderFileError(
+            f"{error}; it is needed for calls pasted onto other sound, which are part of the "
+            "training; data.pasted=null does without"
+        ) from None
+    if added:
+        _log.info(
+            "%d windows with the calls of %d rows pasted onto other sound are in %s",
+            *(added, len(rows), store.folder),
+        )
 
 
 def recordings_of(source: RfcxFolder) -> dict[str, Path]:

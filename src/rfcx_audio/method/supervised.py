@@ -118,10 +118,8 @@ class Supervised(pl.LightningModule):
         data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
         for table in self.row_tables.values():
             table.resize(len(data.train_rows), data.num_species)
-        if detectors:
-            moments = data.moments()
-            for detector in detectors:
-                detector.standardise(*moments)
+        for detector in detectors:
+            detector.standardise(*data.moments(detector.raised))
 
     @property
     def row_tables(self) -> dict[str, RowTable]:
@@ -291,13 +289,25 @@ class Supervised(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own union)
         """The optimizer, and a schedule stepped once a batch."""
-        optimizer = self.optimizer(self.model.parameters())
+        optimizer = self.optimizer(parameter_groups(self.model))
         total_steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.scheduler(optimizer, total_steps)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+
+def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
+    """The parameters of a model; biases and those of normalisation without weight decay.
+
+    A decayed bias would have to be made up for by weights wherever most labels are absences.
+    """
+    parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    for parameter in model.parameters():
+        parts[parameter.ndim > 1].append(parameter)
+    groups = [{"params": parts[True]}, {"params": parts[False], "weight_decay": 0.0}]
+    return [group for group in groups if group["params"]]
 
 
 def num_processes() -> int:

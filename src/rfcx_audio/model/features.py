@@ -44,14 +44,19 @@ class Origin(NamedTuple):
 class FeatureDetector(nn.Module):
     """Standardise the features of windows, decide.
 
-    Features are standardised with the mean and the standard deviation of the windows that were
-    trained on, which `standardise` sets once and checkpoints keep. All of it is computed in float32
-    under any autocast: it costs nothing beside the encoder.
+    Features are raised to a power, which shortens the long tails that a rectifier leaves, then
+    standardised with the mean and the standard deviation of the windows that were trained on, which
+    `standardise` sets once and checkpoints keep. All of it is computed in float32 under any
+    autocast: it costs nothing beside the encoder.
 
     Args:
         encoder: whose features come in; it is not run here.
         head: called as `head(num_features)`; gives a module from a map of features
             (batch, features, 1, windows) to `Logits`.
+        power: in (0, 1], of the magnitude of each feature, whose sign stays; 1 leaves it as it is.
+
+    Raises:
+        ValueError: the power is out of its range.
 
     Attributes:
         encoder: which one it is.
@@ -63,8 +68,13 @@ class FeatureDetector(nn.Module):
     standardised: Tensor
     reduction = 1
 
-    def __init__(self, encoder: SourceOfFeatures, head: Callable[[int], nn.Module]) -> None:
+    def __init__(
+        self, encoder: SourceOfFeatures, head: Callable[[int], nn.Module], power: float = 1.0
+    ) -> None:
         super().__init__()
+        if not 0 < power <= 1:
+            raise ValueError(f"model.power = {power:g}; expected above 0, and 1 at most")
+        self.power = power
         name = encoder.name if isinstance(encoder, Origin) else type(encoder).__name__
         self.encoder = Origin(name, encoder.sha256, encoder.num_features)
         self.num_features = encoder.num_features
@@ -79,13 +89,17 @@ class FeatureDetector(nn.Module):
         They are where the first weights come from a run before.
 
         Args:
-            mean: (features,).
-            deviation: (features,), at least 0; a feature that is the same everywhere becomes 0.
+            mean: (features,), of `raised` features.
+            deviation: (features,), at least 0, of the same; a feature that is the same everywhere becomes 0.
         """
         if not self.standardised:
             self.mean.copy_(mean)
             self.deviation.copy_(torch.where(deviation > 0, deviation, 1.0))
             self.standardised.fill_(True)
+
+    def raised(self, features: Tensor) -> Tensor:
+        """Features of any shape, raised to the power."""
+        return features if self.power == 1 else features.sign() * features.abs() ** self.power
 
     def forward(self, spectrogram: Tensor) -> Logits:
         """The logits of clips and windows.
@@ -105,4 +119,4 @@ class FeatureDetector(nn.Module):
         with torch.autocast(spectrogram.device.type, enabled=False):
             features = spectrogram.float().transpose(1, 2)  # (batch, features, 1, windows)
             mean, deviation = self.mean[:, None, None], self.deviation[:, None, None]
-            return self.head((features - mean) / deviation)
+            return self.head((self.raised(features) - mean) / deviation)

@@ -1,0 +1,312 @@
+"""Confirmed calls, cut out of their recordings and pasted onto other sound, as features.
+
+What few rows lack is variety: a species that was confirmed three times was heard beside three
+backgrounds, and a head learns these too. A row says in which band and when the call is, so it can
+be cut out, and heard beside many others.
+
+Source: mixing isolated sound events into backgrounds to make training examples, as Scaper does,
+Salamon et al. (2017), doi:10.1109/WASPAA.2017.8170052, and "copy-paste" of objects in images,
+Ghiasi et al. (2021), arXiv:2012.07177. Here the events are the boxes of confirmed rows, and what
+else the background holds stays as known or unknown as it was.
+"""
+
+from __future__ import annotations
+
+import logging
+import zlib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import torch
+from scipy.signal import butter, sosfiltfilt
+from torch import Tensor
+
+from rfcx_audio.data.audio import AudioError, AudioReader
+from rfcx_audio.data.feature_store import FEATURES, WINDOWS, FeatureStore, StoreError
+from rfcx_audio.data.recordings import Recordings
+from rfcx_audio.hardware import usable_cores
+from rfcx_audio.tracked import tracked
+from rfcx_audio.whole_files import write_atomically
+
+_log = logging.getLogger(__name__)
+FOLDER = "pasted"
+"""Where in a store of features the windows with pasted calls are."""
+
+KEY = ("recording_id", "species", "t_min", "t_max", "f_min", "f_max")
+"""What a row is known by, whatever table it stands in."""
+
+_MARGIN_S, _MARGIN_HZ, _FADE_S = 0.1, 200.0, 0.05  # beyond the box; a box is drawn by hand
+_CONTEXT_S = 0.5  # read on either side, for the filter
+_LOWEST_HZ, _HIGHEST = 50.0, 0.98  # of what is cut out; the latter as a share of half the rate
+_GAIN_DB = 6.0  # louder or softer by up to
+_PER_PART = 256  # windows that are written together
+
+
+@dataclass(frozen=True)
+class Pasting:
+    """How many windows with pasted calls are made, and how often they are drawn.
+
+    Attributes:
+        per_row: windows of each confirmed row; at least 1.
+        share: of the crops drawn around a confirmed row, those in which its call is pasted onto
+            other sound; in [0, 1].
+    """
+
+    per_row: int = 10
+    share: float = 0.75
+
+    def __post_init__(self) -> None:
+        """Raises ValueError where a setting is out of its range."""
+        if self.per_row < 1 or not 0 <= self.share <= 1:
+            raise ValueError(
+                f"data.pasted: per_row = {self.per_row}, share = {self.share}; expected at least 1 "
+                "and 0 to 1; data.pasted=null for none"
+            )
+
+
+class Paste(NamedTuple):
+    """One call on one background.
+
+    Attributes:
+        row: number in the rows.
+        draw: number of the row's windows, from 0.
+        background_id: the recording that it is pasted into.
+        background_s: s, where the window begins there.
+        offset_s: s, from the start of the window to that of the row's box.
+        gain_db: of the call.
+    """
+
+    row: int
+    draw: int
+    background_id: str
+    background_s: float
+    offset_s: float
+    gain_db: float
+
+
+def keyed(rows: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
+    """The columns of `KEY`, times and frequencies rounded to thousandths.
+
+    Args:
+        rows: as `read_rfcx` returns them.
+        species: names, in the order of their numbers.
+    """
+    numbers = rows[[name for name in KEY if name not in ("recording_id", "species")]].round(3)
+    names = [species[number] for number in rows["species_id"]]
+    return numbers.assign(recording_id=rows["recording_id"], species=names)[list(KEY)]
+
+
+def draw_pastes(
+    keys: pd.DataFrame, durations_s: Mapping[str, float], window_s: float, per_row: int
+) -> Iterator[Paste]:
+    """What each row is pasted into; a row's first windows are the same, however many there are.
+
+    Args:
+        keys: of confirmed rows, see `keyed`.
+        durations_s: of the recordings that are backgrounds.
+        window_s: length of a window.
+        per_row: windows of each row.
+    """
+    names = sorted(durations_s)
+    lengths_s = (keys["t_max"] - keys["t_min"]).clip(upper=window_s)
+    for number, (key, length_s) in enumerate(
+        zip(
+            keys.to_csv(header=False, index=False, lineterminator="\n").splitlines(),
+            lengths_s,
+            strict=True,
+        )
+    ):
+        seed = zlib.crc32(key.encode())
+        for draw in range(per_row):
+            rng = np.random.default_rng([seed, draw])
+            name = names[rng.integers(len(names))]
+            begin = rng.uniform(0, max(0.0, durations_s[name] - window_s))
+            offset = rng.uniform(0, window_s - length_s)
+            yield Paste(number, draw, name, begin, offset, rng.uniform(-_GAIN_DB, _GAIN_DB))
+
+
+def cut_out(
+    waveform: np.ndarray, sample_rate: int, f_min: float, f_max: float, context_s: float
+) -> np.ndarray:
+    """A call alone: its band, faded in and out.
+
+    Args:
+        waveform: (samples,) of the call, with sound of `context_s` on either side.
+        sample_rate: Hz.
+        f_min: Hz, of the row's box.
+        f_max: Hz, of the row's box.
+        context_s: s.
+
+    Returns:
+        (samples,) float32, without the context.
+    """
+    half = sample_rate / 2
+    low = min(max(f_min - _MARGIN_HZ, _LOWEST_HZ), _HIGHEST * half - _MARGIN_HZ)
+    high = min(max(f_max + _MARGIN_HZ, low + _MARGIN_HZ), _HIGHEST * half)
+    filters = butter(4, [low / half, high / half], "bandpass", output="sos")
+    context = round(context_s * sample_rate)
+    call = sosfiltfilt(filters, waveform)[context : len(waveform) - context]
+    fade = min(round(_FADE_S * sample_rate), len(call) // 2)
+    ramp = np.linspace(0.0, 1.0, fade)
+    call[:fade] *= ramp
+    call[len(call) - fade :] *= ramp[::-1]
+    return call.astype(np.float32)
+
+
+def pasted_window(
+    reader: AudioReader, recordings: Recordings, row: pd.Series, paste: Paste, window_s: float
+) -> np.ndarray:
+    """The sound of a window with a pasted call: (samples,) float32.
+
+    Args:
+        reader: of the audio.
+        recordings: those of rows and backgrounds.
+        row: with `recording_id`, times in s and frequencies in Hz.
+        paste: of this row.
+        window_s: length of the window.
+
+    Raises:
+        AudioError: one of the two recordings cannot be read.
+    """
+    rate = reader.sample_rate
+    window = reader.read(recordings.paths[paste.background_id], paste.background_s, window_s)
+    begin, end = row["t_min"] - _MARGIN_S, row["t_max"] + _MARGIN_S
+    begin_s = max(0.0, begin - _CONTEXT_S)
+    before = begin - begin_s  # less than the context where the recording begins
+    stretch = reader.read(
+        recordings.paths[row["recording_id"]], begin_s, end + _CONTEXT_S - begin_s
+    )
+    missing = reader.num_samples(_CONTEXT_S - before)
+    stretch = np.pad(stretch, (missing, 0))
+    call = cut_out(stretch, rate, row["f_min"], row["f_max"], _CONTEXT_S)
+    call = call * np.float32(10 ** (paste.gain_db / 20))
+    place = round((paste.offset_s - _MARGIN_S) * rate)
+    first, stop = max(0, place), min(len(window), place + len(call))
+    window[first:stop] += call[first - place : stop - place]
+    return window
+
+
+class PastedCalls(NamedTuple):
+    """Windows with pasted calls, and their features.
+
+    Attributes:
+        table: the columns of `KEY` (of the row), `draw`, `background_id`, `background_s`,
+            `offset_s`, `gain_db`; one line a window.
+        features: (windows, features).
+    """
+
+    table: pd.DataFrame
+    features: np.ndarray
+
+    @classmethod
+    def open(cls, store: Path) -> PastedCalls:
+        """Those beside a store's features; there may be none.
+
+        Raises:
+            StoreError: a part of them is broken.
+        """
+        tables, arrays = [], []
+        for path in sorted((store / FOLDER).glob(f"*/{WINDOWS}")):
+            try:
+                tables.append(pd.read_parquet(path))
+                arrays.append(np.load(path.with_name(FEATURES)))
+            except (OSError, ValueError) as error:
+                raise StoreError(f"{path.parent} is broken: {error}; remove it") from None
+        if not tables:
+            return cls(pd.DataFrame(columns=pd.Index([*KEY, "draw"])), np.zeros((0, 0), np.float32))
+        return cls(pd.concat(tables, ignore_index=True), np.concatenate(arrays))
+
+    def of_rows(self, keys: pd.DataFrame, per_row: int, backgrounds: set[str]) -> PastedCalls:
+        """Those of some rows, on some backgrounds, with the row's number in `row`.
+
+        Args:
+            keys: of the rows, see `keyed`.
+            per_row: windows of each row at most.
+            backgrounds: recordings.
+        """
+        numbers = {tuple(key): number for number, key in enumerate(keys.itertuples(index=False))}
+        found = [
+            numbers.get(tuple(key), -1)
+            for key in self.table[list(KEY)].itertuples(index=False, name=None)
+        ]
+        table = self.table.assign(row=np.array(found, dtype=int), place=np.arange(len(self.table)))
+        chosen = table[
+            (table["row"] >= 0)
+            & (table["draw"] < per_row)
+            & table.get("background_id", pd.Series(dtype=str)).isin(backgrounds)
+        ]
+        features = self.features[chosen["place"].to_numpy(dtype=int)]
+        return PastedCalls(chosen.drop(columns="place").reset_index(drop=True), features)
+
+
+def embed_pasted(
+    store: FeatureStore,
+    rows: pd.DataFrame,
+    species: Sequence[str],
+    recordings: Recordings,
+    reader: AudioReader,
+    frontend: Callable[[Tensor], Tensor],
+    per_row: int,
+) -> int:
+    """Adds to a store the windows with pasted calls that it lacks; goes on where it was stopped.
+
+    Args:
+        store: that the windows are to stand beside.
+        rows: confirmed ones with audio.
+        species: names, in the order of their numbers.
+        recordings: of rows and backgrounds.
+        reader: at the encoder's sample rate.
+        frontend: which made the store, (1, samples) -> (1, 1, features, 1).
+        per_row: windows of each row.
+
+    Returns:
+        How many were added. A window whose recordings cannot be read is named in a warning.
+    """
+    keys, folder, window_s = keyed(rows, species), store.folder / FOLDER, store.settings["window_s"]
+    there = PastedCalls.open(store.folder).table
+    done = set(there[[*KEY, "draw"]].itertuples(index=False, name=None))
+    known = list(keys.itertuples(index=False, name=None))
+    pastes = draw_pastes(keys, recordings.durations_s, window_s, per_row)
+    left = [paste for paste in pastes if (*known[paste.row], paste.draw) not in done]
+    if not left:
+        return 0
+    places = rows[["recording_id", "t_min", "t_max", "f_min", "f_max"]].reset_index(drop=True)
+
+    def embedded(paste: Paste) -> np.ndarray | None:
+        try:
+            sound = pasted_window(reader, recordings, places.iloc[paste.row], paste, window_s)
+        except AudioError as error:
+            _log.warning("a call of %s is not pasted: %s", places.iloc[paste.row, 0], error)
+            return None
+        with torch.inference_mode():
+            return frontend(torch.from_numpy(sound)[None])[0, 0, :, 0].cpu().numpy()
+
+    dtype = store.settings["dtype"]
+    number = 1 + max((int(one.parent.name) for one in folder.glob(f"*/{WINDOWS}")), default=-1)
+    with ThreadPoolExecutor(usable_cores(), "paste", torch.set_num_threads, (1,)) as pool:
+        found = tracked(pool.map(embedded, left), "pasting calls", len(left))
+        waiting: list[tuple[Paste, np.ndarray]] = []
+        added = 0
+        for paste, features in zip(left, found, strict=True):
+            if features is not None:
+                waiting.append((paste, features))
+            if len(waiting) == _PER_PART or (paste is left[-1] and waiting):
+                _write_part(folder / f"{number:05d}", waiting, keys, dtype)
+                added, number, waiting = added + len(waiting), number + 1, []
+    return added
+
+
+def _write_part(
+    folder: Path, pairs: Sequence[tuple[Paste, np.ndarray]], keys: pd.DataFrame, dtype: str
+) -> None:
+    pastes = pd.DataFrame([paste for paste, _ in pairs])
+    table = keys.iloc[pastes.pop("row")].reset_index(drop=True).join(pastes)
+    features = np.stack([one for _, one in pairs]).astype(dtype)
+    # The features first: a part counts by its table.
+    write_atomically(folder / FEATURES, lambda part: np.save(part, features))
+    write_atomically(folder / WINDOWS, lambda part: table.to_parquet(part, index=False))
