@@ -24,8 +24,9 @@ def few_rows(rows: pd.DataFrame, per_species: int, seed: int) -> pd.DataFrame:
     ordered = rows.reset_index(drop=True)
     ordered = ordered.sort_values(["species_id", "recording_id", "t_min", "t_max"], kind="stable")
     drawn: list[int] = []
-    for (species, present), group in ordered.groupby(["species_id", "present"]):
+    for _, group in ordered.groupby(["species_id", "present"]):
+        species, present = int(group["species_id"].iloc[0]), int(group["present"].iloc[0])
         # The generator takes no negative number, and -1 is the species of a silent recording.
-        order = np.random.default_rng([seed, int(species) + 1, int(present)])
+        order = np.random.default_rng([seed, species + 1, present])
         drawn += order.permutation(group.index.to_numpy())[:per_species].tolist()
     return rows.iloc[sorted(drawn)].reset_index(drop=True)

@@ -1,8 +1,8 @@
 """Confirmed calls, cut out of their recordings and pasted onto other sound, as features.
 
-What few rows lack is variety: a species that was confirmed three times was heard beside three
-backgrounds, and a head learns these too. A row says in which band and when the call is, so it can
-be cut out, and heard beside many others.
+What few rows lack is variety: a species that was confirmed three times stands before three
+backgrounds, and a head learns these too. A row has the band and the time of its call, so the call
+can be cut out, and put before many others.
 
 Source: mixing isolated sound events into backgrounds to make training examples, as Scaper does,
 Salamon et al. (2017), doi:10.1109/WASPAA.2017.8170052, and "copy-paste" of objects in images,
@@ -97,7 +97,7 @@ def keyed(rows: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
         species: names, in the order of their numbers.
     """
     numbers = rows[[name for name in KEY if name not in ("recording_id", "species")]].round(3)
-    names = [species[number] for number in rows["species_id"]]
+    names = np.array(species)[rows["species_id"]]
     return numbers.assign(recording_id=rows["recording_id"], species=names)[list(KEY)]
 
 
@@ -114,13 +114,8 @@ def draw_pastes(
     """
     names = sorted(durations_s)
     lengths_s = (keys["t_max"] - keys["t_min"]).clip(upper=window_s)
-    for number, (key, length_s) in enumerate(
-        zip(
-            keys.to_csv(header=False, index=False, lineterminator="\n").splitlines(),
-            lengths_s,
-            strict=True,
-        )
-    ):
+    texts = keys.to_csv(header=False, index=False, lineterminator="\n").splitlines()
+    for number, (key, length_s) in enumerate(zip(texts, lengths_s, strict=True)):
         seed = zlib.crc32(key.encode())
         for draw in range(per_row):
             rng = np.random.default_rng([seed, draw])

@@ -90,7 +90,8 @@ class FeatureDetector(nn.Module):
 
         Args:
             mean: (features,), of `raised` features.
-            deviation: (features,), at least 0, of the same; a feature that is the same everywhere becomes 0.
+            deviation: (features,), at least 0, of the same; a feature that is the same everywhere
+                becomes 0.
         """
         if not self.standardised:
             self.mean.copy_(mean)
