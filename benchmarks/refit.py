@@ -84,8 +84,11 @@ def _write_store(folder: Path, names: list[str], features: np.ndarray) -> None:
     folder.mkdir()
     encoder = {
         "_target_": "rfcx_audio.encoders.OnnxEncoder",
-        **{"file": "none.onnx", "sha256": "0" * 64, "num_features": _WIDTH},
-        **{"sample_rate": _RATE, "window_s": _WINDOW_S},
+        "file": "none.onnx",
+        "sha256": "0" * 64,
+        "num_features": _WIDTH,
+        "sample_rate": _RATE,
+        "window_s": _WINDOW_S,
     }
     settings = {"encoder": encoder, "window_s": _WINDOW_S, "hop_s": _HOP_S, "gain_db": 0.0}
     settings |= {"sample_rate": _RATE, "channel": "mean", "dtype": "float16"}
