@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +88,13 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
     left_out = [one for one in study.compositions if one.needs and one.name not in begun]
     names = {one.name for one in left_out}
     jobs = [job for job in study.jobs(Path()) if job.entry.name.partition("@")[0] not in names]
-    expected = {(job.entry.name, job.seed) for job in jobs}
-    unfinished = len(expected - set(zip(runs["entry"], runs["seed"], strict=True)))
-    lines = [f"**{unfinished} of {len(expected)} runs are not finished yet.**"] * bool(unfinished)
-    lines += [f"`{one.name}` was not run: it needs {one.needs}." for one in left_out]
+    expected = [(job.entry.name, job.seed) for job in jobs]
+    done = set(zip(runs["entry"], runs["seed"], strict=True))
+    left = [pair for pair in expected if pair not in done]
+    lines = [f"`{one.name}` was not run: it needs {one.needs}." for one in left_out]
+    if left:
+        lines.insert(0, f"**{len(left)} of {len(expected)} runs are not finished yet.**")
+        lines.append("\n".join(_unfinished(study, expected, left)))
     missing = [part for line in lines for part in ("", line)]
     return [
         f"# {study.title}",
@@ -99,6 +104,26 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
         *missing,
         "",
         study.introduction,
+    ]
+
+
+def _unfinished(
+    study: Study, expected: Sequence[tuple[str, int]], left: Sequence[tuple[str, int]]
+) -> list[str]:
+    """For each entry, with what data how many of its seeds are missing."""
+    seeds, missing = (Counter(name for name, _ in pairs) for pairs in (expected, left))
+    named = {level.place: (level.factor, level.at) for level in reversed(study.levels)}
+    found: dict[str, dict[str, list[str]]] = {}
+    for name, number in missing.items():
+        entry, _, place = name.partition("@")
+        factor, at = named.get(place, ("", ""))
+        found.setdefault(entry, {}).setdefault(factor, []).append(
+            f"{at} ({number} of {seeds[name]} seeds)".strip()
+        )
+    return [
+        f"* Not finished: `{entry}`: "
+        + "; ".join(", ".join([factor] * bool(factor) + places) for factor, places in by.items())
+        for entry, by in found.items()
     ]
 
 
