@@ -169,7 +169,7 @@ def draw_curves(table: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
         metrics: names by column.
     """
     factors = list(dict.fromkeys(table["factor"]))
-    size = (3.1 * len(factors) + 0.6, 3.2 * len(metrics))
+    size = (3.1 * len(factors) + 2.4, 3.2 * len(metrics))  # the legend is beside the axes
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(metrics), len(factors), sharey="row", squeeze=False)

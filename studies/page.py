@@ -110,21 +110,24 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
 def _unfinished(
     study: Study, expected: Sequence[tuple[str, int]], left: Sequence[tuple[str, int]]
 ) -> list[str]:
-    """For each entry, with what data how many of its seeds are missing."""
+    """What data an entry lacks seeds of; a line for the entries that lack the same."""
     seeds, missing = (Counter(name for name, _ in pairs) for pairs in (expected, left))
     named = {level.place: (level.factor, level.at) for level in reversed(study.levels)}
-    found: dict[str, dict[str, list[str]]] = {}
-    for name, number in missing.items():
-        entry, _, place = name.partition("@")
-        factor, at = named.get(place, ("", ""))
-        found.setdefault(entry, {}).setdefault(factor, []).append(
-            f"{at} ({number} of {seeds[name]} seeds)".strip()
-        )
-    return [
-        f"* Not finished: `{entry}`: "
-        + "; ".join(", ".join([factor] * bool(factor) + places) for factor, places in by.items())
-        for entry, by in found.items()
-    ]
+    lacking: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for name in seeds:  # in the order of the study
+        if name in missing:
+            entry, _, place = name.partition("@")
+            factor, at = named.get(place, ("", ""))
+            one = f"({missing[name]} of {seeds[name]} seeds)"
+            lacking.setdefault(entry, {}).setdefault((factor, one), []).append(at)
+    entries: dict[str, list[str]] = {}
+    for entry, parts in lacking.items():
+        words = [
+            f" with {factor}: {', '.join(places)} {one}" if factor else f" {one}"
+            for (factor, one), places in parts.items()
+        ]
+        entries.setdefault(";".join(words), []).append(f"`{entry}`")
+    return [f"* Not finished: {', '.join(names)}{what}" for what, names in entries.items()]
 
 
 def ending(study: Study) -> list[str]:

@@ -111,7 +111,7 @@ def test_a_question_is_answered_at_every_level_and_what_is_missing_is_named(tmp_
     page = curves_text(study, collect(study.jobs(tmp_path)))
     assert "**2 of 16 runs are not finished yet.**" in page
     assert "`imagenet` was not run: it needs weights that are elsewhere." in page
-    assert "* Not finished: `head`: rows, own, 3 (2 of 2 seeds)\n" in page
+    assert "* Not finished: `head` with rows, own: 3 (2 of 2 seeds)\n" in page
     assert "| rows, forest | 1 | higher, +0.300 ± 0.000 | " in page
     assert "| rows, forest | 3 | higher, +0.300 ± 0.000 | " in page
     assert page.count("| rows, own | ") == 1
