@@ -110,18 +110,18 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
 def _unfinished(
     study: Study, expected: Sequence[tuple[str, int]], left: Sequence[tuple[str, int]]
 ) -> list[str]:
-    """What data an entry lacks seeds of; a line for the entries that lack the same."""
+    """With what data an entry has seeds to go; entries with the same share a line."""
     seeds, missing = (Counter(name for name, _ in pairs) for pairs in (expected, left))
     named = {level.place: (level.factor, level.at) for level in reversed(study.levels)}
-    lacking: dict[str, dict[tuple[str, str], list[str]]] = {}
+    without: dict[str, dict[tuple[str, str], list[str]]] = {}
     for name in seeds:  # in the order of the study
         if name in missing:
             entry, _, place = name.partition("@")
             factor, at = named.get(place, ("", ""))
             one = f"({missing[name]} of {seeds[name]} seeds)"
-            lacking.setdefault(entry, {}).setdefault((factor, one), []).append(at)
+            without.setdefault(entry, {}).setdefault((factor, one), []).append(at)
     entries: dict[str, list[str]] = {}
-    for entry, parts in lacking.items():
+    for entry, parts in without.items():
         words = [
             f" with {factor}: {', '.join(places)} {one}" if factor else f" {one}"
             for (factor, one), places in parts.items()
