@@ -14,6 +14,7 @@ from benchmarks.frontend import CPU_GOALS, CPU_SHAPES, frontend_rows
 from benchmarks.growth import growth_rows
 from benchmarks.prediction import prediction_rows
 from benchmarks.reading import reading_rows
+from benchmarks.refit import refit_rows
 from benchmarks.report import keep, show, write_page
 from benchmarks.search import search_rows
 from benchmarks.startup import memory_rows, startup_rows
@@ -57,6 +58,7 @@ GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
     "startup": lambda: startup_rows(5),
     "training": _training,
     "prediction": lambda: prediction_rows(recordings()[:4], 3, 1 / 0.9),
+    "refit": lambda: refit_rows(3),
     "embedding": lambda: birdnet_rows(recordings()[:8], 5, 1.1),
     "search": lambda: search_rows(5),
     "growth": lambda: growth_rows(recordings(), 2),

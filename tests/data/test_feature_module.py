@@ -49,7 +49,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def settled(root: Path, *more: str) -> Any:
-    return settle(load_config("train", [*words(root, *more), f"out={root / 'run'}"]))
+    """Without pasted calls, which tests/data/test_pasted_calls.py has."""
+    given = words(root, "data.pasted=null", "data.crops.background_share=0", *more)
+    return settle(load_config("train", [*given, f"out={root / 'run'}"]))
 
 
 def module(root: Path, *more: str) -> FeatureDataModule:
@@ -111,9 +113,19 @@ def test_moments_are_those_of_the_windows_that_can_be_drawn(root: Path) -> None:
     data = module(root)
     first, _ = data.places(np.arange(len(data.labelled.first)))
     features = data.store.features[np.unique(first)]
-    mean, deviation = data.moments()
-    np.testing.assert_allclose(mean, features.mean(0), rtol=1e-5)
-    np.testing.assert_allclose(deviation, features.std(0), rtol=1e-4)
+    for raised in (lambda values: values, lambda values: values**0.5):
+        mean, deviation = data.moments(raised)
+        np.testing.assert_allclose(mean, raised(features).mean(0), rtol=1e-5)
+        np.testing.assert_allclose(deviation, raised(features).std(0), rtol=1e-4)
+
+
+def test_a_network_on_features_is_standardised_as_it_raises_them(root: Path) -> None:
+    for power in (0.5, 1.0):
+        method, data = method_of(root, f"model.power={power}")
+        first, _ = data.places(np.arange(len(data.labelled.first)))
+        features = data.store.features[np.unique(first)] ** power
+        np.testing.assert_allclose(method.model.mean, features.mean(0), rtol=1e-5)
+        np.testing.assert_allclose(method.model.deviation, features.std(0), rtol=1e-4)
 
 
 def test_a_recording_shorter_than_a_crop_is_followed_by_silence(root: Path) -> None:

@@ -41,6 +41,8 @@ def test_a_run_without_a_store_embeds_its_recordings_first_and_once(
 
 
 def test_a_given_store_is_left_alone(tmp_path: Path) -> None:
-    config = load_config("train", ["model=features", "data.store=x", f"out={tmp_path}"])
+    config = load_config(
+        "train", ["model=features", "data.store=x", "data.pasted=null", f"out={tmp_path}"]
+    )
     assert with_store(config, tmp_path) is config
     assert not list(tmp_path.iterdir())

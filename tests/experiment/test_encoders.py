@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra.errors import InstantiationException
 
 from rfcx_audio.config import load_config, variant
 from rfcx_audio.data import StoreError
@@ -103,8 +104,15 @@ def test_a_missing_file_is_named_with_its_source(root: Path) -> None:
 
 
 def test_what_an_encoder_needs_is_asked_for(root: Path) -> None:
-    with pytest.raises(ValueError, match=r"give model\.encoder\.sample_rate=…, model\.encoder\.wi"):
-        with_encoder(config(root, "model/encoder=onnx"))
+    file = next(root.glob("weights*.txt"))
+    for given, missing in (("sample_rate=1000", "window_s"), ("window_s=0.5", "sample_rate")):
+        more = [f"model.encoder.file={file}", f"model.encoder.{given}"]
+        with pytest.raises(InstantiationException) as caught:
+            with_encoder(config(root, "model/encoder=onnx", *more))
+        assert f"model.encoder.{missing}=…" in str(caught.value.__cause__)
+    more = ["model.encoder.sample_rate=1000", "model.encoder.window_s=0.5"]
+    with pytest.raises(EncoderFileError, match=r"model\.encoder\.file=…"):
+        with_encoder(config(root, "model/encoder=onnx", *more))
 
 
 @pytest.mark.parametrize("more", [["scale=laptop"], ["frontend=deck"]], ids=str)

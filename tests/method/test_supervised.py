@@ -22,10 +22,35 @@ from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.experiment import train_run
 from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
+from rfcx_audio.method.supervised import parameter_groups
 from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics, UnlabelledAUROC
 from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
+
+
+def test_biases_and_normalisation_have_no_weight_decay() -> None:
+    model = nn.Sequential(nn.Conv2d(1, 2, 3), nn.BatchNorm2d(2), nn.Linear(2, 3), nn.LayerNorm(3))
+    weights, others = parameter_groups(model)
+    assert "weight_decay" not in weights  # the optimizer's own
+    assert [id(one) for one in weights["params"]] == [id(model[0].weight), id(model[2].weight)]
+    assert others["weight_decay"] == 0
+    both = [*weights["params"], *others["params"]]
+    assert sorted(map(id, both)) == sorted(map(id, model.parameters()))
+    optimizer = torch.optim.SGD(parameter_groups(model), lr=0.5, weight_decay=1.0)
+    before = [parameter.detach().clone() for parameter in model.parameters()]
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    optimizer.step()
+    for old, new in zip(before, model.parameters(), strict=True):
+        torch.testing.assert_close(new, old * (0.5 if old.ndim > 1 else 1.0))
+
+
+def test_a_model_without_biases_has_one_group() -> None:
+    (only,) = parameter_groups(nn.Linear(2, 3, bias=False))
+    assert "weight_decay" not in only
+    (only,) = parameter_groups(nn.LayerNorm(3))
+    assert only["weight_decay"] == 0
 
 
 class PixelModel(nn.Module):

@@ -30,6 +30,28 @@ def test_features_are_standardised_before_the_head() -> None:
         torch.testing.assert_close(model(features).clip[number], expected)
 
 
+def test_the_root_of_features_keeps_their_sign() -> None:
+    head = partial(LinearHead, num_species=3, dropout=0.0)
+    model = FeatureDetector(ORIGIN, head, power=0.5).eval()
+    found = model.raised(torch.tensor([4.0, -9.0, 0.0]))
+    torch.testing.assert_close(found, torch.tensor([2.0, -3.0, 0.0]))
+    features = torch.tensor([4.0, -9.0, 0.0, 1.0])[None, None, :, None]
+    roots = torch.tensor([2.0, -3.0, 0.0, 1.0])
+    model.standardise(torch.ones(4), torch.full((4,), 2.0))
+    torch.testing.assert_close(model(features).clip[0], model.head.linear((roots - 1) / 2))
+
+
+def test_without_a_power_features_stay_as_they_are() -> None:
+    features = torch.tensor([4.0, -9.0, 0.0])
+    assert torch.equal(detector().raised(features), features)
+
+
+@pytest.mark.parametrize("power", [0.0, -1.0, 1.5])
+def test_a_power_out_of_its_range_is_refused(power: float) -> None:
+    with pytest.raises(ValueError, match=r"model\.power = .*above 0, and 1 at most"):
+        FeatureDetector(ORIGIN, partial(LinearHead, num_species=3), power)
+
+
 def test_moments_are_set_once_and_kept_in_the_weights() -> None:
     model = detector()
     model.standardise(torch.ones(4), torch.full((4,), 2.0))

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -90,13 +91,14 @@ class Paste(NamedTuple):
 
 
 def keyed(rows: pd.DataFrame, species: Sequence[str]) -> pd.DataFrame:
-    """The columns of `KEY`, times and frequencies rounded to thousandths.
+    """The columns of `KEY`, times and frequencies as float64, rounded to thousandths.
 
     Args:
         rows: as `read_rfcx` returns them.
         species: names, in the order of their numbers.
     """
-    numbers = rows[[name for name in KEY if name not in ("recording_id", "species")]].round(3)
+    columns = [name for name in KEY if name not in ("recording_id", "species")]
+    numbers = rows[columns].astype(float).round(3)
     names = np.array(species)[rows["species_id"]]
     return numbers.assign(recording_id=rows["recording_id"], species=names)[list(KEY)]
 
@@ -114,7 +116,7 @@ def draw_pastes(
     """
     names = sorted(durations_s)
     lengths_s = (keys["t_max"] - keys["t_min"]).clip(upper=window_s)
-    texts = keys.to_csv(header=False, index=False, lineterminator="\n").splitlines()
+    texts = [",".join(map(str, key)) for key in keys.itertuples(index=False)]
     for number, (key, length_s) in enumerate(zip(texts, lengths_s, strict=True)):
         seed = zlib.crc32(key.encode())
         for draw in range(per_row):
@@ -141,8 +143,10 @@ def cut_out(
         (samples,) float32, without the context.
     """
     half = sample_rate / 2
-    low = min(max(f_min - _MARGIN_HZ, _LOWEST_HZ), _HIGHEST * half - _MARGIN_HZ)
-    high = min(max(f_max + _MARGIN_HZ, low + _MARGIN_HZ), _HIGHEST * half)
+    margin = min(_MARGIN_HZ, half / 4)  # the latter at rates for the lowest voices, as of whales
+    lowest = min(_LOWEST_HZ, max(f_min, half / 100))
+    low = min(max(f_min - margin, lowest), _HIGHEST * half - margin)
+    high = min(max(f_max + margin, low + margin), _HIGHEST * half)
     filters = butter(4, [low / half, high / half], "bandpass", output="sos")
     context = round(context_s * sample_rate)
     call = sosfiltfilt(filters, waveform)[context : len(waveform) - context]
@@ -166,16 +170,21 @@ def pasted_window(
         window_s: length of the window.
 
     Raises:
-        AudioError: one of the two recordings cannot be read.
+        AudioError: one of the two recordings cannot be read; it is named.
     """
+
+    def read(name: str, start_s: float, duration_s: float) -> np.ndarray:
+        try:
+            return reader.read(recordings.paths[name], start_s, duration_s)
+        except AudioError as error:
+            raise AudioError(f"{name!r} cannot be read: {error}") from None
+
     rate = reader.sample_rate
-    window = reader.read(recordings.paths[paste.background_id], paste.background_s, window_s)
+    window = read(paste.background_id, paste.background_s, window_s)
     begin, end = row["t_min"] - _MARGIN_S, row["t_max"] + _MARGIN_S
     begin_s = max(0.0, begin - _CONTEXT_S)
     before = begin - begin_s  # less than the context where the recording begins
-    stretch = reader.read(
-        recordings.paths[row["recording_id"]], begin_s, end + _CONTEXT_S - begin_s
-    )
+    stretch = read(row["recording_id"], begin_s, end + _CONTEXT_S - begin_s)
     missing = reader.num_samples(_CONTEXT_S - before)
     stretch = np.pad(stretch, (missing, 0))
     call = cut_out(stretch, rate, row["f_min"], row["f_max"], _CONTEXT_S)
@@ -210,8 +219,15 @@ class PastedCalls(NamedTuple):
             try:
                 tables.append(pd.read_parquet(path))
                 arrays.append(np.load(path.with_name(FEATURES)))
-            except (OSError, ValueError) as error:
-                raise StoreError(f"{path.parent} is broken: {error}; remove it") from None
+            except (OSError, EOFError, ValueError) as error:
+                raise StoreError(
+                    f"{path.parent} is broken: {error}; remove it, and it is made again"
+                ) from None
+            if len(tables[-1]) != len(arrays[-1]):
+                raise StoreError(
+                    f"{path.parent} has {len(tables[-1])} windows, and features of "
+                    f"{len(arrays[-1])}; remove it, and it is made again"
+                )
         if not tables:
             return cls(pd.DataFrame(columns=pd.Index([*KEY, "draw"])), np.zeros((0, 0), np.float32))
         return cls(pd.concat(tables, ignore_index=True), np.concatenate(arrays))
@@ -260,9 +276,11 @@ def embed_pasted(
         per_row: windows of each row.
 
     Returns:
-        How many were added. A window whose recordings cannot be read is named in a warning.
+        How many were added. Recordings that cannot be read are named in a warning, each once.
     """
     keys, folder, window_s = keyed(rows, species), store.folder / FOLDER, store.settings["window_s"]
+    first = ~keys.duplicated().to_numpy()  # the same row twice is one call
+    keys, rows = keys[first], rows[first]
     there = PastedCalls.open(store.folder).table
     done = set(there[[*KEY, "draw"]].itertuples(index=False, name=None))
     known = list(keys.itertuples(index=False, name=None))
@@ -272,12 +290,11 @@ def embed_pasted(
         return 0
     places = rows[["recording_id", "t_min", "t_max", "f_min", "f_max"]].reset_index(drop=True)
 
-    def embedded(paste: Paste) -> np.ndarray | None:
+    def embedded(paste: Paste) -> np.ndarray | AudioError:
         try:
             sound = pasted_window(reader, recordings, places.iloc[paste.row], paste, window_s)
         except AudioError as error:
-            _log.warning("a call of %s is not pasted: %s", places.iloc[paste.row, 0], error)
-            return None
+            return error
         with torch.inference_mode():
             return frontend(torch.from_numpy(sound)[None])[0, 0, :, 0].cpu().numpy()
 
@@ -286,13 +303,17 @@ def embed_pasted(
     with ThreadPoolExecutor(usable_cores(), "paste", torch.set_num_threads, (1,)) as pool:
         found = tracked(pool.map(embedded, left), "pasting calls", len(left))
         waiting: list[tuple[Paste, np.ndarray]] = []
-        added = 0
+        added, lost = 0, Counter[str]()
         for paste, features in zip(left, found, strict=True):
-            if features is not None:
+            if isinstance(features, AudioError):
+                lost[str(features)] += 1
+            else:
                 waiting.append((paste, features))
             if len(waiting) == _PER_PART or (paste is left[-1] and waiting):
                 _write_part(folder / f"{number:05d}", waiting, keys, dtype)
                 added, number, waiting = added + len(waiting), number + 1, []
+    for reason, count in lost.items():
+        _log.warning("%d windows with pasted calls are left out: %s", count, reason)
     return added
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
 
 from rfcx_audio.config import DictConfig, build, variant
-from rfcx_audio.data import AudioReader, FeatureStore, Pasting, RfcxFolder, embed_pasted
+from rfcx_audio.data import AudioReader, Corpus, FeatureStore, Pasting, RfcxFolder, embed_pasted
 from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
 from rfcx_audio.experiment.encoders import has_encoder
 from rfcx_audio.scoring import Embedder
@@ -35,7 +36,7 @@ def with_store(config: DictConfig, folder: Path) -> DictConfig:
     source = cast(RfcxFolder, build(config.data.source))
     if config.data.store is None:
         config = _embedded(config, source, folder)
-    if config.data.pasted is not None:
+    if config.data.pasted is not None and config.data.crops.supervision != "truth":
         _paste(config, source)
     return config
 
@@ -66,12 +67,15 @@ def _paste(config: DictConfig, source: RfcxFolder) -> None:
     corpus, store = source.load(), FeatureStore.open(config.data.store)
     usable = corpus.usable
     rows = usable[usable["present"] & usable["recording_id"].isin(list(corpus.train.paths))]
+    # Sound without rows is no background: it is in no fold, so none is trained on.
+    infos = {name: corpus.train.infos[name] for name in _with_labels(corpus)}
+    recordings = replace(corpus.train, infos=infos)
     reader = AudioReader(config.data.reader.sample_rate, config.data.reader.channel)
     frontend = cast(EncoderFrontend, build(config.frontend))
     pasting = cast(Pasting, build(config.data.pasted))
     try:
         added = embed_pasted(
-            *(store, rows, source.species.names, corpus.train, reader, frontend, pasting.per_row)
+            *(store, rows, source.species.names, recordings, reader, frontend, pasting.per_row)
         )
     except EncoderFileError as error:
         raise EncoderFileError(
@@ -92,8 +96,13 @@ def recordings_of(source: RfcxFolder) -> dict[str, Path]:
         Audio files by recording.
     """
     corpus = source.load()
+    found = {name: corpus.train.paths[name] for name in _with_labels(corpus)}
+    return found | ({} if corpus.test is None else corpus.test.paths)
+
+
+def _with_labels(corpus: Corpus) -> list[str]:
+    """The recordings to train on that have rows, pseudo rows among them."""
     wanted = set(corpus.labelled["recording_id"])
     if corpus.pseudo is not None:
         wanted |= set(corpus.pseudo["recording_id"])
-    found = {name: path for name, path in corpus.train.paths.items() if name in wanted}
-    return found | ({} if corpus.test is None else corpus.test.paths)
+    return [name for name in corpus.train.paths if name in wanted]

@@ -12,7 +12,6 @@ from rfcx_audio.data import FeatureStore, StoreError
 from rfcx_audio.encoders import FeatureEncoder
 
 _PACKAGE = "package:"
-_MISSING = "???"  # a value that a configuration asks for
 _SET = ("hop_s", "gain_db")  # of the front end, where they are null
 _MAY_DIFFER = ("file", "checkpoint", "about", "sha256", "num_features")
 """Of an encoder that is given beside a store: its place, and what follows from its file."""
@@ -61,10 +60,6 @@ def _given(config: DictConfig) -> dict[str, Any] | None:
     """
     node = config.model.encoder
     given = None if node is None else yaml.safe_load(config_text(node))
-    missing = [key for key, value in (given or {}).items() if value == _MISSING]
-    if missing and config.data.store is None:
-        raise ValueError("give " + ", ".join(f"model.encoder.{key}=…" for key in missing))
-    given = given and {key: value for key, value in given.items() if key not in missing}
     if (given is not None and "_target_" not in given) or "hop_length" in config.frontend:
         raise ValueError(
             "the network is a head on the features of a pretrained encoder, and settings are of a "
