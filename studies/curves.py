@@ -84,7 +84,7 @@ def curves_text(study: Study, results: Results) -> str:
     ]
     for question in study.questions:
         lines += _answer(question, study, results.runs, table)
-        lines += _in_short(question, study, results.runs)
+        lines += _in_short(question, study, results.runs, table)
     if study.questions:
         lines += ["", RULE]
     for factor, rows in table.groupby("factor", sort=False):
@@ -116,8 +116,10 @@ def _answer(question: Question, study: Study, runs: pd.DataFrame, table: pd.Data
     return [*heading, f"| | | {titles} | {last} |", "|---" * (len(SHOWN) + 3) + "|", *lines]
 
 
-def _in_short(question: Question, study: Study, runs: pd.DataFrame) -> list[str]:
-    """A sentence for each factor: at which levels an entry is better than another, and is not."""
+def _in_short(
+    question: Question, study: Study, runs: pd.DataFrame, table: pd.DataFrame
+) -> list[str]:
+    """Sentences for each factor: at which levels an entry is better than another, and is not."""
     placed = _placed(runs)
     found: dict[str, dict[str, list[str]]] = {}
     for level in study.levels:
@@ -125,12 +127,26 @@ def _in_short(question: Question, study: Study, runs: pd.DataFrame) -> list[str]
         answer = compared_at(own, _EQUAL, question.of, question.against).partition(",")[0]
         if answer:
             found.setdefault(level.factor, {}).setdefault(answer, []).append(level.at)
-    sentences = [
-        f"* {factor}: `{question.of}` against `{question.against}`, {SHOWN[_EQUAL]}: "
-        + "; ".join(f"*{answer}* at {', '.join(at)}" for answer, at in answers.items())
-        for factor, answers in found.items()
-    ]
+    sentences = []
+    for factor, answers in found.items():
+        verdicts = "; ".join(f"*{answer}* at {', '.join(at)}" for answer, at in answers.items())
+        pair = f"`{question.of}` against `{question.against}`"
+        sentences.append(f"* {factor}: {pair}, {SHOWN[_EQUAL]}: {verdicts}")
+        earlier = _earlier(question, table[table["factor"] == factor])
+        if earlier:
+            sentences.append(f"* {factor}: in the mean, {'; '.join(earlier)}")
     return ["", *sentences] if sentences else []
+
+
+def _earlier(question: Question, table: pd.DataFrame) -> list[str]:
+    """The levels at which an entry is as good as another is at a later one."""
+    order = list(dict.fromkeys(table["at"]))
+    reached = reached_at(table, _EQUAL, question.of, question.against)
+    return [
+        f"`{question.of}` at {own} has at least the {SHOWN[_EQUAL]} of `{question.against}` at {at}"
+        for at, own in reached.items()
+        if own in order[: order.index(at)]
+    ]
 
 
 def _line(row: Mapping[Any, Any], metrics: Iterable[str]) -> str:
@@ -153,7 +169,7 @@ def draw_curves(table: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
         metrics: names by column.
     """
     factors = list(dict.fromkeys(table["factor"]))
-    size = (3.1 * len(factors) + 0.6, 3.2 * len(metrics))
+    size = (3.1 * len(factors) + 2.4, 3.2 * len(metrics))  # the legend is beside the axes
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.subplots(len(metrics), len(factors), sharey="row", squeeze=False)

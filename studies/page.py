@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -86,10 +88,13 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
     left_out = [one for one in study.compositions if one.needs and one.name not in begun]
     names = {one.name for one in left_out}
     jobs = [job for job in study.jobs(Path()) if job.entry.name.partition("@")[0] not in names]
-    expected = {(job.entry.name, job.seed) for job in jobs}
-    unfinished = len(expected - set(zip(runs["entry"], runs["seed"], strict=True)))
-    lines = [f"**{unfinished} of {len(expected)} runs are not finished yet.**"] * bool(unfinished)
-    lines += [f"`{one.name}` was not run: it needs {one.needs}." for one in left_out]
+    expected = [(job.entry.name, job.seed) for job in jobs]
+    done = set(zip(runs["entry"], runs["seed"], strict=True))
+    left = [pair for pair in expected if pair not in done]
+    lines = [f"`{one.name}` was not run: it needs {one.needs}." for one in left_out]
+    if left:
+        lines.insert(0, f"**{len(left)} of {len(expected)} runs are not finished yet.**")
+        lines.append("\n".join(_unfinished(study, expected, left)))
     missing = [part for line in lines for part in ("", line)]
     return [
         f"# {study.title}",
@@ -100,6 +105,29 @@ def beginning(study: Study, runs: pd.DataFrame) -> list[str]:
         "",
         study.introduction,
     ]
+
+
+def _unfinished(
+    study: Study, expected: Sequence[tuple[str, int]], left: Sequence[tuple[str, int]]
+) -> list[str]:
+    """With what data an entry has seeds to go; entries with the same share a line."""
+    seeds, missing = (Counter(name for name, _ in pairs) for pairs in (expected, left))
+    named = {level.place: (level.factor, level.at) for level in reversed(study.levels)}
+    without: dict[str, dict[tuple[str, str], list[str]]] = {}
+    for name in seeds:  # in the order of the study
+        if name in missing:
+            entry, _, place = name.partition("@")
+            factor, at = named.get(place, ("", ""))
+            one = f"({missing[name]} of {seeds[name]} seeds)"
+            without.setdefault(entry, {}).setdefault((factor, one), []).append(at)
+    entries: dict[str, list[str]] = {}
+    for entry, parts in without.items():
+        words = [
+            f" with {factor}: {', '.join(places)} {one}" if factor else f" {one}"
+            for (factor, one), places in parts.items()
+        ]
+        entries.setdefault(";".join(words), []).append(f"`{entry}`")
+    return [f"* Not finished: {', '.join(names)}{what}" for what, names in entries.items()]
 
 
 def ending(study: Study) -> list[str]:

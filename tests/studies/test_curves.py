@@ -111,12 +111,16 @@ def test_a_question_is_answered_at_every_level_and_what_is_missing_is_named(tmp_
     page = curves_text(study, collect(study.jobs(tmp_path)))
     assert "**2 of 16 runs are not finished yet.**" in page
     assert "`imagenet` was not run: it needs weights that are elsewhere." in page
+    assert "* Not finished: `head` with rows, own: 3 (2 of 2 seeds)\n" in page
     assert "| rows, forest | 1 | higher, +0.300 ± 0.000 | " in page
     assert "| rows, forest | 3 | higher, +0.300 ± 0.000 | " in page
     assert page.count("| rows, own | ") == 1
     assert "`head` has that macro AP at" in page
     assert "* rows, forest: `head` against `own`, macro AP: *higher* at 1, 3\n" in page
     assert "* rows, own: `head` against `own`, macro AP: *higher* at 1\n" in page
+    for place in ("forest", "own"):
+        earlier = "in the mean, `head` at 1 has at least the macro AP of `own` at 3\n"
+        assert f"* rows, {place}: {earlier}" in page
     line = next(one for one in page.splitlines() if one.startswith("| rows, forest | 3 |"))
     assert line.endswith("| 1 |")  # 0.5 with one row, where own has 0.4 with three
     assert "| 1 | `head` | 0.550 ± 0.071 | 0.550 ± 0.071 | 12.3 | 2 |" in page

@@ -45,6 +45,7 @@ def test_the_page_has_every_entry_and_names_what_is_missing(results: Results) ->
     page = page_text(STUDY, results)
     assert page.startswith("# Which\n")
     assert "**1 of 6 runs are not finished yet.**" in page
+    assert "\n* Not finished: `between` (1 of 2 seeds)\n" in page
     assert "* Highest LWLRAP: `between`, 0.700, 62% of the gap closed. Ties with it: none." in page
     assert "| `between` | it is between | 0.700 | 62% |" in page
     assert "| | random | 0.400 |" in page
