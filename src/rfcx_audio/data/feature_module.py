@@ -156,7 +156,19 @@ class FeatureDataModule(RecordingDataModule):
 
     def summary(self) -> str:
         """What is read and how, what is used and what is left out, in a few lines."""
-        return f"features of {self.store.folder}\n{self.split.summary()}"
+        made = self.store.settings
+        lines = [
+            f"features of {self.store.folder}: windows of {made['window_s']:g} s, "
+            f"{made['hop_s']:g} s apart",
+            self.split.summary(),
+        ]
+        if self.pasted is not None:
+            share = cast(Pasting, self.pasting).share
+            lines.append(
+                f"{len(self.pasted.table)} windows with calls of these rows, pasted onto other "
+                f"recordings, are {share:.0%} of those that are drawn for TP rows"
+            )
+        return "\n".join(lines)
 
     def moments(self, raised: Callable[[Tensor], Tensor]) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of the features of all windows that can be trained on.

@@ -41,10 +41,12 @@ def with_encoder(config: DictConfig) -> DictConfig:
     else:
         made = _of_store(FeatureStore.open(config.data.store), given)
     changes = {f"frontend.{key}": made[key] for key in _SET if config.frontend[key] is None}
-    changes["data.reader.sample_rate"] = made["sample_rate"]
-    for key, value in (("crop_duration_s", "window_s"), ("sample_rate", "sample_rate")):
-        if config.data[key] is None:
-            changes[f"data.{key}"] = made[value]
+    rate = made["sample_rate"]
+    changes["data.reader.sample_rate"] = rate
+    # An encoder takes all that its sample rate holds, wherever the rows lie.
+    decided = {"crop_duration_s": made["window_s"], "sample_rate": rate}
+    decided |= {"f_min": 0.0, "f_max": rate / 2}
+    changes |= {f"data.{key}": value for key, value in decided.items() if config.data[key] is None}
     if "channel" in made:
         changes["data.reader.channel"] = made["channel"]
     # In two steps: a mapping would be merged into the one that is there.
