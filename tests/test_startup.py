@@ -1,7 +1,8 @@
-"""The help of a command imports no heavy library."""
+"""The help of a command imports no heavy library, and its first use prints nothing of one."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -62,3 +63,21 @@ def test_what_trains_nothing_waits_for_no_lightning(verb: str) -> None:
 def test_the_verbs_are_found_and_a_heavy_import_is_noticed() -> None:
     assert set(VERBS) == set(cli.VERBS)
     assert watched("rfcx_audio.data").stderr.startswith("it imports ")
+
+
+@pytest.mark.slow
+def test_the_first_command_of_a_user_does_not_list_fonts(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "rfcx_audio.train",
+        "data=rfcx",
+        f"data.root={tmp_path / 'no'}",
+    ]
+    fresh = {**os.environ, "MPLCONFIGDIR": str(tmp_path / "fonts")}
+    ended = subprocess.run(
+        command, cwd=tmp_path, env=fresh, capture_output=True, text=True, check=False
+    )
+    assert ended.returncode == 1
+    assert list((tmp_path / "fonts").glob("fontlist*"))  # it was made
+    assert "font" not in ended.stdout + ended.stderr

@@ -233,6 +233,8 @@ def entry_point(
                 raise SystemExit("\n".join(outdated))
             sys.argv[1:] = spelled_out(name, quote_paths(sys.argv[1:]))
             os.environ[_FULL_ERROR] = "1"  # until the task begins
+            # It logs the fonts that it finds, where Hydra first imports the callbacks of a sweep.
+            logging.getLogger("matplotlib").setLevel(logging.WARNING)
             try:
                 run()
             except BrokenPipeError:
@@ -259,7 +261,6 @@ def _explained(task: Callable[[DictConfig], Any]) -> Callable[[DictConfig], Any]
     @wraps(task)
     def explained(config: DictConfig) -> Any:  # noqa: ANN401 (what the task returns)
         os.environ.pop(_FULL_ERROR, None)
-        logging.getLogger("matplotlib").setLevel(logging.WARNING)  # it logs each font that it finds
         try:
             return task(config)
         except Exception as error:
