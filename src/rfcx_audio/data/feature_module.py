@@ -19,8 +19,9 @@ from rfcx_audio.data.datamodule import RecordingDataModule
 from rfcx_audio.data.feature_recordings import FeatureRecordings, StoredRecording
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
-from rfcx_audio.data.pasted_calls import PastedCalls, Pasting, keyed
+from rfcx_audio.data.pasted_calls import PastedCalls, keyed
 from rfcx_audio.data.pasted_windows import label_pasted
+from rfcx_audio.data.pasting import Pasting
 from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few
