@@ -248,6 +248,32 @@ def test_neither_call_nor_background_is_of_a_recording_that_is_held_out(root: Pa
     assert made == set(data.corpus.train.paths)  # all are made, whatever is held out
 
 
+def test_of_a_few_rows_a_species_the_others_are_not_pasted(root: Path) -> None:
+    data = built(root, "data.rows_per_species=1")
+    drawn_rows = data.train_rows[data.train_rows["present"]]
+    table = PastedCalls.open(data.store.folder).table
+    assert len(drawn_rows) == len(NAMES) < len(confirmed(root))
+    assert len(table) == 4 * len(drawn_rows)
+    assert set(table["recording_id"]) == set(drawn_rows["recording_id"])
+
+
+def test_recordings_without_features_are_neither_call_nor_background(root: Path) -> None:
+    some = dict(list(recordings(root).items())[:4])
+    (root / "store").rename(root / "of all")
+    write_store(root, some, frontend(root))
+    table = PastedCalls.open(built(root, "data.pasted.per_row=30").store.folder).table
+    for column in ("recording_id", "background_id"):
+        assert set(table[column]) == {f"audio/{name}" for name in some}
+
+
+def test_a_store_with_other_windows_is_refused_before_calls_are_pasted(root: Path) -> None:
+    config = variant(configured(root), {"frontend.hop_s": 0.5})
+    with pytest.raises(InstantiationException) as caught:
+        with_store(config, root / "run")
+    assert "hop_s 0.25 in place of 0.5" in str(caught.value.__cause__)
+    assert not (root / "store" / FOLDER).exists()
+
+
 def test_recordings_without_rows_are_no_background(root: Path) -> None:
     table = pd.read_csv(root / "labels.csv")
     some = sorted(set(table["recording_id"]))[:4]
