@@ -15,7 +15,13 @@ from torch.nn import functional
 
 from rfcx_audio.batch import Boxes, CropLabels, Labels, Rows, unknown_labels
 from rfcx_audio.data.coverage import CompleteSpan, Coverage
-from rfcx_audio.data.labels import label_windows, rows_by_recording, rows_of, true_windows
+from rfcx_audio.data.labels import (
+    crop_windows,
+    label_windows,
+    rows_by_recording,
+    rows_of,
+    true_windows,
+)
 from rfcx_audio.data.pasted_windows import PastedLabels
 from rfcx_audio.data.sampler import SEEDS, CropRecipe
 
@@ -227,11 +233,7 @@ def labelled_windows(
     Raises:
         ValueError: the recipe wants the truth for supervision, and there is none.
     """
-    if recipe.supervision == "truth" and known.calls is None:
-        raise ValueError(
-            "crops.supervision=truth needs a truth.csv with every call of the training "
-            "recordings; choose crops.supervision=rows"
-        )
+    recipe.check_truth(known=known.calls is not None)
     names = sorted({*known.numbers, *known.spans})
     parts = [_part(known, name, grid.starts_s(totals[name]), recipe) for name in names]
     before = np.cumsum([0, *(len(part.first) for part in parts)])
@@ -312,13 +314,9 @@ def _labels(
     known: Known, name: str, rows: Rows, starts_s: Tensor, recipe: CropRecipe
 ) -> tuple[Labels, Labels, Labels]:
     """The labels of crops, of their label frames, and their truth; see `CropDataset`."""
-    frames, frame_s = recipe.num_frames, recipe.duration_s / recipe.num_frames
-    offsets = torch.cat([torch.zeros(1), torch.arange(frames) * frame_s]).double()
-    lengths = torch.tensor([recipe.duration_s, *[frame_s] * frames], dtype=torch.float64)
-    starts = (starts_s[:, None] + offsets).flatten()
-    durations = lengths.repeat(len(starts_s))
+    starts, durations = crop_windows(starts_s, recipe.duration_s, recipe.num_frames)
     settings = (starts, durations, known.num_species, recipe.min_overlap)
-    shape = (len(starts_s), frames + 1, known.num_species)
+    shape = (len(starts_s), recipe.num_frames + 1, known.num_species)
     truth = unknown_labels(len(starts_s), known.num_species).truth
     if known.calls is not None:
         calls = known.calls_of.get(name, known.rows_in(np.empty(0, int)))
