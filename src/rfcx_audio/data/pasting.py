@@ -41,7 +41,7 @@ class Pasting:
     """
 
     per_row: int = 10
-    share: float = 0.75
+    share: float = 0.9
 
     def __post_init__(self) -> None:
         """Raises ValueError where a setting is out of its range."""
