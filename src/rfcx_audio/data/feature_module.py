@@ -16,9 +16,10 @@ from torch.utils.data import DataLoader, Dataset
 
 from rfcx_audio.batch import SpectrogramBatch, WindowBatch
 from rfcx_audio.data.datamodule import RecordingDataModule
+from rfcx_audio.data.feature_crops import LabelledWindows
 from rfcx_audio.data.feature_recordings import FeatureRecordings, StoredRecording
 from rfcx_audio.data.feature_store import FeatureStore
-from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
+from rfcx_audio.data.feature_windows import Grid, Known, labelled_windows
 from rfcx_audio.data.pasted_calls import PastedCalls, keyed
 from rfcx_audio.data.pasted_windows import label_pasted
 from rfcx_audio.data.pasting import Pasting
