@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rfcx_audio.commands.detect import run as detect
 from rfcx_audio.commands.export import run as export
 from rfcx_audio.commands.predict import run as predict
 from rfcx_audio.config import load_config
@@ -78,6 +79,8 @@ def test_a_head_finds_its_encoder_elsewhere_or_names_it_as_missing(
         recording = f"recordings={root / 'audio'}"
         with pytest.raises(EncoderFileError, match=r"tiny\.onnx does not exist.*encoder_file=…"):
             predicted(root, tmp_path / "none", recording)
+        with pytest.raises(EncoderFileError, match=r"tiny\.onnx does not exist.*encoder_file=…"):
+            detect(load_config("detect", [f"checkpoint={checkpoint(root)}", recording]))
         predicted(root, tmp_path / "there", recording, f"encoder_file={moved}")
         other = write_onnx(tmp_path / "other.onnx", tiny(seed=4))
         with pytest.raises(EncoderFileError, match="SHA-256"):

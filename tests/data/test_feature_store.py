@@ -58,6 +58,15 @@ def test_a_store_may_be_empty(tmp_path: Path) -> None:
     assert store.features.shape == (0, 4)
 
 
+@pytest.mark.parametrize("name", ["settings.json", "windows.parquet", "features.npy"])
+@pytest.mark.parametrize("content", [b"", b"broken"])
+def test_a_broken_file_is_refused_with_a_way_out(tmp_path: Path, name: str, content: bytes) -> None:
+    write(tmp_path, ["a"])
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(StoreError, match=r"has a file that cannot be read: .*rfcx-audio embed"):
+        FeatureStore.open(tmp_path)
+
+
 def test_what_is_no_store_is_refused_by_what_it_lacks(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"lacks settings\.json, windows\.parquet, features\.npy"):
         FeatureStore.open(tmp_path)

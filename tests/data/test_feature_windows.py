@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from rfcx_audio.data import NOWHERE, CompleteSpan, Coverage, CropRecipe
-from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
+from rfcx_audio.data.feature_crops import LabelledWindows
+from rfcx_audio.data.feature_windows import Grid, Known, labelled_windows
 from rfcx_audio.data.labels import boxes_in, label_windows, rows_of, true_windows
 
 SPECIES, HOP_S = 3, 0.5

@@ -15,7 +15,13 @@ from rfcx_audio.data import (
     label_windows,
     rows_of,
 )
-from rfcx_audio.data.labels import boxes_in, rows_by_recording, stack_boxes, true_windows
+from rfcx_audio.data.labels import (
+    boxes_in,
+    crop_windows,
+    rows_by_recording,
+    stack_boxes,
+    true_windows,
+)
 
 SPECIES = 5
 COLUMNS = ["species_id", "present", "weight", "t_min", "t_max"]
@@ -223,3 +229,14 @@ def test_a_recording_is_absent_of_what_is_complete_and_has_no_call() -> None:
     labels = label_recording(calls, SPECIES, complete)
     assert labels.target.nonzero().tolist() == [[0]]
     assert labels.known.nonzero().flatten().tolist() == [0, 2]
+
+
+def test_the_windows_of_crops_are_each_crop_and_its_frames_exactly() -> None:
+    starts_s = torch.tensor([0.0, 1234.1], dtype=torch.float64)
+    starts, durations = crop_windows(starts_s, 0.7, 7)
+    expected = [
+        (start + offset, length)
+        for start in starts_s.tolist()
+        for offset, length in [(0.0, 0.7), *((0.7 / 7 * number, 0.7 / 7) for number in range(7))]
+    ]
+    assert list(zip(starts.tolist(), durations.tolist(), strict=True)) == expected

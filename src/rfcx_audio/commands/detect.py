@@ -11,6 +11,7 @@ import pandas as pd
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.commands.calls import call_config
+from rfcx_audio.commands.encoder_file import check_encoder
 from rfcx_audio.commands.event_pictures import draw_events
 from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, write_summary
 from rfcx_audio.config import DictConfig
@@ -80,6 +81,7 @@ def write_found(config: DictConfig) -> pd.DataFrame:
     recogniser = None
     if config.checkpoint is not None:
         recogniser = load_recogniser(config.checkpoint, encoder=config.encoder_file)
+        check_encoder(recogniser)
     scores, frames = scores_of(config, recordings, recogniser)
     if recordings.paths:
         check_recordings(scores, recordings)

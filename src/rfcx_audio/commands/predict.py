@@ -6,14 +6,12 @@ import logging
 from functools import partial
 from pathlib import Path
 
-import torch
-
 from rfcx_audio.commands.calls import call_config
+from rfcx_audio.commands.encoder_file import check_encoder
 from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.commands.stored_scores import score_stored
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import add_to_table, probe
-from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
 from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import (
@@ -118,19 +116,6 @@ def score(config: DictConfig) -> Path:
         archive.folder,
     )
     return archive.folder
-
-
-def check_encoder(recogniser: Recogniser) -> None:
-    """Refuses a head on features whose encoder's file is not there, before recordings are read.
-
-    Raises:
-        EncoderFileError: it is missing, or another one.
-    """
-    if isinstance(recogniser.frontend, EncoderFrontend):
-        try:
-            recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))
-        except EncoderFileError as error:
-            raise EncoderFileError(f"{error} (here by encoder_file=…)") from None
 
 
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:

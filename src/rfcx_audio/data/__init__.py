@@ -27,7 +27,8 @@ from rfcx_audio.data.labels import (
     rows_of,
 )
 from rfcx_audio.data.loader import Loader
-from rfcx_audio.data.pasted_calls import Pasting, embed_pasted
+from rfcx_audio.data.pasted_calls import embed_pasted
+from rfcx_audio.data.pasting import Pasting
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import LONG_S, RecordingDataset
 from rfcx_audio.data.recording_info import RecordingInfo, describe_recordings

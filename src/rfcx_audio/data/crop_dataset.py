@@ -24,6 +24,7 @@ from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.crops import background_start, crop_start
 from rfcx_audio.data.labels import (
     boxes_in,
+    crop_windows,
     label_windows,
     rows_by_recording,
     rows_of,
@@ -77,11 +78,7 @@ class CropDataset(Dataset[Crop | Failure]):
         resident: Mapping[str, Sequence[Stretch]] | None = None,
         coverage: Coverage = NOWHERE,
     ) -> None:
-        if recipe.supervision == "truth" and calls is None:
-            raise ValueError(
-                "crops.supervision=truth needs a truth.csv with every call of the training "
-                "recordings; choose crops.supervision=rows"
-            )
+        recipe.check_truth(known=calls is not None)
         spans = coverage.spans
         self.recording_ids = [*rows["recording_id"], *(span.recording for span in spans)]
         times = np.array([(span.t_min, span.t_max) for span in spans]).reshape(-1, 2)
@@ -99,12 +96,9 @@ class CropDataset(Dataset[Crop | Failure]):
         self.recipe = recipe
         self.num_species = num_species
         self.resident = resident or {}
-        frame_s = recipe.duration_s / recipe.num_frames
-        frames = frame_s * torch.arange(recipe.num_frames, dtype=torch.float64)
-        # The crop and its label frames are windows of one call, whose cost is its many small steps.
-        self.window_starts_s = torch.cat([torch.zeros(1, dtype=torch.float64), frames])
-        self.window_durations_s = torch.full_like(self.window_starts_s, frame_s)
-        self.window_durations_s[0] = recipe.duration_s
+        self.window_starts_s, self.window_durations_s = crop_windows(
+            torch.zeros(1, dtype=torch.float64), recipe.duration_s, recipe.num_frames
+        )
 
     def __getitem__(self, draw: Draw) -> Crop | Failure:
         """The crop of a draw, or why its recording cannot be used."""

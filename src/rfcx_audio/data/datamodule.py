@@ -237,17 +237,22 @@ class RecordingDataModule(pl.LightningDataModule):
         truth: pd.DataFrame | None,
         names: list[str],
         limit: int | float | None,
-    ) -> RecordingLoader:
+    ) -> DataLoader:
         # Every recording goes to exactly one process, so that metrics are exact over processes.
         rank, world_size = self._rank()
         mine = names[rank::world_size]
         if isinstance(limit, int):
             mine = mine[:limit]
+        dataset = RecordingDataset(
+            *(recordings, self.reader, rows, truth, self.num_species, mine),
+            coverage=self.corpus.coverage,
+        )
+        return self._loader_of(dataset, of_test=recordings is self.corpus.test)
+
+    def _loader_of(self, dataset: RecordingDataset, *, of_test: bool) -> DataLoader:  # noqa: ARG002
+        """Whole recordings in batches; `of_test` is for subclasses."""
         return RecordingLoader(
-            RecordingDataset(
-                *(recordings, self.reader, rows, truth, self.num_species, mine),
-                coverage=self.corpus.coverage,
-            ),
+            dataset,
             partial(self.windows.starts_s, self.frontend),
             self.windows.at_once(self.frontend),
             self.windows.duration_s,

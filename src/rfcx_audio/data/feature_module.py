@@ -16,11 +16,13 @@ from torch.utils.data import DataLoader, Dataset
 
 from rfcx_audio.batch import SpectrogramBatch, WindowBatch
 from rfcx_audio.data.datamodule import RecordingDataModule
+from rfcx_audio.data.feature_crops import LabelledWindows
 from rfcx_audio.data.feature_recordings import FeatureRecordings, StoredRecording
 from rfcx_audio.data.feature_store import FeatureStore
-from rfcx_audio.data.feature_windows import Grid, Known, LabelledWindows, labelled_windows
-from rfcx_audio.data.pasted_calls import PastedCalls, Pasting, keyed
+from rfcx_audio.data.feature_windows import Grid, Known, labelled_windows
+from rfcx_audio.data.pasted_calls import PastedCalls, keyed
 from rfcx_audio.data.pasted_windows import label_pasted
+from rfcx_audio.data.pasting import Pasting
 from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few
@@ -229,38 +231,22 @@ class FeatureDataModule(RecordingDataModule):
         frames = self.encoder_frontend.num_frames(waveform.shape[-1])
         return torch.zeros(len(waveform), 1, self.encoder_frontend.n_mels, frames)
 
-    def _recordings(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self,
-        recordings: Recordings,
-        rows: pd.DataFrame,
-        truth: pd.DataFrame | None,
-        names: list[str],
-        limit: int | float | None,
-    ) -> DataLoader:
-        rank, world_size = self._rank()
-        mine = names[rank::world_size]
-        if isinstance(limit, int):
-            mine = mine[:limit]
-        coverage = self.corpus.coverage
-        dataset = RecordingDataset(
-            *(recordings, self.reader, rows, truth, self.num_species, mine), coverage=coverage
-        )
-        in_store = self.test_names if recordings is self.corpus.test else self.names
-        windows, frontend = self.windows, self.frontend
+    def _loader_of(self, dataset: RecordingDataset, *, of_test: bool) -> DataLoader:
+        in_store = self.test_names if of_test else self.names
+        windows, frontend = self.windows, self.encoder_frontend
         found = []
-        for name in mine:
+        for name in dataset.names:
             place = self._windows(in_store[name])
-            starts_s = windows.starts_s(frontend, samples_of(self.encoder_frontend, len(place)))
+            starts_s = windows.starts_s(self.frontend, samples_of(frontend, len(place)))
             settings = (starts_s, windows.duration_s, self.crops.min_overlap)
             labels = dataset.window_labels(name, *settings)
-            first = place.start + np.rint(starts_s.numpy() / self.encoder_frontend.hop_s).astype(
-                int
-            )
+            first = place.start + np.rint(starts_s.numpy() / frontend.hop_s).astype(int)
             found.append(
                 StoredRecording(name, first, starts_s, place.stop, labels, dataset.labels(name))
             )
-        cut = StoredCrops.of(self.store, self.encoder_frontend, windows.duration_s)
-        return DataLoader(FeatureRecordings(found, cut, windows.at_once(frontend)), batch_size=None)
+        cut = StoredCrops.of(self.store, frontend, windows.duration_s)
+        at_once = windows.at_once(self.frontend)
+        return DataLoader(FeatureRecordings(found, cut, at_once), batch_size=None)
 
     def _names(self, recordings: Recordings) -> dict[str, str]:
         rate, frames = self.encoder_frontend.sample_rate, self.encoder_frontend.num_frames

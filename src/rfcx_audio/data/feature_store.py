@@ -44,7 +44,8 @@ class FeatureStore:
         """Opens a store; its features are read when they are used.
 
         Raises:
-            StoreError: the folder is no finished store, or its files do not fit together.
+            StoreError: the folder is no finished store, a file of it is broken, or they do not fit
+                together.
         """
         folder = Path(folder)
         missing = [name for name in (SETTINGS, WINDOWS, FEATURES) if not (folder / name).is_file()]
@@ -53,9 +54,15 @@ class FeatureStore:
                 f"{folder} is no finished store of features: it lacks {', '.join(missing)}; "
                 "rfcx-audio embed recordings=… out=… writes one, and goes on where it was stopped"
             )
-        settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
-        keys = pd.read_parquet(folder / WINDOWS)
-        features = np.load(folder / FEATURES, mmap_mode="r")
+        try:
+            settings = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+            keys = pd.read_parquet(folder / WINDOWS)
+            features = np.load(folder / FEATURES, mmap_mode="r")
+        except (OSError, EOFError, ValueError) as error:
+            raise StoreError(
+                f"{folder} has a file that cannot be read: {error}; have the recordings embedded "
+                "again into another folder: rfcx-audio embed recordings=… out=…"
+            ) from None
         if len(features) < len(keys):
             raise StoreError(
                 f"{folder / FEATURES} has {len(features)} rows, {WINDOWS} {len(keys)}; remove both "

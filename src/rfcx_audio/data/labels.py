@@ -98,6 +98,27 @@ def true_windows(
     return label_windows(calls, starts_s, duration_s, num_species, min_overlap, everywhere)
 
 
+def crop_windows(starts_s: Tensor, duration_s: float, num_frames: int) -> tuple[Tensor, Tensor]:
+    """The windows whose labels are those of crops: of each, the crop itself, then its label frames.
+
+    All are windows of one call of `label_windows`, whose cost is its many small steps.
+
+    Args:
+        starts_s: (crops,) float64 s.
+        duration_s: of a crop.
+        num_frames: label frames of a crop.
+
+    Returns:
+        Starts and durations, each (crops * (1 + num_frames),) float64 s.
+    """
+    frame_s = duration_s / num_frames
+    frames = frame_s * torch.arange(num_frames, dtype=torch.float64)
+    offsets = torch.cat([torch.zeros(1, dtype=torch.float64), frames])
+    durations = torch.full_like(offsets, frame_s)
+    durations[0] = duration_s
+    return (starts_s[:, None] + offsets).flatten(), durations.repeat(len(starts_s))
+
+
 def boxes_in(rows: Rows, start_s: float, duration_s: float) -> Boxes:
     """The rows that touch a crop, as boxes of that crop.
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.batch import Labels, Rows
-from rfcx_audio.data.labels import label_windows, rows_by_recording, rows_of
+from rfcx_audio.data.labels import crop_windows, label_windows, rows_by_recording, rows_of
 from rfcx_audio.data.sampler import CropRecipe
 
 _AT_ONCE = 128  # windows that are labelled together
@@ -90,12 +90,9 @@ def _label(
     low, high = starts_s[0], starts_s[-1] + recipe.duration_s
     which = ((rows.t_max > low) & (rows.t_min < high)).nonzero()[:, 0]
     near = Rows(*(part[which] for part in rows))
-    frames, frame_s = recipe.num_frames, recipe.duration_s / recipe.num_frames
-    offsets = torch.cat([torch.zeros(1), torch.arange(frames) * frame_s]).double()
-    lengths = torch.tensor([recipe.duration_s, *[frame_s] * frames], dtype=torch.float64)
-    starts, durations = (starts_s[:, None] + offsets).flatten(), lengths.repeat(len(starts_s))
+    starts, durations = crop_windows(starts_s, recipe.duration_s, recipe.num_frames)
     found = label_windows(near, starts, durations, num_species, recipe.min_overlap)
-    target, known = (part.view(len(starts_s), frames + 1, num_species) for part in found)
+    target, known = (part.view(len(starts_s), recipe.num_frames + 1, num_species) for part in found)
     return Labels(target[:, 0], known[:, 0]), Labels(target[:, 1:], known[:, 1:])
 
 

@@ -72,6 +72,21 @@ class CropRecipe:
         """Label frames of a crop."""
         return round(self.duration_s / self.frame_s)
 
+    def check_truth(self, *, known: bool) -> None:
+        """Refuses supervision by the truth where there is none.
+
+        Args:
+            known: whether every call of the training recordings is known.
+
+        Raises:
+            ValueError: the recipe wants the truth for supervision, and it is not known.
+        """
+        if self.supervision == "truth" and not known:
+            raise ValueError(
+                "crops.supervision=truth needs a truth.csv with every call of the training "
+                "recordings; choose crops.supervision=rows"
+            )
+
 
 class CropSampler(Sampler[Draw]):
     """Draws the crops of an epoch, the same for any number of workers.

@@ -9,7 +9,14 @@ from pathlib import Path
 from typing import cast
 
 from rfcx_audio.config import DictConfig, build, variant
-from rfcx_audio.data import AudioReader, Corpus, FeatureStore, Pasting, RfcxFolder, embed_pasted
+from rfcx_audio.data import (
+    AudioReader,
+    Corpus,
+    FeatureDataModule,
+    Pasting,
+    RfcxFolder,
+    embed_pasted,
+)
 from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
 from rfcx_audio.experiment.encoders import has_encoder
 from rfcx_audio.scoring import Embedder
@@ -33,16 +40,15 @@ def with_store(config: DictConfig, folder: Path) -> DictConfig:
     """
     if not has_encoder(config):
         return config
-    source = cast(RfcxFolder, build(config.data.source))
     if config.data.store is None:
-        config = _embedded(config, source, folder)
+        config = _embedded(config, folder)
     if config.data.pasted is not None and config.data.crops.supervision != "truth":
-        _paste(config, source)
+        _paste(config)
     return config
 
 
-def _embedded(config: DictConfig, source: RfcxFolder, folder: Path) -> DictConfig:
-    paths = recordings_of(source)
+def _embedded(config: DictConfig, folder: Path) -> DictConfig:
+    paths = recordings_of(cast(RfcxFolder, build(config.data.source)))
     place = folder / EMBEDDINGS
     _log.info(
         "%d recordings with labels are embedded into %s first; other runs on them need not do it: "
@@ -58,25 +64,25 @@ def _embedded(config: DictConfig, source: RfcxFolder, folder: Path) -> DictConfi
     return variant(config, {"data.store": str(place)})
 
 
-def _paste(config: DictConfig, source: RfcxFolder) -> None:
+def _paste(config: DictConfig) -> None:
     """Adds to the store the windows with pasted calls that it lacks.
 
     Raises:
         EncoderFileError: there are such, and the encoder's file cannot be used.
+        StoreError: another encoder has made the store.
     """
-    corpus, store = source.load(), FeatureStore.open(config.data.store)
-    usable = corpus.usable
-    rows = usable[usable["present"] & usable["recording_id"].isin(list(corpus.train.paths))]
+    data = cast(FeatureDataModule, build(config.data.module))
+    corpus, pasting = data.corpus, cast(Pasting, data.pasting)
+    rows = corpus.usable
+    if config.data.rows_per_species is not None:  # the others are not trained on
+        rows = data.train_rows[~data.train_rows["pseudo"]]
+    rows = rows[rows["present"]]
     # Sound without rows is no background: it is in no fold, so none is trained on.
     infos = {name: corpus.train.infos[name] for name in _with_labels(corpus)}
     recordings = replace(corpus.train, infos=infos)
-    reader = AudioReader(config.data.reader.sample_rate, config.data.reader.channel)
-    frontend = cast(EncoderFrontend, build(config.frontend))
-    pasting = cast(Pasting, build(config.data.pasted))
+    parts = (recordings, data.reader, data.encoder_frontend, pasting.per_row)
     try:
-        added = embed_pasted(
-            *(store, rows, source.species.names, recordings, reader, frontend, pasting.per_row)
-        )
+        added = embed_pasted(data.store, rows, data.species, *parts)
     except EncoderFileError as error:
         raise EncoderFileError(
             f"{error}; it is needed for calls pasted onto other sound, which are part of the "
@@ -85,7 +91,7 @@ def _paste(config: DictConfig, source: RfcxFolder) -> None:
     if added:
         _log.info(
             "%d windows with the calls of %d rows pasted onto other sound are in %s",
-            *(added, len(rows), store.folder),
+            *(added, len(rows), data.store.folder),
         )
 
 

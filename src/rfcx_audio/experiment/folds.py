@@ -156,7 +156,9 @@ def fold_scores(
     paths = held_out_recordings(data, fold)
     if isinstance(data, FeatureDataModule):
         names = {name: data.names[name] for name in paths}
-        return recogniser.store_frames(data.store, names)
+        if with_frames:
+            return recogniser.store_frames(data.store, names)
+        return recogniser.score_store(data.store, names), {}
     return recogniser.frames(paths) if with_frames else (recogniser.score(paths), {})
 
 
