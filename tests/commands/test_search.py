@@ -155,7 +155,7 @@ def test_an_encoder_that_has_moved_is_named_and_another_one_refused(
     file = f"encoder_file={tmp_path}/moved/tiny.onnx"
     assert len(rfcx_audio.search(store, example, file, "top=3", out=tmp_path)) == 3
     (tmp_path / "moved" / "tiny.onnx").write_bytes(b"other weights")
-    with pytest.raises(ValueError, match="made with the encoder whose file has the SHA-256"):
+    with pytest.raises(ValueError, match="made with the encoder of the SHA-256"):
         rfcx_audio.search(store, example, file, out=tmp_path)
 
 

@@ -13,7 +13,7 @@ from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.commands.stored_scores import score_stored
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import add_to_table, probe
-from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import (
@@ -127,10 +127,7 @@ def check_encoder(recogniser: Recogniser) -> None:
         EncoderFileError: it is missing, or another one.
     """
     if isinstance(recogniser.frontend, EncoderFrontend):
-        try:
-            recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))
-        except EncoderFileError as error:
-            raise EncoderFileError(f"{error} (here by encoder_file=…)") from None
+        recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))
 
 
 def draw_missing(recogniser: Recogniser, archive: Archive) -> None:
