@@ -52,10 +52,14 @@ class LoadedEncoder(FeatureEncoder):
         """
         return self.settings["sha256"] or self.found_sha256
 
-    @property
-    @abstractmethod
+    @cached_property
     def found_sha256(self) -> str:
-        """Of the weights as they are now.
+        """`find_sha256`, once."""
+        return self.find_sha256()
+
+    @abstractmethod
+    def find_sha256(self) -> str:
+        """The SHA-256 of the weights as they are now.
 
         Raises:
             EncoderFileError: they cannot be read.

@@ -100,8 +100,7 @@ class TorchEncoder(LoadedEncoder):
             _load_weights(network, Path(file).expanduser())
         return network.eval().requires_grad_(False)
 
-    @cached_property
-    def found_sha256(self) -> str:
+    def find_sha256(self) -> str:
         """Of its file as it is now; without one, of import path and arguments."""
         file = self.settings["file"]
         if file is not None:

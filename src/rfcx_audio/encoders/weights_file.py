@@ -140,8 +140,7 @@ class WeightsFileEncoder(LoadedEncoder):
             EncoderFileError: the file cannot be used.
         """
 
-    @cached_property
-    def found_sha256(self) -> str:
+    def find_sha256(self) -> str:
         """Of the file as it is now."""
         return self.sha256_of(self._located(self.settings["file"]))
 

@@ -127,8 +127,7 @@ class CheckpointEncoder(LoadedEncoder):
         )
         return recogniser
 
-    @cached_property
-    def found_sha256(self) -> str:
+    def find_sha256(self) -> str:
         """Of the checkpoint, or of an artefact's description, as it is now."""
         path = self._path
         return self.sha256_of(path / DESCRIPTION_FILE if path.is_dir() else path)
