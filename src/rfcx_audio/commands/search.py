@@ -15,13 +15,13 @@ from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import AudioError, AudioReader, probe
 from rfcx_audio.data.feature_store import FeatureStore
-from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring import Embedder
 from rfcx_audio.scoring.archive import RECORDINGS, fingerprint, stored_contents
 from rfcx_audio.scoring.examples import Example, example_features, parse_examples
+from rfcx_audio.scoring.load import described_encoder
 from rfcx_audio.scoring.nearest import nearest, similarities
-from rfcx_audio.scoring.parts import build_part
 from rfcx_audio.scoring.sounds_picture import draw_sounds
 from rfcx_audio.screen import print_line, print_table
 from rfcx_audio.whole_files import save_picture, write_atomically
@@ -116,9 +116,7 @@ def embedder_of(store: FeatureStore, encoder_file: str | None = None) -> Embedde
         PartError: the store does not name an encoder that a file may name.
     """
     settings = store.settings
-    key = "checkpoint" if "checkpoint" in settings["encoder"] else "file"
-    file = {} if encoder_file is None else {key: encoder_file}
-    encoder = build_part({**settings["encoder"], **file}, FeatureEncoder)  # pyright: ignore[reportAbstractUsage]
+    encoder = described_encoder(settings["encoder"], encoder_file)
     frontend = EncoderFrontend(encoder, settings["hop_s"], settings["gain_db"])
     return Embedder(AudioReader(settings["sample_rate"], settings["channel"]), frontend)
 
