@@ -13,6 +13,9 @@ from rfcx_audio.encoders.contract import EncoderFileError, FeatureEncoder, file_
 PACKAGE = "package:"
 """What the name of a file in an installed Python package begins with."""
 
+PLACES = ("file", "checkpoint", "about")
+"""Settings of where the weights lie, and what is known of them: no feature depends on them."""
+
 
 class LoadedEncoder(FeatureEncoder):
     """An encoder of which the settings state what is known without its weights.
@@ -96,6 +99,17 @@ class LoadedEncoder(FeatureEncoder):
     def by_key(self) -> str:
         """How a user names the weights, for an error."""
         return f"by {self.key}=… (encoder_file=… if a checkpoint or a store names it)"
+
+    def extra_repr(self) -> str:
+        """The settings, for `repr`; once the SHA-256 is known, without the place of the weights.
+
+        Scores note the `repr`, and are the same wherever the weights lie.
+        """
+        known = self.settings["sha256"] is not None
+        settings = {
+            key: value for key, value in self.settings.items() if not (known and key in PLACES)
+        }
+        return ", ".join(f"{key}={value!r}" for key, value in settings.items())
 
     @cached_property
     def _width(self) -> int:

@@ -9,10 +9,10 @@ import yaml
 from rfcx_audio.config import DictConfig, build, config_text, variant
 from rfcx_audio.data import FeatureStore, StoreError
 from rfcx_audio.encoders import FeatureEncoder
-from rfcx_audio.encoders.loaded import absolute
+from rfcx_audio.encoders.loaded import PLACES, absolute
 
 _SET = ("hop_s", "gain_db")  # of the front end, where they are null
-_MAY_DIFFER = ("file", "checkpoint", "about", "sha256", "num_features")
+_MAY_DIFFER = (*PLACES, "sha256", "num_features")
 """Of an encoder that is given beside a store: its place, and what follows from its file."""
 
 
