@@ -99,7 +99,8 @@ def _write_store(folder: Path, names: list[str], features: np.ndarray) -> None:
     settings |= {"sample_rate": _RATE, "channel": "mean", "dtype": "float16"}
     (folder / "settings.json").write_text(json.dumps(settings))
     starts = np.tile(np.arange(_WINDOWS) * _HOP_S, len(names))
-    keys = {"recording_id": np.repeat(names, _WINDOWS), "t_min": starts, "t_max": starts + 3.0}
+    of_each, stops = np.repeat(names, _WINDOWS), starts + _WINDOW_S
+    keys = {"recording_id": of_each, "t_min": starts, "t_max": stops}
     pd.DataFrame(keys).to_parquet(folder / "windows.parquet", index=False)
     np.save(folder / "features.npy", features.astype(np.float16))
 

@@ -17,6 +17,7 @@ from rfcx_audio.commands.search import queue_of
 from rfcx_audio.data import AnnotationError, Recordings, read_annotations
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.scoring import PartError
+from rfcx_audio.scoring.archive import RECORDINGS
 from tiny_encoders import RATE, SAMPLES, tiny
 
 
@@ -111,7 +112,25 @@ def test_a_queue_is_read_as_labels_once_it_is_answered(place: Path, tmp_path: Pa
 def test_a_row_of_a_queue_ends_with_its_recording() -> None:
     columns = {"recording_id": ["a", "a", "b"], "t_min": [0.0, 2.0, 4.0], "t_max": [3.0, 5.0, 7.0]}
     matches = pd.DataFrame(columns).assign(similarity=0.5, is_example=False)
-    assert queue_of(matches, "rail", {"a": 4.2})["t_max"].to_list() == [3.0, 4.2, 7.0]
+    assert queue_of(matches, "rail", pd.Series({"a": 4.2}))["t_max"].to_list() == [3.0, 4.2, 7.0]
+
+
+def test_the_times_of_long_recordings_and_ids_like_missing_values_are_kept(
+    place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copytree(place / "store", tmp_path / "store")
+    windows, recordings = (tmp_path / "store" / name for name in ("windows.parquet", RECORDINGS))
+    keys = pd.read_parquet(windows).replace({"recording_id": {"a/00": "NA"}})
+    keys[["t_min", "t_max"]] += 86_400.0
+    keys.to_parquet(windows, index=False)
+    recordings.write_text(recordings.read_text().replace("a/00,", "NA,"))
+    example, words = f"{place}/audio/a/00.wav,1,1.2", ("species=rail", "pictures=true")
+    found = rfcx_audio.search(tmp_path / "store", example, *words, out=tmp_path)
+    assert "NA" in found["recording_id"].to_list()
+    assert caplog.text.count("a/00.wav lasts 3 s only") == 3
+    written = pd.read_csv(tmp_path / "matches.csv", keep_default_na=False)
+    assert written["t_min"].to_list() == found["t_min"].to_list()
+    assert written["recording_id"].to_list() == found["recording_id"].to_list()
 
 
 def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: Path) -> None:
@@ -155,7 +174,7 @@ def test_an_encoder_that_has_moved_is_named_and_another_one_refused(
     file = f"encoder_file={tmp_path}/moved/tiny.onnx"
     assert len(rfcx_audio.search(store, example, file, "top=3", out=tmp_path)) == 3
     (tmp_path / "moved" / "tiny.onnx").write_bytes(b"other weights")
-    with pytest.raises(ValueError, match="made with the encoder whose file has the SHA-256"):
+    with pytest.raises(ValueError, match="made with the encoder of the SHA-256"):
         rfcx_audio.search(store, example, file, out=tmp_path)
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,8 @@ def test_a_head_finds_its_encoder_elsewhere_or_names_it_as_missing(
         with pytest.raises(EncoderFileError, match=r"tiny\.onnx does not exist.*encoder_file=…"):
             detect(load_config("detect", [f"checkpoint={checkpoint(root)}", recording]))
         predicted(root, tmp_path / "there", recording, f"encoder_file={moved}")
+        again = shutil.copy(moved, tmp_path / "again.onnx")
+        predicted(root, tmp_path / "there", recording, f"encoder_file={again}")  # goes on
         other = write_onnx(tmp_path / "other.onnx", tiny(seed=4))
         with pytest.raises(EncoderFileError, match="SHA-256"):
             predicted(root, tmp_path / "other", recording, f"encoder_file={other}")

@@ -28,6 +28,12 @@ def test_what_differs_is_named(root: Path) -> None:
         check_store(store, frontend(root, hop_s=0.2))
     with pytest.raises(StoreError, match=r"SHA-256 .* in place of"):
         check_store(store, frontend(root, width=6))
+    for name, value in {"output": "inner", "peak": 0.25, "layer": "encoder.1"}.items():
+        other = frontend(root)
+        other.encoder.settings[name] = value
+        message = rf"made with {name} None of the encoder in place of {value};"
+        with pytest.raises(StoreError, match=message):
+            check_store(store, other)
     louder = frontend(root)
     louder.gain_db = 6.0
     with pytest.raises(StoreError, match="gain_db 0 in place of 6"):

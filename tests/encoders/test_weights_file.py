@@ -38,13 +38,16 @@ def test_the_file_is_compared_with_that_of_the_description(file: Path) -> None:
     assert Bands(**described)(sound(2)).shape == (2, 2)
     file.write_text("low\nmiddle\n")
     after = file_sha256(file)
-    message = rf"made with .* SHA-256 {before}; {re.escape(str(file))} has {after}; give that file"
+    message = (
+        rf"made with .* SHA-256 {before}; {re.escape(str(file))} has {after}; embed .* give that "
+        r"one by model\.encoder\.file=… \(encoder_file=… if"
+    )
     with pytest.raises(EncoderFileError, match=message):
         Bands(**described)(sound(2))
 
 
 def test_another_width_than_the_described_is_refused(file: Path) -> None:
-    with pytest.raises(EncoderFileError, match=r"gives 2 features, num_features = 5; remove"):
+    with pytest.raises(EncoderFileError, match=r"2 features a window, and num_features = 5; leave"):
         Bands(str(file), 1_000, 0.25, num_features=5)(sound(1))
 
 

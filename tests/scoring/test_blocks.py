@@ -20,7 +20,6 @@ from rfcx_audio.scoring.blocks import (
     cut_blocks,
     num_samples,
     read_block,
-    starts_s,
 )
 
 RATE = 8_000
@@ -58,7 +57,7 @@ def score_file(recogniser: Recogniser, path: Path) -> tuple[Tensor, Tensor]:
         recogniser.block_scores([block], [waveform]).clip
         for block, waveform in zip(found, waveforms, strict=True)
     ]
-    return recogniser.finished(torch.cat(parts)), starts_s(found, recogniser.frontend)
+    return recogniser.finished(torch.cat(parts)), recogniser.starts_s(found)
 
 
 def whole(recogniser: Recogniser, path: Path) -> tuple[Tensor, Tensor]:

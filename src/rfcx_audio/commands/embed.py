@@ -20,6 +20,7 @@ from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
 from rfcx_audio.scoring import Embedder, list_recordings
 from rfcx_audio.scoring.archive import RECORDINGS, embed_archive
 from rfcx_audio.screen import print_line
+from rfcx_audio.whole_files import write_atomically
 
 _log = logging.getLogger(__name__)
 _INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
@@ -108,7 +109,8 @@ def note_seconds(file: Path, is_new: bool, spent: Mapping[str, float]) -> None:
     if is_new or file.exists():
         known = {} if is_new else json.loads(file.read_text(encoding="utf-8"))
         added = {name: round(known.get(name, 0.0) + value, 2) for name, value in spent.items()}
-        file.write_text(json.dumps(added, indent=2) + "\n", encoding="utf-8")
+        text = json.dumps(added, indent=2) + "\n"
+        write_atomically(file, lambda part: part.write_text(text, encoding="utf-8"))
 
 
 def encoder_of(config: DictConfig) -> FeatureEncoder:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from rfcx_audio.encoders import EncoderFileError, EncoderFrontend
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.scoring import Recogniser
 
 
@@ -15,7 +15,4 @@ def check_encoder(recogniser: Recogniser) -> None:
         EncoderFileError: it is missing, or another one.
     """
     if isinstance(recogniser.frontend, EncoderFrontend):
-        try:
-            recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))
-        except EncoderFileError as error:
-            raise EncoderFileError(f"{error} (here by encoder_file=…)") from None
+        recogniser.frontend(torch.zeros(1, recogniser.frontend.n_fft))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import AudioError, AudioReader, probe
 from rfcx_audio.data.feature_store import FeatureStore
-from rfcx_audio.encoders import EncoderFrontend, FeatureEncoder
+from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring import Embedder
 from rfcx_audio.scoring.archive import RECORDINGS, fingerprint, stored_contents
 from rfcx_audio.scoring.examples import Example, example_features, parse_examples
+from rfcx_audio.scoring.load import described_encoder
 from rfcx_audio.scoring.nearest import nearest, similarities
-from rfcx_audio.scoring.parts import build_part
 from rfcx_audio.scoring.sounds_picture import draw_sounds
 from rfcx_audio.screen import print_line, print_table
 from rfcx_audio.whole_files import save_picture, write_atomically
@@ -96,10 +96,10 @@ def find(config: DictConfig) -> pd.DataFrame:
     folder = Path(config.paths.output_dir)
     _write(matches, folder / "matches.csv")
     if config.species is not None:
-        queue = queue_of(matches, config.species, ends_s(store.folder / RECORDINGS))
+        queue = queue_of(matches, config.species, known_of(store)["duration_s"])
         _write(queue, folder / "queue.csv")
     if config.pictures:
-        sounds = sounds_of(embedder, examples, matches.head(_DRAWN), store.folder / RECORDINGS)
+        sounds = sounds_of(embedder, examples, matches.head(_DRAWN), known_of(store)["path"])
         figure = draw_sounds(sounds, embedder.reader.sample_rate)
         write_atomically(folder / "matches.png", partial(save_picture, figure))
     return matches
@@ -116,9 +116,7 @@ def embedder_of(store: FeatureStore, encoder_file: str | None = None) -> Embedde
         PartError: the store does not name an encoder that a file may name.
     """
     settings = store.settings
-    key = "checkpoint" if "checkpoint" in settings["encoder"] else "file"
-    file = {} if encoder_file is None else {key: encoder_file}
-    encoder = build_part({**settings["encoder"], **file}, FeatureEncoder)  # pyright: ignore[reportAbstractUsage]
+    encoder = described_encoder(settings["encoder"], encoder_file)
     frontend = EncoderFrontend(encoder, settings["hop_s"], settings["gain_db"])
     return Embedder(AudioReader(settings["sample_rate"], settings["channel"]), frontend)
 
@@ -144,7 +142,7 @@ def matches_of(
     return windows.assign(similarity=similarity[rows], is_example=own)
 
 
-def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -> pd.DataFrame:
+def queue_of(matches: pd.DataFrame, species: str, ends_s: pd.Series) -> pd.DataFrame:
     """Matches as rows of labels that a person has yet to answer.
 
     The examples are left out, as they are known. `present` is `UNANSWERED`.
@@ -152,7 +150,7 @@ def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -
     Args:
         matches: see `search`.
         species: their name.
-        ends_s: of recordings, where it is known: no row reaches beyond it, as windows may.
+        ends_s: of recordings by id, NaN where unknown; no row reaches beyond it, as windows may.
     """
     others = matches[~matches["is_example"]]
     rows = others[list(WINDOW)].assign(species=species, present=UNANSWERED)
@@ -162,7 +160,7 @@ def queue_of(matches: pd.DataFrame, species: str, ends_s: Mapping[str, float]) -
 
 
 def sounds_of(
-    embedder: Embedder, examples: Sequence[Example], matches: pd.DataFrame, recordings: Path
+    embedder: Embedder, examples: Sequence[Example], matches: pd.DataFrame, paths: pd.Series
 ) -> dict[str, np.ndarray]:
     """The sounds of examples and matches by a title; those that cannot be read are left out.
 
@@ -170,39 +168,36 @@ def sounds_of(
         embedder: whose reader reads them.
         examples: of the search.
         matches: see `search`.
-        recordings: the table of recordings of the store, which has their paths.
+        paths: of the recordings, by id.
     """
-    paths = pd.read_csv(recordings, dtype=str).set_index("recording_id")["path"].to_dict()
     wanted = {
         f"example: {one.path.name}, {one.t_min:g} s": (one.path, one.t_min, one.t_max)
         for one in examples
     }
     for row in matches.to_dict("records"):
         name, t_min = row["recording_id"], row["t_min"]
-        title = f"{row['rank']}: {name}, {t_min:g} s ({row['similarity']:.3f})"
+        title = f"{row['rank']}: {name}, {t_min:.9g} s ({row['similarity']:.3f})"
         wanted[title] = (Path(paths[name]), t_min, row["t_max"])
     sounds = {}
     for title, (path, t_min, t_max) in wanted.items():
         try:
             end_s = min(t_max, probe(path).duration_s)  # a window may reach beyond
+            if end_s <= t_min:
+                _log.warning("not drawn: %s: %s lasts %g s only", title, path, end_s)
+                continue
             sounds[title] = embedder.reader.read(path, t_min, end_s - t_min)
         except AudioError as error:
             _log.warning("not drawn: %s: %s: %s", title, path, error)
     return sounds
 
 
-def ends_s(recordings: Path) -> dict[str, float]:
-    """The duration in s of each recording of a store, of those whose duration is known.
-
-    Args:
-        recordings: the table of recordings of the store.
-    """
-    if not recordings.exists():
-        return {}
-    table = pd.read_csv(recordings, dtype={"recording_id": str})
-    known = table.dropna(subset="duration_s") if "duration_s" in table else table.head(0)
-    return dict(zip(known["recording_id"], known.get("duration_s", []), strict=True))
+def known_of(store: FeatureStore) -> pd.DataFrame:
+    """What is known of a store's recordings, by id: `path`; `duration_s`, NaN where it is not."""
+    table = pd.read_csv(store.folder / RECORDINGS, dtype=str, keep_default_na=False)
+    known = table.set_index("recording_id").reindex(columns=["path", "duration_s"])
+    return known.assign(duration_s=pd.to_numeric(known["duration_s"]))
 
 
 def _write(table: pd.DataFrame, path: Path) -> None:
-    write_atomically(path, lambda part: table.to_csv(part, index=False, float_format="%.6g"))
+    # A day has 86 400 s: with fewer digits, the times of long recordings would be rounded.
+    write_atomically(path, lambda part: table.to_csv(part, index=False, float_format="%.9g"))

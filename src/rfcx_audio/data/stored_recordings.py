@@ -16,6 +16,8 @@ from rfcx_audio.data.recordings import Recordings, absolute, without_ending
 
 NOT_STORED = "the store of features lacks it, or has one of another length"
 _SAME = ("hop_s", "gain_db")
+_SAME_OF_ENCODER = ("layer", "output", "peak", "module", "arguments", "sample_rate", "window_s")
+"""What the same file may be used with in another way."""
 _ROUNDING = 1e-9
 
 
@@ -59,9 +61,10 @@ def check_store(store: FeatureStore, frontend: StoredFrontend) -> None:
     made, wanted = (side["encoder"].get("sha256") for side in (theirs, ours))
     if made != wanted:
         faults.insert(0, f"an encoder with the SHA-256 {made} in place of {wanted}")
-    layers = [side["encoder"].get("layer") for side in (theirs, ours)]
-    if layers[0] != layers[1]:
-        faults.append(f"the layer {layers[0]} in place of {layers[1]}")
+    for name in _SAME_OF_ENCODER:
+        made, wanted = (side["encoder"].get(name) for side in (theirs, ours))
+        if made != wanted:
+            faults.append(f"{name} {made} of the encoder in place of {wanted}")
     if faults:
         raise StoreError(
             f"{store.folder} was made with {'; '.join(faults)}; embed the recordings with this "

@@ -101,7 +101,7 @@ class FeatureEncoder(nn.Module, ABC):
 
         Raises:
             ValueError: the windows have another length.
-            EncoderFileError: see `features`.
+            EncoderFileError: see `features`; or there are not `num_features` of them.
         """
         if waveform.ndim != 2 or waveform.shape[1] != self.window_samples:
             raise ValueError(
@@ -110,7 +110,13 @@ class FeatureEncoder(nn.Module, ABC):
             )
         if not len(waveform):
             return waveform.new_zeros(0, self.num_features, dtype=torch.float32)
-        return self.features(waveform.float())
+        features = self.features(waveform.float())
+        if features.shape[1] != self.num_features:
+            raise EncoderFileError(
+                f"{type(self).__name__} gives {features.shape[1]} features a window, and "
+                f"num_features = {self.num_features}; leave num_features out to have it found"
+            )
+        return features
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Made anew from its settings, as interpreters and sessions cannot be pickled."""

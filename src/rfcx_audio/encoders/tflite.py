@@ -27,6 +27,7 @@ from rfcx_audio.encoders.weights_file import WeightsFileEncoder
 
 _OUTPUTS = 8  # where a subgraph of TFLite's schema has the offset of its outputs
 _STDERR = 2
+_ANNOUNCEMENT = b"INFO: Created TensorFlow Lite"
 _one_at_a_time = Lock()
 
 
@@ -174,6 +175,6 @@ def _silent_start() -> Iterator[None]:
             os.dup2(before, _STDERR)
             kept.seek(0)
             for line in kept:
-                if not line.startswith(b"INFO:"):
+                if not line.startswith(_ANNOUNCEMENT):
                     os.write(_STDERR, line)
             os.close(before)

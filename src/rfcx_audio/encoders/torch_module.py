@@ -17,18 +17,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from rfcx_audio.encoders.contract import (
-    EncoderFileError,
-    FeatureEncoder,
-    check_above_zero,
-    file_sha256,
-)
+from rfcx_audio.encoders.contract import EncoderFileError, check_above_zero
+from rfcx_audio.encoders.loaded import LoadedEncoder, absolute
 
 _UNREADABLE = (OSError, RuntimeError, UnpicklingError, EOFError, ValueError, SafetensorError)
 _REASON_LENGTH = 400  # torch names every weight that is missing
 
 
-class TorchEncoder(FeatureEncoder):
+class TorchEncoder(LoadedEncoder):
     """An encoder that is a torch module, made by an import path.
 
     The module turns windows (batch, samples) into features (batch, features); it is used in
@@ -47,6 +43,8 @@ class TorchEncoder(FeatureEncoder):
     Raises:
         ValueError: `module` is not given, `sample_rate` or `window_s` is not above 0.
     """
+
+    key = "model.encoder.file"
 
     def __init__(
         self,
@@ -73,25 +71,9 @@ class TorchEncoder(FeatureEncoder):
             }
         )
 
-    @property
-    def sample_rate(self) -> int:
-        """Hz, of the sound that it takes."""
-        return self.settings["sample_rate"]
-
-    @property
-    def window_samples(self) -> int:
-        """Length of the windows that it takes."""
-        return round(self.settings["window_s"] * self.sample_rate)
-
-    @property
-    def num_features(self) -> int:
-        """Width of the features: as given, else as the module gives them."""
-        return self.settings["num_features"] or self._width
-
-    @property
-    def sha256(self) -> str:
-        """Of its file; without one, of import path and arguments."""
-        return self.settings["sha256"] or self._found_sha256
+    def described(self) -> dict[str, Any]:
+        """See `FeatureEncoder.described`; the path is absolute."""
+        return super().described() | {"file": absolute(self.settings["file"])}
 
     def features(self, waveform: Tensor) -> Tensor:
         """See `FeatureEncoder.features`."""
@@ -107,12 +89,8 @@ class TorchEncoder(FeatureEncoder):
     @cached_property
     def _network(self) -> nn.Module:
         """Made when it is first used; no submodule, as its weights are not those of a model."""
-        name, file, expected = (self.settings[key] for key in ("module", "file", "sha256"))
-        if expected is not None and self._found_sha256 != expected:
-            raise EncoderFileError(
-                f"this was made with an encoder of the SHA-256 {expected}; {file or name} has "
-                f"{self._found_sha256}; give that one, or embed the recordings anew with this one"
-            )
+        name, file = self.settings["module"], self.settings["file"]
+        self.check_sha256(file or name)
         network = _imported(name)(**self.settings["arguments"])
         if not isinstance(network, nn.Module):
             raise EncoderFileError(
@@ -122,16 +100,11 @@ class TorchEncoder(FeatureEncoder):
             _load_weights(network, Path(file).expanduser())
         return network.eval().requires_grad_(False)
 
-    @cached_property
-    def _width(self) -> int:
-        with torch.no_grad():
-            return self.features(torch.zeros(1, self.window_samples)).shape[1]
-
-    @cached_property
-    def _found_sha256(self) -> str:
+    def find_sha256(self) -> str:
+        """Of its file as it is now; without one, of import path and arguments."""
         file = self.settings["file"]
         if file is not None:
-            return file_sha256(Path(file).expanduser())
+            return self.sha256_of(Path(file).expanduser())
         made = json.dumps([self.settings["module"], self.settings["arguments"]], sort_keys=True)
         return hashlib.sha256(made.encode()).hexdigest()
 

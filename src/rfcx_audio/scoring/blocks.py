@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
 from rfcx_audio.data import AudioReader, probe
 from rfcx_audio.encoders import EncoderFrontend
+from rfcx_audio.frontend import LogMel
 from rfcx_audio.scoring.windows import (
     WINDOWS_AT_ONCE,
     ImageFrontend,
@@ -77,11 +79,6 @@ def _reach(frontend: ImageFrontend, first: int, behind: int) -> tuple[int, int]:
     return max(0, first - margin), behind + margin
 
 
-def starts_s(found: Sequence[Block], frontend: ImageFrontend) -> Tensor:
-    """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
-    return seconds([start for block in found for start in block.starts], frontend)
-
-
 def num_samples(recording: Path | Tensor, sample_rate: int) -> int:
     """The length of a recording at a sample rate.
 
@@ -142,3 +139,68 @@ def cut_blocks(
 def _layout(block: Block) -> tuple[int, tuple[int, ...], int]:
     """How a block's stretch is cut: its samples, the windows' first frames in it, their length."""
     return block.samples, tuple(start - block.skipped for start in block.starts), block.frames
+
+
+class WindowModel(nn.Module, ABC):
+    """What gives each window of a recording a row of numbers, block by block.
+
+    A `Recogniser` gives the scores of species, an `Embedder` the features of an encoder.
+
+    Args:
+        reader: of the audio that the front end expects.
+        frontend: (batch, samples) -> (batch, channels, mels, frames).
+        windows: how recordings are cut.
+    """
+
+    def __init__(
+        self, reader: AudioReader, frontend: LogMel | EncoderFrontend, windows: SlidingWindows
+    ) -> None:
+        super().__init__()
+        self.reader = reader
+        self.frontend = frontend
+        self.windows = windows
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.frontend.window.device
+
+    @property
+    @abstractmethod
+    def at_once(self) -> int:
+        """How many windows a GPU takes in one batch."""
+
+    @property
+    @abstractmethod
+    def fewer_at_once(self) -> str:
+        """How a user has fewer of them in a batch, for an error."""
+
+    def blocks(self, recording: Path | Tensor) -> list[Block]:
+        """The blocks that a file, or a waveform (samples,), is cut into.
+
+        Raises:
+            AudioError: the file cannot be read.
+        """
+        length = num_samples(recording, self.reader.sample_rate)
+        return list(blocks(self.windows, self.frontend, length))
+
+    def read(self, recording: Path | Tensor, block: Block) -> Tensor:
+        """The stretch of a file, or of a waveform, that a block is cut from, see `read_block`."""
+        return read_block(self.reader, recording, block)
+
+    @abstractmethod
+    def rows(self, found: Sequence[Block], waveforms: Sequence[Tensor]) -> Tensor:
+        """The rows of the windows of blocks, one block after the other: (windows, columns).
+
+        Args:
+            found: of `blocks`, of one recording or of several.
+            waveforms: (samples,) of the stretch of each block, on this device.
+        """
+
+    @abstractmethod
+    def finished(self, rows: Tensor, /) -> Tensor:
+        """What is left to do with all rows of a recording: (windows, columns), in their order."""
+
+    def starts_s(self, found: Sequence[Block]) -> Tensor:
+        """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
+        return seconds([start for block in found for start in block.starts], self.frontend)

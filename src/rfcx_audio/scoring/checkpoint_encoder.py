@@ -7,10 +7,10 @@ from pathlib import Path
 from threading import local
 from typing import Any
 
-import torch
 from torch import Tensor
 
-from rfcx_audio.encoders import EncoderFileError, FeatureEncoder, file_sha256
+from rfcx_audio.encoders import EncoderFileError
+from rfcx_audio.encoders.loaded import LoadedEncoder
 from rfcx_audio.scoring.artefact import DESCRIPTION_FILE
 from rfcx_audio.scoring.load import load_recogniser
 from rfcx_audio.scoring.recogniser import Recogniser
@@ -18,7 +18,7 @@ from rfcx_audio.scoring.recogniser import Recogniser
 _ENCODER = "encoder"
 
 
-class CheckpointEncoder(FeatureEncoder):
+class CheckpointEncoder(LoadedEncoder):
     """A checkpoint or an artefact of this library, as an encoder of windows of its crops' length.
 
     Args:
@@ -34,6 +34,8 @@ class CheckpointEncoder(FeatureEncoder):
     Raises:
         ValueError: `checkpoint` is not given.
     """
+
+    key = "model.encoder.checkpoint"
 
     def __init__(
         self,
@@ -68,16 +70,6 @@ class CheckpointEncoder(FeatureEncoder):
         """Length of the windows that it takes: that of its crops."""
         length_s = self.settings["window_s"] or self._recogniser.windows.duration_s
         return round(length_s * self.sample_rate)
-
-    @property
-    def num_features(self) -> int:
-        """Width of the features: as given, else of the layer."""
-        return self.settings["num_features"] or self._width
-
-    @property
-    def sha256(self) -> str:
-        """Of the checkpoint, or of an artefact's description."""
-        return self.settings["sha256"] or self._found_sha256
 
     @property
     def species(self) -> tuple[str, ...]:
@@ -121,13 +113,7 @@ class CheckpointEncoder(FeatureEncoder):
         Raises:
             EncoderFileError: it is another than it must be, or has no such layer.
         """
-        expected = self.settings["sha256"]
-        if expected is not None and self._found_sha256 != expected:
-            raise EncoderFileError(
-                f"this was made with the encoder whose file has the SHA-256 {expected}; "
-                f"{self._path} has {self._found_sha256}; give that one by "
-                "model.encoder.checkpoint=…, or embed the recordings anew with this one"
-            )
+        self.check_sha256(self._path)
         recogniser = load_recogniser(self._path).requires_grad_(False)
         layers = dict(recogniser.detector.named_modules())
         if self._layer not in layers:
@@ -141,12 +127,7 @@ class CheckpointEncoder(FeatureEncoder):
         )
         return recogniser
 
-    @cached_property
-    def _width(self) -> int:
-        with torch.no_grad():
-            return self.features(torch.zeros(1, self.window_samples)).shape[1]
-
-    @cached_property
-    def _found_sha256(self) -> str:
+    def find_sha256(self) -> str:
+        """Of the checkpoint, or of an artefact's description, as it is now."""
         path = self._path
-        return file_sha256(path / DESCRIPTION_FILE if path.is_dir() else path)
+        return self.sha256_of(path / DESCRIPTION_FILE if path.is_dir() else path)

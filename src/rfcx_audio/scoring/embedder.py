@@ -7,15 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rfcx_audio.data import AudioReader
 from rfcx_audio.encoders import EncoderFrontend
-from rfcx_audio.scoring.blocks import Block, blocks, cut_blocks, num_samples, read_block, starts_s
+from rfcx_audio.scoring.blocks import Block, WindowModel, cut_blocks
 from rfcx_audio.scoring.windows import WINDOWS_AT_ONCE, SlidingWindows
 
 
-class Embedder(nn.Module):
+class Embedder(WindowModel):
     """Recordings to the features of their windows, in blocks of a minute.
 
     Each window is computed once. The last one reaches to the end of the recording or beyond it,
@@ -30,8 +30,9 @@ class Embedder(nn.Module):
             would be in none of them; or the reader has another sample rate.
     """
 
+    frontend: EncoderFrontend
+
     def __init__(self, reader: AudioReader, frontend: EncoderFrontend) -> None:
-        super().__init__()
         window_s = frontend.n_fft / frontend.sample_rate
         if frontend.hop_length > frontend.n_fft:
             raise ValueError(
@@ -43,14 +44,8 @@ class Embedder(nn.Module):
                 f"the reader gives {reader.sample_rate} Hz, the encoder takes "
                 f"{frontend.sample_rate} Hz"
             )
-        self.reader = reader
-        self.frontend = frontend
-        self.windows = SlidingWindows(window_s, overlap=0.0)  # of one frame each
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self.frontend.window.device
+        windows = SlidingWindows(window_s, overlap=0.0)  # of one frame each
+        super().__init__(reader, frontend, windows)
 
     @property
     def at_once(self) -> int:
@@ -62,19 +57,6 @@ class Embedder(nn.Module):
         """How a user does with less memory, for an error."""
         return "an encoder of this size needs a GPU with more memory, or a CPU"
 
-    def blocks(self, recording: Path | Tensor) -> list[Block]:
-        """The blocks that a file, or a waveform (samples,), is embedded in.
-
-        Raises:
-            AudioError: the file cannot be read.
-        """
-        length = num_samples(recording, self.reader.sample_rate)
-        return list(blocks(self.windows, self.frontend, length))
-
-    def read(self, recording: Path | Tensor, block: Block) -> Tensor:
-        """The stretch of a file, or of a waveform, that a block is cut from, see `read_block`."""
-        return read_block(self.reader, recording, block)
-
     @torch.inference_mode()
     def rows(self, found: Sequence[Block], waveforms: Sequence[Tensor]) -> Tensor:
         """The features of the windows of blocks, see `WindowModel`: (windows, features) float32."""
@@ -83,10 +65,6 @@ class Embedder(nn.Module):
     def finished(self, rows: Tensor) -> Tensor:
         """The same: features are kept as the encoder gives them."""
         return rows
-
-    def starts_s(self, found: Sequence[Block]) -> Tensor:
-        """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
-        return starts_s(found, self.frontend)
 
     @torch.inference_mode()
     def forward(self, recording: Path | Tensor) -> Tensor:

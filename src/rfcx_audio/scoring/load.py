@@ -132,17 +132,33 @@ def _frontend(
                 "an encoder is given, and the network is none on features of an encoder"
             )
         return build_part(node, LogMel)
-    if isinstance(encoder, FeatureEncoder):
-        if encoder.sha256 != described["sha256"]:
+    return build_part({**node, "encoder": described_encoder(described, encoder)}, EncoderFrontend)
+
+
+def described_encoder(
+    described: Mapping[str, Any], given: FeatureEncoder | str | Path | None = None
+) -> FeatureEncoder:
+    """The encoder that a checkpoint or a store describes.
+
+    Args:
+        described: as `FeatureEncoder.described` has it.
+        given: the encoder itself, or where its file is now; None: it is where it was.
+
+    Raises:
+        PartError: it is code of the user's, and is not given.
+        EncoderFileError: the given encoder is another one.
+    """
+    if isinstance(given, FeatureEncoder):
+        if given.sha256 != described["sha256"]:
             raise EncoderFileError(
                 f"the network was trained on features of an encoder with the SHA-256 "
-                f"{described['sha256']}, the given one has {encoder.sha256}"
+                f"{described['sha256']}, the given one has {given.sha256}"
             )
-        return EncoderFrontend(encoder, node["hop_s"], node["gain_db"])
-    if encoder is not None:
+        return given
+    if given is not None:
         key = "checkpoint" if "checkpoint" in described else "file"
-        described = {**described, key: str(encoder)}
-    return build_part({**node, "encoder": described}, EncoderFrontend)
+        described = {**described, key: str(given)}
+    return build_part(described, FeatureEncoder)  # pyright: ignore[reportAbstractUsage]
 
 
 def read_trained(place: str | Path) -> Artefact:

@@ -70,9 +70,9 @@ def allowed_part(path: object) -> Callable[..., Any]:
         return getattr(import_module(room), name)
     if path == _RUNS_CODE:
         raise PartError(
-            f"{path} imports a module and so runs its code, which no file may ask for; make the "
-            "encoder yourself, if you trust that module, and give it: rfcx_audio.load(checkpoint, "
-            "encoder=my_encoder)"
+            f"{path} imports a module and so runs its code, which no file may ask for. With a "
+            "checkpoint, make the encoder yourself, if you trust that module, and give it: "
+            "rfcx_audio.load(checkpoint, encoder=my_encoder); search takes no encoder of yours"
         )
     raise PartError(
         f"_target_ {path!r} is not one of the parts that a file may name: the public names of "

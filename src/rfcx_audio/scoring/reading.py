@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
-import torch
 from torch import Tensor
 
 from rfcx_audio.data import AudioError
@@ -28,49 +27,6 @@ class Plan(Protocol):
 
     def read(self, recording: Path | Tensor, block: Block) -> Tensor:
         """The stretch of a block."""
-        ...
-
-
-class WindowModel(Plan, Protocol):
-    """What gives each window of a recording a row of numbers.
-
-    A `Recogniser` gives the scores of species, an `Embedder` the features of an encoder.
-    """
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        ...
-
-    @property
-    def at_once(self) -> int:
-        """How many windows a GPU takes in one batch."""
-        ...
-
-    @property
-    def fewer_at_once(self) -> str:
-        """How a user has fewer of them in a batch, for an error."""
-        ...
-
-    def to(self, device: str) -> Any:  # noqa: ANN401
-        """As of a module."""
-        ...
-
-    def rows(self, found: Sequence[Block], waveforms: Sequence[Tensor]) -> Tensor:
-        """The rows of the windows of blocks, one block after the other: (windows, columns).
-
-        Args:
-            found: of `blocks`, of one recording or of several.
-            waveforms: (samples,) of the stretch of each block, on this device.
-        """
-        ...
-
-    def finished(self, rows: Tensor, /) -> Tensor:
-        """What is left to do with all rows of a recording: (windows, columns), in their order."""
-        ...
-
-    def starts_s(self, found: Sequence[Block]) -> Tensor:
-        """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
         ...
 
 

@@ -17,7 +17,7 @@ from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.hardware import autocast, best_precision
 from rfcx_audio.scores import SEEN, Calibration, Scores, moving_average
-from rfcx_audio.scoring.blocks import Block, blocks, cut_blocks, num_samples, read_block, starts_s
+from rfcx_audio.scoring.blocks import Block, WindowModel, cut_blocks
 from rfcx_audio.scoring.gathered import RecordingScores, gathered
 from rfcx_audio.scoring.listing import RecordingsLike, is_one_recording, name_recordings
 from rfcx_audio.scoring.reading import Stretch, read_ahead
@@ -42,7 +42,7 @@ class WindowScores(NamedTuple):
     frame: Tensor | None
 
 
-class Recogniser(nn.Module):
+class Recogniser(WindowModel):
     """Waveforms to scores, with the settings of the training run and no others.
 
     >>> model = rfcx_audio.load("best.ckpt")
@@ -78,12 +78,9 @@ class Recogniser(nn.Module):
         calibration: Calibration | None = None,
         about: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        super().__init__()
-        self.reader = reader
-        self.frontend = frontend
+        super().__init__(reader, frontend, windows)
         # The faster layout of convolutions, see `Supervised`.
         self.detector = detector.to(memory_format=torch.channels_last)  # pyright: ignore[reportCallIssue]
-        self.windows = windows
         self.species = tuple(species)
         self.views = tuple(views)
         self.checkpoint_hash = checkpoint_hash
@@ -95,11 +92,6 @@ class Recogniser(nn.Module):
     def num_species(self) -> int:
         """Width of the scores."""
         return len(self.species)
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return self.frontend.window.device
 
     def score(self, recordings: RecordingsLike) -> Scores:
         """The scores of all windows: smoothed, and calibrated if there is a calibration.
@@ -186,23 +178,6 @@ class Recogniser(nn.Module):
     def rows(self, found: Sequence[Block], waveforms: Sequence[Tensor]) -> Tensor:
         """The scores of windows alone, see `block_scores`: (windows, species)."""
         return self.block_scores(found, waveforms).clip
-
-    def starts_s(self, found: Sequence[Block]) -> Tensor:
-        """The starts of the windows of blocks in s: (windows,) float64, on the CPU."""
-        return starts_s(found, self.frontend)
-
-    def blocks(self, recording: Path | Tensor) -> list[Block]:
-        """The blocks that a file, or a waveform (samples,), is scored in.
-
-        Raises:
-            AudioError: the file cannot be read.
-        """
-        length = num_samples(recording, self.reader.sample_rate)
-        return list(blocks(self.windows, self.frontend, length))
-
-    def read(self, recording: Path | Tensor, block: Block) -> Tensor:
-        """The stretch of a file, or of a waveform, that a block is cut from, see `read_block`."""
-        return read_block(self.reader, recording, block)
 
     @torch.inference_mode()
     def block_scores(

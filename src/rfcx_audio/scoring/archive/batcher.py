@@ -13,8 +13,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.hardware import autocast
-from rfcx_audio.scoring.blocks import Block
-from rfcx_audio.scoring.reading import WindowModel
+from rfcx_audio.scoring.blocks import Block, WindowModel
 
 _BATCHES_AHEAD = 2  # read and waiting, so that the device does not wait; each costs memory
 _POLL_S = 0.002

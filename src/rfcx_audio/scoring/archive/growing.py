@@ -12,11 +12,12 @@ from typing import Any
 import pandas as pd
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.data.feature_store import SETTINGS
 from rfcx_audio.data.recordings import absolute, readable_name
 from rfcx_audio.scoring.archive.scorer import Outcome
 from rfcx_audio.whole_files import write_atomically
 
-SETTINGS, RECORDINGS = "settings.json", "recordings.csv"
+RECORDINGS = "recordings.csv"
 _LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
 _LOOKED_AT = 2**16  # bytes at either end of a file, by which it is known again
 

@@ -15,8 +15,7 @@ from torch import Tensor
 from rfcx_audio.data import AudioError
 from rfcx_audio.hardware import autocast
 from rfcx_audio.scoring.archive.batcher import Batcher
-from rfcx_audio.scoring.blocks import Block
-from rfcx_audio.scoring.reading import WindowModel
+from rfcx_audio.scoring.blocks import Block, WindowModel
 
 
 class FileScores(NamedTuple):

@@ -12,6 +12,7 @@ import pandas as pd
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.data.feature_store import FEATURES, WINDOWS, FeatureStore
+from rfcx_audio.encoders.loaded import PLACES
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring.archive.growing import (
     ArchiveError,
@@ -27,8 +28,6 @@ from rfcx_audio.whole_files import write_atomically
 _FORMAT = 1  # of these files; another one is not gone on with
 _LIBRARIES = ("rfcx-audio", "torch", "soxr", "onnxruntime", "ai-edge-litert")
 _CONTENTS = "contents.csv"
-# Where an encoder lies, and what is known of it: its sha256 stands for its weights.
-_PLACES = ("file", "checkpoint", "about")
 _BYTES_AT_ONCE = 2**24
 
 
@@ -70,7 +69,7 @@ class GrowingStore(GrowingFolder):
         encoder = {
             f"encoder.{key}": value
             for key, value in settings.get("encoder", {}).items()
-            if key not in _PLACES
+            if key not in PLACES
         }
         rest = {key: value for key, value in settings.items() if key not in ("encoder", "versions")}
         return {**rest, **encoder}

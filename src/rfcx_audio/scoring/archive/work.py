@@ -19,8 +19,8 @@ from rfcx_audio.scoring.archive.folder import Archive, archive_settings
 from rfcx_audio.scoring.archive.growing import GrowingFolder
 from rfcx_audio.scoring.archive.scorer import FileScorer, Outcome
 from rfcx_audio.scoring.archive.store import GrowingStore, store_settings
+from rfcx_audio.scoring.blocks import WindowModel
 from rfcx_audio.scoring.embedder import Embedder
-from rfcx_audio.scoring.reading import WindowModel
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.tracked import LINE_EVERY_S
 
