@@ -33,7 +33,7 @@ INSTEAD = {
     "take back": "rollback_to",
     "told": "labelled, known, given; or what it is: words, choices, rows",
     "unsaid": "unknown",
-    "usual shift": "shift_std",
+    "usual shift": "prior",
 }
 """By word, what to write instead."""
 
