@@ -110,7 +110,7 @@ def draw_paste(
         length_s: of the call, at most a window.
         rng: draws it.
     """
-    name = names[rng.integers(len(names))]
+    name = names[int(rng.integers(len(names)))]
     begin = rng.uniform(0, max(0.0, durations_s[name] - window_s))
     offset = rng.uniform(0, window_s - length_s)
     return Paste(0, 0, name, begin, offset, rng.uniform(-_GAIN_DB, _GAIN_DB))

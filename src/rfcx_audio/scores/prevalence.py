@@ -18,7 +18,7 @@ from rfcx_audio.scores.scores import Scores
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 _PSEUDO_CELLS = 4.0  # weight of the variance over all species in that of one, in known cells
 _BINS = 60  # of the logits of a species
-_MOST_RECORDINGS = 300  # more count as so many: densities are normal only roughly
+_MOST_RECORDINGS = 60  # more count as so many, as the densities are normal only roughly
 _STEP, _FURTHEST = 0.2, 7.0  # of the grid of prevalences, log-odds
 _STRAY, _STRAY_WIDTH = 0.02, 5.0  # share of scores that neither density explains, and their spread
 _SUREST = 12.0  # log-odds that balanced scores do not exceed: normal tails promise too much
@@ -58,8 +58,8 @@ class Beliefs:
     """What is believed before unlabelled recordings are scored.
 
     Shifts are in standard deviations of the known scores (in log-odds) of a species; each has a
-    normal prior. They were chosen on one mix of real calls, where the estimate hardly depends on
-    them.
+    normal prior. The numbers were chosen on a mix of real calls and a synthetic rainforest, with
+    their truth; the estimate depends little on each of them.
 
     Attributes:
         present_shift: mean and standard deviation of how much lower presences score at large than
@@ -69,17 +69,17 @@ class Beliefs:
         spread: standard deviation, in nepers, of the factor of each density's spread.
         present_spread: that factor's median, of presences: known ones come from several networks.
         absent_spread: of absences: the highest of many windows varies less than one.
-        prevalence: mean and standard deviation of a prevalence, in log-odds: 4 to 81 % in two of
+        prevalence: mean and standard deviation of a prevalence, in log-odds: 5 to 50 % in two of
             three species.
         draws: of these numbers, over which the posterior is averaged.
     """
 
     present_shift: tuple[float, float] = (0.3, 0.7)
-    absent_shift: tuple[float, float] = (0.7, 0.5)
+    absent_shift: tuple[float, float] = (0.4, 0.8)
     spread: float = 0.25
     present_spread: float = 0.8
     absent_spread: float = 0.7
-    prevalence: tuple[float, float] = (-1.0, 1.5)
+    prevalence: tuple[float, float] = (-1.5, 1.5)
     draws: int = 1024
 
 
