@@ -125,6 +125,9 @@ def test_a_head_is_configured_by_all_its_arguments_and_their_defaults(
     }
     for argument in tunable:
         default = argument.default
+        if argument.name == "block_pool":  # networks of earlier versions were trained with 2
+            assert (node.block_pool, default) == (1, 2)
+            continue
         assert node[argument.name] == (list(default) if isinstance(default, tuple) else default)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,17 +25,56 @@ def check_shapes(
         num_species: that the labels have.
 
     Raises:
-        ValueError: front end, encoder, head and crop length do not fit together.
+        ValueError: front end, encoder, head and crop length do not fit together, or they leave a
+            part of the head (`least_map`) so small a map that it has nothing to distinguish.
     """
     was_training = model.training
     spectrogram = frontend(torch.zeros(1, num_samples))
-    logits = model.eval()(spectrogram)
+    with _maps_seen(model) as maps:
+        logits = model.eval()(spectrogram)
     model.train(was_training)
+    for part, (height, width) in maps.items():
+        if height < part.least_map[0] or width < part.least_map[1]:
+            raise ValueError(_too_small(part, (height, width), spectrogram))
     if logits.clip.shape[1] != num_species:
         raise ValueError(
             f"the model scores {logits.clip.shape[1]} species, the labels have {num_species}; "
             "model.head.num_species must be data.num_species"
         )
+
+
+@contextmanager
+def _maps_seen(model: nn.Module) -> Iterator[dict[Any, tuple[int, int]]]:
+    """Height and width of the maps that parts with a `least_map` are given meanwhile."""
+    maps: dict[Any, tuple[int, int]] = {}
+
+    def note(part: nn.Module, given: tuple[Tensor, ...]) -> None:
+        maps[part] = (given[0].shape[2], given[0].shape[3])
+
+    parts = [part for part in model.modules() if hasattr(part, "least_map")]
+    hooks = [part.register_forward_pre_hook(note) for part in parts]
+    try:
+        yield maps
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def _too_small(part: Any, found: tuple[int, int], spectrogram: Tensor) -> str:  # noqa: ANN401
+    (height, width), (mels, frames) = part.least_map, spectrogram.shape[2:]
+    mends = ["choose model/head=linear"]
+    if found[1] < width:
+        mends.insert(0, "lower frontend.hop_length or raise data.crop_duration_s")
+    if found[0] < height:
+        mends.insert(0, "raise frontend.n_mels")
+    if type(part).__name__ == "CBAM":
+        mends.insert(0, "set model.head.block_pool=1, which keeps the map's size")
+    return (
+        f"the {mels} mels x {frames} frames of a crop become {found[0]} x {found[1]} places before "
+        f"the attention of the head ({type(part).__name__}), which needs {height} x {width} at "
+        f"least: of a single one there is nothing to squeeze or to gate; to mend it, "
+        f"{', or '.join(mends)}"
+    )
 
 
 def check_steps(optimizer: Callable[..., Optimizer], scheduler: Callable[..., LRScheduler]) -> None:
