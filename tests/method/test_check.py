@@ -46,15 +46,15 @@ def built(*words: str) -> tuple[Any, Any]:
     [
         (
             ["model/head=squeezed_parallel", "model.head.block_pool=2"],
-            r"128 mels x 282 frames .* become 1 x 2 places .*CBAM.* 2 x 2 .*block_pool=1, .*n_mels",
+            r"128 mels x 282 frames .* become a map of 1 x 2 .*CBAM.* 2 x 2 .*block_pool=1",
         ),
         (
             ["model/head=attention_v1", "frontend.hop_length=9290"],
-            r"128 mels x 32 frames .* become 4 x 1 places .*hop_length or raise data.crop_dura",
+            r"128 mels x 32 frames .* become a map of 4 x 1 .*hop_length or raise data.crop_dura",
         ),
         (
             ["model/head=sed", "frontend.hop_length=9290"],
-            r"become 4 x 1 places .*SEDHead.* 1 x 2 .*mend it, lower frontend.hop_length",
+            r"become a map of 4 x 1 .*SEDHead.* 1 x 2 .*mend it, lower frontend.hop_length",
         ),
     ],
 )

@@ -105,7 +105,7 @@ def test_every_head_fits_and_teaches_every_parameter(head: str, tmp_path: Path) 
 
 def test_the_model_of_the_deck_teaches_every_parameter(tmp_path: Path) -> None:
     torch.manual_seed(0)
-    model = detector(tmp_path, "model=densenet121")
+    model = detector(tmp_path, "model=densenet121", "model/head=squeezed_parallel")
     assert isinstance(model.head, ConvAttention)
     assert (model.head.attention.order, model.head.attention.spatial_gate.axis) == ("parallel", 2)
     assert_all_learn(model)

@@ -70,9 +70,9 @@ def _too_small(part: Any, found: tuple[int, int], spectrogram: Tensor) -> str:  
     if type(part).__name__ == "CBAM":
         mends.insert(0, "set model.head.block_pool=1, which keeps the map's size")
     return (
-        f"the {mels} mels x {frames} frames of a crop become {found[0]} x {found[1]} places before "
-        f"the attention of the head ({type(part).__name__}), which needs {height} x {width} at "
-        f"least: of a single one there is nothing to squeeze or to gate; to mend it, "
+        f"the {mels} mels x {frames} frames of a crop become a map of {found[0]} x {found[1]} "
+        f"before the attention of the head ({type(part).__name__}), which needs {height} x {width} "
+        f"at least: an axis of size 1 has nothing to squeeze or to gate; to mend it, "
         f"{', or '.join(mends)}"
     )
 
