@@ -36,8 +36,7 @@ def test_another_number_of_species_is_refused() -> None:
 
 
 def built(*words: str) -> tuple[Any, Any]:
-    slim = ("model=tiny", "data.num_species=3", *words)
-    config = load_config("train", slim)
+    config = load_config("train", ["model=tiny", *words, "model.encoder.pretrained=false"])
     return build(config.frontend), build(config.model)
 
 
@@ -50,7 +49,11 @@ def built(*words: str) -> tuple[Any, Any]:
         ),
         (
             ["model/head=attention_v1", "frontend.hop_length=9290"],
-            r"128 mels x 32 frames .* become a map of 4 x 1 .*hop_length or raise data.crop_dura",
+            r"128 mels x 32 frames .* a map of 4 x 1 .*it, lower frontend.hop_length, or raise",
+        ),
+        (
+            ["model=class_bands_crop", "model.encoder.name=test_resnet", "model/head=attention_v1"],
+            r"become a map of 1 x 1 .*mend it, raise model.size, or choose model/head=linear",
         ),
         (
             ["model/head=sed", "frontend.hop_length=9290"],
@@ -63,7 +66,7 @@ def test_a_map_of_which_nothing_is_left_to_attend_to_is_refused(
 ) -> None:
     frontend, model = built(*words)
     with pytest.raises(ValueError, match=mends):
-        check_shapes(frontend, model, 288_000, 3)
+        check_shapes(frontend, model, 288_000, 24)
     assert not any(module._forward_pre_hooks for module in model.modules())
 
 
@@ -72,7 +75,7 @@ HEADS = sorted(path.stem for path in (CONF_DIR / "model" / "head").glob("*.yaml"
 
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head_has_something_to_attend_to_by_default(head: str) -> None:
-    check_shapes(*built(f"model/head={head}"), 288_000, 3)
+    check_shapes(*built(f"model/head={head}"), 288_000, 24)
 
 
 @pytest.mark.parametrize(

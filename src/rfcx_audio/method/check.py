@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
+from rfcx_audio.model import ClassBandDetector
+
 
 @torch.no_grad()
 def check_shapes(
@@ -35,7 +37,7 @@ def check_shapes(
     model.train(was_training)
     for part, (height, width) in maps.items():
         if height < part.least_map[0] or width < part.least_map[1]:
-            raise ValueError(_too_small(part, (height, width), spectrogram))
+            raise ValueError(_too_small(model, part, (height, width), spectrogram))
     if logits.clip.shape[1] != num_species:
         raise ValueError(
             f"the model scores {logits.clip.shape[1]} species, the labels have {num_species}; "
@@ -60,15 +62,19 @@ def _maps_seen(model: nn.Module) -> Iterator[dict[Any, tuple[int, int]]]:
             hook.remove()
 
 
-def _too_small(part: Any, found: tuple[int, int], spectrogram: Tensor) -> str:  # noqa: ANN401
+def _too_small(model: nn.Module, part: Any, found: tuple[int, int], spectrogram: Tensor) -> str:  # noqa: ANN401
     (height, width), (mels, frames) = part.least_map, spectrogram.shape[2:]
-    mends = ["choose model/head=linear"]
-    if found[1] < width:
-        mends.insert(0, "lower frontend.hop_length or raise data.crop_duration_s")
-    if found[0] < height:
-        mends.insert(0, "raise frontend.n_mels")
-    if type(part).__name__ == "CBAM":
-        mends.insert(0, "set model.head.block_pool=1, which keeps the map's size")
+    heads = [head for head in model.modules() if getattr(head, "attention", None) is part]
+    mends = []
+    if any(getattr(head, "reduction", 1) > 1 for head in heads):
+        mends.append("set model.head.block_pool=1, which keeps the map's size")
+    if isinstance(model, ClassBandDetector) and model.mode == "crop":
+        mends.append("raise model.size")
+    elif found[0] < height:
+        mends.append("raise frontend.n_mels")
+    elif found[1] < width:
+        mends.append("lower frontend.hop_length, or raise data.crop_duration_s")
+    mends.append("choose model/head=linear")
     return (
         f"the {mels} mels x {frames} frames of a crop become a map of {found[0]} x {found[1]} "
         f"before the attention of the head ({type(part).__name__}), which needs {height} x {width} "
