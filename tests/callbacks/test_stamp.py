@@ -25,7 +25,7 @@ def test_a_checkpoint_carries_the_configuration(tmp_path: Path) -> None:
 )
 def test_resuming_with_another_front_end_is_refused(tmp_path: Path, word: str) -> None:
     checkpoint = {CONFIG_KEY: text(tmp_path)}
-    same = Stamp(text(tmp_path, "trainer.max_epochs=99"), str(tmp_path))
+    same = Stamp(text(tmp_path, "trainer.max_epochs=99", "model.encoder.lr_ratio=0.5"), "")
     same.on_load_checkpoint(None, None, checkpoint)
     with pytest.raises(CheckpointError, match="without resume"):
         Stamp(text(tmp_path, word), str(tmp_path)).on_load_checkpoint(None, None, checkpoint)

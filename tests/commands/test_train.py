@@ -95,6 +95,9 @@ def test_impossible_combinations_are_refused_before_data_is_touched(tmp_path: Pa
     with pytest.raises(ValueError, match=r"too small|needs|at least"):
         attention = "model/head=attention_v2"
         train_run(load_config("train", [*nowhere, attention, "data.crop_duration_s=0.5"]))
+    deck = ["model/head=squeezed_parallel", "model.head.block_pool=2"]
+    with pytest.raises(ValueError, match=r"map of 1 x 2 .*block_pool=1"):
+        train_run(load_config("train", [*nowhere, *deck]))
     with pytest.raises(CheckpointError, match="does not exist"):
         train_run(load_config("train", [*nowhere, "resume=gone.ckpt"]))
 

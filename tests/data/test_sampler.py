@@ -45,11 +45,11 @@ def test_an_epoch_has_the_shares_asked_for(
         assert not len(times) or times.max() - times.min() <= 1
 
 
-def test_every_tp_row_appears_eight_times_an_epoch_by_default() -> None:
-    present = np.array([True] * 10 + [False] * 50)
-    draws = list(CropSampler(present, np.zeros(60, bool), CropRecipe(6.0), seed=0))
-    assert sorted(draw.row for draw in draws if draw.row < 10) == sorted(8 * list(range(10)))
-    assert len(draws) == 160
+@pytest.mark.parametrize(("num_tp", "num_fp"), [(3, 0), (10, 50), (20_000, 9_000)])
+def test_an_epoch_is_as_long_for_few_rows_as_for_many(num_tp: int, num_fp: int) -> None:
+    present = np.arange(num_tp + num_fp) < num_tp
+    sampler = CropSampler(present, np.zeros(len(present), bool), CropRecipe(6.0), seed=0)
+    assert len(sampler) == len(list(sampler)) == 6400
 
 
 def test_pseudo_rows_have_a_share_of_their_own() -> None:
@@ -81,6 +81,8 @@ def test_epochs_differ_and_repeat_by_seed() -> None:
         {"duration_s": 0},
         {"frame_s": 7.0},
         {"supervision": "guess"},
+        {"crops_per_epoch": None},
+        {"crops_per_epoch": 0},
     ],
 )
 def test_a_recipe_out_of_range_is_refused(wrong: dict[str, Any]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torchmetrics import MetricCollection
 
@@ -24,6 +25,7 @@ from rfcx_audio.loss import ROLE, MaskedBCE
 from rfcx_audio.method import Supervised, constant
 from rfcx_audio.method.supervised import parameter_groups
 from rfcx_audio.metric import Lwlrap, MaskedAUROC, Metrics, UnlabelledAUROC
+from rfcx_audio.model import BandNorm, Detector, Encoder, LinearHead
 from rfcx_audio.scoring import SlidingWindows
 
 SPECIES = 3
@@ -44,6 +46,30 @@ def test_biases_and_normalisation_have_no_weight_decay() -> None:
     optimizer.step()
     for old, new in zip(before, model.parameters(), strict=True):
         torch.testing.assert_close(new, old * (0.5 if old.ndim > 1 else 1.0))
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.125])
+def test_only_pretrained_layers_have_a_lower_learning_rate(
+    method: Supervised, rate: float, tmp_path: Path
+) -> None:
+    random = Encoder("test_resnet", pretrained=False, lr_ratio=0.25)
+    save_file(random.backbone.state_dict(), tmp_path / "mine.safetensors")
+    mine = Encoder("test_resnet", pretrained=str(tmp_path / "mine.safetensors"), lr_ratio=0.25)
+    encoder = random if rate == 0.5 else mine
+    method.model = Detector(encoder, partial(LinearHead, num_species=SPECIES), BandNorm(64))
+    method.optimizer = partial(torch.optim.SGD, lr=0.5, weight_decay=1.0)
+    trainer: Any = SimpleNamespace(estimated_stepping_batches=10)
+    method._trainer = trainer
+    groups = method.configure_optimizers()["optimizer"].param_groups
+    found = {
+        parameter: (group["lr"], group["weight_decay"])
+        for group in groups
+        for parameter in group["params"]
+    }
+    assert found == {
+        parameter: (rate if name.startswith("encoder.") else 0.5, float(parameter.ndim > 1))
+        for name, parameter in method.model.named_parameters()
+    }
 
 
 def test_a_model_without_biases_has_one_group() -> None:

@@ -23,6 +23,10 @@ def test_blocks_follow_each_other() -> None:
     assert blocks(torch.randn(2, 3, 8, 12)).shape == (2, 16, 2, 3)
 
 
+def test_blocks_without_pooling_keep_the_size_of_the_map() -> None:
+    assert conv_blocks(3, [8, 16], pool=1)(torch.randn(2, 3, 4, 9)).shape == (2, 16, 4, 9)
+
+
 def test_no_blocks_change_nothing() -> None:
     features = torch.randn(2, 3, 4, 5)
     assert torch.equal(conv_blocks(3, [])(features), features)

@@ -161,3 +161,8 @@ def test_more_stages_than_there_are_cannot_be_frozen() -> None:
         slim(6)
     with pytest.raises(EncoderError, match=r"freeze_to = 'half'"):
         slim("half")
+
+
+def test_a_learning_rate_of_nothing_is_refused() -> None:
+    with pytest.raises(EncoderError, match=r"lr_ratio = 0; .*freeze_to"):
+        Encoder("test_resnet", pretrained=False, lr_ratio=0)

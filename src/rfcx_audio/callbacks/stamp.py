@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,8 +77,16 @@ class Stamp(Callback):
             then, now = theirs, ours
             for part in key.split("."):
                 then, now = then.get(part), now.get(part)
+            then, now = _computed(then), _computed(now)
             if then != now and not (key == "data.species" and then is None):  # earlier versions
                 raise CheckpointError(
                     f"the checkpoint was trained with {key} = {then}, this run has {now}; give the "
                     "run the settings of the checkpoint, or start it without resume"
                 )
+
+
+def _computed(setting: Any) -> Any:  # noqa: ANN401
+    """A setting without the learning rates of its parts, which may change."""
+    if not isinstance(setting, Mapping):
+        return setting
+    return {key: _computed(value) for key, value in setting.items() if key != "lr_ratio"}

@@ -13,9 +13,6 @@ BACKGROUND = -1
 SEEDS = 2**62
 """Seeds of draws lie below."""
 
-_PASSES = 8
-"""Over the TP rows in an epoch: validation scores whole recordings, which takes its time."""
-
 Supervision = Literal["rows", "truth"]
 
 
@@ -39,7 +36,8 @@ class CropRecipe:
         pasted_share: of the crops around TP rows, those of other recordings onto which the row's
             call is pasted, see `pasted_window`.
         pseudo_share: share of the other crops drawn around pseudo rows, where there are any.
-        crops_per_epoch: None: as many as make every TP row appear eight times.
+        crops_per_epoch: whatever the number of rows: with the epochs, it decides what a training
+            costs, and how many steps it has.
         frame_s: of a label frame, see `CropLabels`.
         supervision: `rows` labels a crop by the tables. `truth` labels it by every call in it, as
             is impossible in the field: the upper bound of a comparison, on complete truth.
@@ -51,7 +49,7 @@ class CropRecipe:
     background_share: float = 0.0
     pasted_share: float = 0.0
     pseudo_share: float = 0.5
-    crops_per_epoch: int | None = None
+    crops_per_epoch: int = 6400
     frame_s: float = 0.1
     supervision: Supervision = "rows"
 
@@ -62,6 +60,11 @@ class CropRecipe:
                 raise ValueError(f"{name} = {getattr(self, name)} lies outside 0 to 1")
         if not 0 < self.min_overlap <= 1:
             raise ValueError(f"min_overlap = {self.min_overlap} lies outside ]0, 1]")
+        if not isinstance(self.crops_per_epoch, int) or self.crops_per_epoch < 1:
+            raise ValueError(
+                f"crops_per_epoch = {self.crops_per_epoch}; expected a number of crops, at least 1 "
+                "(6400 by default), whatever the number of rows"
+            )
         if not 0 < self.frame_s <= self.duration_s:
             raise ValueError(
                 f"frame_s = {self.frame_s} and duration_s = {self.duration_s}: both must be above "
@@ -128,9 +131,7 @@ class CropSampler(Sampler[Draw]):
         tp_share = recipe.tp_share if len(self.kinds["fp"]) else 1.0
         tp_share = tp_share if len(self.kinds["tp"]) else 0.0
         pseudo_share = recipe.pseudo_share if len(self.kinds["pseudo"]) else 0.0
-        table_share = tp_share * (1 - recipe.background_share) * (1 - pseudo_share)
-        by_table = len(self.kinds["tp"]) / table_share if table_share else len(present)
-        total = recipe.crops_per_epoch or round(_PASSES * by_table)
+        total = recipe.crops_per_epoch
         total = max(world_size, total - total % world_size)
         background = round(total * recipe.background_share)
         pseudo_count = round((total - background) * pseudo_share)

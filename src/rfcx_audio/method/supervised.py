@@ -19,7 +19,7 @@ from rfcx_audio.loss import Ramp, Reduction, RowTable, reduce_cells
 from rfcx_audio.method.ema import MovingAverage
 from rfcx_audio.method.whole_recordings import scores_of
 from rfcx_audio.metric import Lwlrap, Metrics
-from rfcx_audio.model import FeatureDetector
+from rfcx_audio.model import Encoder, FeatureDetector
 from rfcx_audio.scores import pool_recordings
 from rfcx_audio.scoring import SlidingWindows
 
@@ -290,6 +290,8 @@ class Supervised(pl.LightningModule):
     def configure_optimizers(self) -> Any:  # noqa: ANN401 (Lightning's own union)
         """The optimizer, and a schedule stepped once a batch."""
         optimizer = self.optimizer(parameter_groups(self.model))
+        for group in optimizer.param_groups:
+            group["lr"] *= group.pop("lr_ratio")
         total_steps = int(self.trainer.estimated_stepping_batches)
         scheduler = self.scheduler(optimizer, total_steps)
         return {
@@ -299,15 +301,24 @@ class Supervised(pl.LightningModule):
 
 
 def parameter_groups(model: nn.Module) -> list[dict[str, Any]]:
-    """The parameters of a model; biases and those of normalisation without weight decay.
+    """The parameters of a model, in groups for an optimizer.
 
-    A decayed bias would have to be made up for by weights wherever most labels are absences.
+    Biases and parameters of normalisation have no weight decay: a decayed bias would have to be
+    made up for by weights wherever most labels are absences. Each group's `lr_ratio` is what its
+    learning rate is to be multiplied with: below 1 for pretrained encoders, see `Encoder`.
     """
-    parts: dict[bool, list[nn.Parameter]] = {True: [], False: []}
+    ratios = {
+        parameter: part.lr_ratio
+        for part in model.modules()
+        if isinstance(part, Encoder)
+        for parameter in part.parameters()
+    }
+    groups: dict[tuple[float, bool], dict[str, Any]] = {}
     for parameter in model.parameters():
-        parts[parameter.ndim > 1].append(parameter)
-    groups = [{"params": parts[True]}, {"params": parts[False], "weight_decay": 0.0}]
-    return [group for group in groups if group["params"]]
+        ratio, decays = ratios.get(parameter, 1.0), parameter.ndim > 1
+        empty = {"params": [], "lr_ratio": ratio} | ({} if decays else {"weight_decay": 0.0})
+        groups.setdefault((ratio, decays), empty)["params"].append(parameter)
+    return list(groups.values())
 
 
 def num_processes() -> int:

@@ -111,11 +111,16 @@ class CBAM(nn.Module):
         order: `sequential`: the spatial gate looks at what the channel gate let through, as in the
             paper. `parallel`: both look at the features themselves, as in the deck.
 
+    Attributes:
+        least_map: height and width below which one of the gates has nothing to distinguish.
+
     Raises:
         ValueError: an unknown order, or what `SpatialGate` refuses.
 
     Source: Woo et al. (2018), arXiv:1807.06521; `parallel` from the deck.
     """
+
+    least_map = (2, 2)
 
     def __init__(
         self,

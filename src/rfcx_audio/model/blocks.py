@@ -9,16 +9,17 @@ from torch import Tensor, nn
 
 
 class ConvBlock(nn.Sequential):
-    """Two 3x3 convolutions, each with batch normalisation and ReLU, then half the size.
+    """Two 3x3 convolutions, each with batch normalisation and ReLU, then a mean over squares.
 
     Args:
         in_channels: of the features.
         out_channels: of both convolutions.
+        pool: side of the squares, by which the map shrinks; 1 keeps its size.
 
     Source: the deck's attention model v2, after PANNs (Kong et al. 2020, arXiv:1912.10211).
     """
 
-    def __init__(self, in_channels: int, out_channels: int) -> None:
+    def __init__(self, in_channels: int, out_channels: int, pool: int = 2) -> None:
         super().__init__(
             # The normalisation that follows would take a bias away again.
             nn.Conv2d(in_channels, out_channels, 3, padding=1, bias=False),
@@ -27,14 +28,14 @@ class ConvBlock(nn.Sequential):
             nn.Conv2d(out_channels, out_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(out_channels),
             nn.ReLU(),
-            nn.AvgPool2d(2),
+            nn.AvgPool2d(pool),
         )
 
 
-def conv_blocks(in_channels: int, conv_channels: Sequence[int]) -> nn.Sequential:
-    """Blocks in a row, one for each number of output channels; the map shrinks by 2 in each."""
+def conv_blocks(in_channels: int, conv_channels: Sequence[int], pool: int = 2) -> nn.Sequential:
+    """Blocks in a row, one for each number of output channels; each shrinks the map by `pool`."""
     channels = [in_channels, *conv_channels]
-    return nn.Sequential(*(ConvBlock(before, after) for before, after in pairwise(channels)))
+    return nn.Sequential(*(ConvBlock(before, after, pool) for before, after in pairwise(channels)))
 
 
 class PooledClassifier(nn.Module):

@@ -86,5 +86,6 @@ class Detector(nn.Module):
             raise ValueError(
                 f"spectrogram of shape {shape} is too small: this encoder and head shrink mels and "
                 f"frames by {self.reduction}, so both must be at least {self.reduction}; raise "
-                "frontend.n_mels or the length of the crop, or choose model/head=linear"
+                "frontend.n_mels or data.crop_duration_s, lower frontend.hop_length, or choose "
+                "model/head=linear"
             )

@@ -36,17 +36,24 @@ class Encoder(nn.Module):
             stays in evaluation mode, so that its batch normalisation does not move.
         options: further arguments of `timm.create_model`, for example
             `{"drop_path_rate": 0.1}`.
+        lr_ratio: learning rate of the encoder's weights as a share of the optimizer's, where they
+            are pretrained: they need less of a change than a head that starts from random ones.
+
+    Batch normalisation learns the statistics of the spectrograms, also in a pretrained encoder,
+    whose own are those of pictures. Those of fewer than about eight crops are mostly noise: freeze
+    the encoder, or choose larger batches.
 
     Attributes:
         num_features: channels of the features.
         reduction: by how much both axes shrink.
         in_chans: as given.
+        lr_ratio: as given where the weights are pretrained, else 1.
         weights: what `pretrained` came to, for example `"hub:densenet121.ra_in1k"`,
             `"file:mine.safetensors"`, `"random"` or `"random (hub unreachable)"`.
 
     Raises:
-        EncoderError: timm does not know the model, it gives no map of features, or it has fewer
-            stages than `freeze_to`.
+        EncoderError: timm does not know the model, it gives no map of features, it has fewer
+            stages than `freeze_to`, or `lr_ratio` is not above 0.
         PretrainedWeightsError: weights that must be there are not, or do not fit.
 
     Source: the deck's `freeze_to` counts layers of Keras from the input and freezes all for `None`;
@@ -60,13 +67,20 @@ class Encoder(nn.Module):
         pretrained: bool | str = "auto",
         freeze_to: int | Literal["none", "all"] = "none",
         options: Mapping[str, Any] | None = None,
+        lr_ratio: float = 0.1,
     ) -> None:
         super().__init__()
+        if lr_ratio <= 0:
+            raise EncoderError(
+                f"lr_ratio = {lr_ratio:g}; expected above 0; freeze_to is for what shall not be "
+                "trained"
+            )
         options = dict(options or {})
         check_name(name)
         self.in_chans = in_chans
         self.name = name
         self.backbone, self.weights = load_backbone(name, in_chans, pretrained, options)
+        self.lr_ratio = 1.0 if self.weights.startswith("random") else lr_ratio
         self._channels_first = getattr(self.backbone, "output_fmt", None) != "NHWC"
         size = options.get("img_size") or _TRIAL_SIZE
         height, width = (size, size) if isinstance(size, int) else size

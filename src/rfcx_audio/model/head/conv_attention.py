@@ -19,14 +19,16 @@ class ConvAttention(nn.Module):
     Args:
         in_features: of the encoder.
         num_species: logits.
-        conv_channels: of each convolution block. Each also halves the map, so that two of them on
-            an encoder of reduction 32 shrink the spectrogram by 128. Empty for v1.
+        conv_channels: of each convolution block; empty for v1.
         reduction: of the channel gate, see `ChannelGate`.
         kernel_size: of the spatial gate.
         squeeze: the axis that the spatial gate loses; the deck's best is `freq`.
         order: of the two gates; the deck's best is `parallel`.
         hidden: units of the classifier's hidden layer.
         dropout: probability, before and after that layer.
+        block_pool: by how much each block shrinks the map, 2 in the deck. Two such blocks on an
+            encoder of reduction 32 leave one band and two frames of a 6 s crop, of which nothing
+            can be squeezed; 1 keeps the map.
 
     Attributes:
         reduction: by how much the blocks shrink the map.
@@ -45,19 +47,20 @@ class ConvAttention(nn.Module):
         order: Order = "sequential",
         hidden: int = 128,
         dropout: float = 0.4,
+        block_pool: int = 2,
     ) -> None:
         super().__init__()
         channels = [in_features, *conv_channels][-1]
-        self.reduction = 2 ** len(conv_channels)
+        self.reduction = block_pool ** len(conv_channels)
         self.norm = nn.BatchNorm2d(in_features)
-        self.blocks = conv_blocks(in_features, conv_channels)
+        self.blocks = conv_blocks(in_features, conv_channels, block_pool)
         self.attention = CBAM(channels, reduction, kernel_size, squeeze, order)
         self.classifier = PooledClassifier(channels, num_species, hidden, dropout)
 
     def forward(self, features: Tensor) -> Logits:
         """The logits of features (batch, in_features, height, width); it does not localise."""
         normalised = self.norm(features)  # (batch, in_features, height, width)
-        convolved = self.blocks(normalised)  # (batch, channels, height / 4, width / 4)
+        convolved = self.blocks(normalised)  # (batch, channels, height / pools, …)
         attended = self.attention(convolved)  # the same
         clip = self.classifier(attended)  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))

@@ -51,6 +51,9 @@ class SEDHead(nn.Module):
         dropout: probability, before and after the hidden layer.
         pooling: how frames make a clip, see `attend`.
 
+    Attributes:
+        least_map: height and width below which there is nothing to attend to.
+
     Raises:
         ValueError: in `forward`, if `pooling` does not exist.
 
@@ -60,6 +63,7 @@ class SEDHead(nn.Module):
     """
 
     reduction = 1
+    least_map = (1, 2)
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ class SkipAttention(nn.Module):
     Args:
         in_features: of the encoder.
         num_species: logits.
-        conv_channels: of each convolution block; each also halves the map.
+        conv_channels: of each convolution block.
         skip_channels: of the skip branch, which is one 3x3 convolution with batch normalisation and
             ReLU, averaged down to the size of the blocks' output.
         reduction: of the channel gate, see `ChannelGate`.
@@ -29,6 +29,9 @@ class SkipAttention(nn.Module):
         order: of the two gates.
         hidden: units of the classifier's hidden layer.
         dropout: probability, before and after that layer.
+        block_pool: by how much each block shrinks the map, 2 in the deck. Two such blocks on an
+            encoder of reduction 32 leave one band and two frames of a 6 s crop, of which nothing
+            can be squeezed; 1 keeps the map.
 
     Attributes:
         reduction: by how much both branches shrink the map.
@@ -49,12 +52,13 @@ class SkipAttention(nn.Module):
         order: Order = "sequential",
         hidden: int = 128,
         dropout: float = 0.4,
+        block_pool: int = 2,
     ) -> None:
         super().__init__()
         channels = [in_features, *conv_channels][-1]
-        self.reduction = 2 ** len(conv_channels)
+        self.reduction = block_pool ** len(conv_channels)
         self.norm = nn.BatchNorm2d(in_features)
-        self.blocks = conv_blocks(in_features, conv_channels)
+        self.blocks = conv_blocks(in_features, conv_channels, block_pool)
         self.skip = nn.Sequential(
             nn.Conv2d(in_features, skip_channels, 3, padding=1, bias=False),
             nn.BatchNorm2d(skip_channels),
@@ -68,8 +72,8 @@ class SkipAttention(nn.Module):
     def forward(self, features: Tensor) -> Logits:
         """The logits of features (batch, in_features, height, width); it does not localise."""
         normalised = self.norm(features)  # (batch, in_features, height, width)
-        convolved = self.blocks(normalised)  # (batch, channels, height / 4, width / 4)
-        skipped = self.skip(normalised)  # (batch, skip_channels, height / 4, width / 4)
+        convolved = self.blocks(normalised)  # (batch, channels, height / pools, …)
+        skipped = self.skip(normalised)  # (batch, skip_channels, the same)
         attended = self.attention(torch.cat([convolved, skipped], dim=1))  # both channels
         clip = self.classifier(attended)  # (batch, species)
         return Logits(clip=clip, frame=clip.unsqueeze(1))
