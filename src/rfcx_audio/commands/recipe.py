@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.recipe_inputs import (
-    Unlabelled,
+    Material,
     keep_rows,
-    label_keys_of,
     source_of,
     unlabelled_of,
 )
 from rfcx_audio.commands.recipe_report import COST, REPORT, next_commands, write_report
 from rfcx_audio.commands.recipe_steps import (
-    Places,
     calibrate_scores,
     correct,
     evaluate_scores,
@@ -27,12 +24,12 @@ from rfcx_audio.commands.recipe_steps import (
     train_folds,
 )
 from rfcx_audio.config import DictConfig, parse_config
-from rfcx_audio.data import Recordings, RfcxFolder
+from rfcx_audio.data import Recordings
 from rfcx_audio.experiment.cost import embedding_minute_s, estimate, measured, work_of
 from rfcx_audio.experiment.encoders import has_encoder, with_encoder
 from rfcx_audio.experiment.folds import shared_by_folds
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings
-from rfcx_audio.experiment.steps import Step, mark_of, state_of, take
+from rfcx_audio.experiment.steps import MARK, Step, mark_of, take
 from rfcx_audio.screen import print_line, print_table
 
 _log = logging.getLogger(__name__)
@@ -114,108 +111,74 @@ def make(config: DictConfig) -> Recipe:
         keep_settings(config, folder, _LATER)
     source = source_of(config)
     unlabelled = unlabelled_of(config, source)
-    places = Places(folder, unlabelled is not None)
+    material = Material(config, source, unlabelled, folder)
     keep_rows(folder, source.rows, config.data.root)
-    if unlabelled is not None:
+    if unlabelled.paths:
         place = parse_config(f"recordings: {json.dumps(unlabelled.place)}")
         keep_settings(place, folder / "scores")
-    steps = steps_of(config, source, unlabelled, places)
+    steps = steps_of(material)
     waiting = {step.folder.name for step in steps if mark_of(step.folder) is None}
     if waiting & {"folds", "scores"}:
-        say_cost(config, source, unlabelled, folder)
+        say_cost(material)
     # Not before: what does not fit together is refused by then, and may be mended in this folder.
     keep_settings(config, folder, _LATER)
     for number, step in enumerate(steps, start=1):
         take(step, number, len(steps))
-    for line in next_commands(places, unlabelled):
+    for line in next_commands(material):
         print_line(f"next: {line}")
     print_line(f"report: {folder / REPORT}")
-    scores = places.scores.get("calibrated")
-    return Recipe(folder, folder / REPORT, tuple(places.checkpoints), places.thresholds, scores)
+    checkpoints, scores = tuple(material.checkpoints), material.scores.get("calibrated")
+    return Recipe(folder, folder / REPORT, checkpoints, material.thresholds, scores)
 
 
-def steps_of(
-    config: DictConfig, source: RfcxFolder, unlabelled: Unlabelled | None, places: Places
-) -> list[Step]:
-    """The steps in their order.
-
-    Args:
-        config: of the recipe.
-        source: of its data.
-        unlabelled: recordings to score, if any.
-        places: of the results.
-    """
-    folder = places.folder
-    labels = label_keys_of(config, source, folder)
-    common = (config, places, labels)
-    oof, scores = [places.oof], list(places.scores.values())
-    names = ("folds", "scores", "calibration", "prevalence", "evaluation", "report")
-    at = {name: folder / name for name in names}
-    truth = [] if unlabelled is None or unlabelled.truth is None else [unlabelled.truth]
-    steps = [
-        Step(at["folds"], "a model a fold", lambda: "", partial(train_folds, config, at["folds"]))
-    ]
-    if unlabelled is not None:
-        audio = list(unlabelled.paths.values())
-        steps.append(
-            Step(
-                at["scores"],
-                f"{len(audio)} recordings without labels, by every model",
-                lambda: state_of([*places.checkpoints, *audio]),
-                partial(score, config, places, unlabelled, at["scores"]),
-            )
-        )
-    steps.append(
-        Step(
-            at["calibration"],
+def steps_of(material: Material) -> list[Step]:
+    """The steps in their order; without recordings to score, fewer."""
+    raw, oof, audio = material.raw, material.oof, material.unlabelled.paths
+    truth, thresholds = material.unlabelled.truth, material.thresholds
+    planned = {
+        "folds": ("a model a fold", list, train_folds),
+        "scores": (
+            f"{len(audio)} recordings without labels, by every model",
+            lambda: [*material.checkpoints, *audio.values()],
+            score,
+        ),
+        "calibration": (
             "probabilities and thresholds, from the out-of-fold scores",
-            lambda: state_of([*oof, *scores[:1]]),
-            partial(calibrate_scores, *common, at["calibration"]),
-        )
-    )
-    if unlabelled is not None:
-        steps.append(
-            Step(
-                at["prevalence"],
-                "how frequent each species is there (TRANSDUCTIVE)",
-                lambda: state_of([*oof, *scores[:1]]),
-                partial(correct, *common, unlabelled, at["prevalence"]),
-            )
-        )
-    steps.append(
-        Step(
-            at["evaluation"],
+            lambda: [oof, *raw],
+            calibrate_scores,
+        ),
+        "prevalence": (
+            "how frequent each species is there (TRANSDUCTIVE)",
+            lambda: [oof, *raw],
+            correct,
+        ),
+        "evaluation": (
             "metrics",
-            lambda: state_of([*oof, *scores, places.thresholds, *truth]),
-            partial(evaluate_scores, *common, unlabelled, at["evaluation"]),
-        )
-    )
-    steps.append(
-        Step(
-            at["report"],
-            f"the page, {folder / REPORT}",
-            lambda: state_of([one.folder / "step.json" for one in steps[:-1]]),
-            partial(write_report, places, source, unlabelled, folder.name, at["report"]),
-        )
-    )
+            lambda: [oof, *material.scores.values(), thresholds, *([truth] if truth else [])],
+            evaluate_scores,
+        ),
+        "report": (
+            "the page",
+            lambda: [step.folder / MARK for step in steps[:-1]],
+            write_report,
+        ),
+    }
+    steps = [
+        Step(material.folder / name, what, made_of, partial(work, material))
+        for name, (what, made_of, work) in planned.items()
+        if audio or name not in ("scores", "prevalence")
+    ]
     return steps
 
 
-def say_cost(
-    config: DictConfig, source: RfcxFolder, unlabelled: Unlabelled | None, folder: Path
-) -> None:
+def say_cost(material: Material) -> None:
     """Measures for some seconds what the rest will cost, prints it, and writes `cost.csv`.
 
     Features that have to be computed first are announced and computed before: the rest cannot be
     measured without them.
-
-    Args:
-        config: of the recipe.
-        source: of its data.
-        unlabelled: recordings to score, if any.
-        folder: of the recipe.
     """
-    minutes = _minutes({} if unlabelled is None else unlabelled.paths)
+    config, source, folder = material.config, material.source, material.folder
+    minutes = sum(Recordings.probe(dict(material.unlabelled.paths)).durations_s.values()) / 60
     _log.info("measuring for some seconds what it will cost")
     embed_s = 0.0
     if has_encoder(config):
@@ -238,7 +201,3 @@ def say_cost(
     )
     shown = {name: [f"{value:.1f}" for value in table[name]] for name in ("minutes", "disk_mb")}
     print_table(table.assign(**shown), title)
-
-
-def _minutes(paths: Mapping[str, Path]) -> float:
-    return sum(Recordings.probe(dict(paths)).durations_s.values()) / 60

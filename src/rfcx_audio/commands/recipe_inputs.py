@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,9 +15,11 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, load_config, variant
 from rfcx_audio.data import RfcxFolder, TableFolder, find_recordings
 from rfcx_audio.data.tables import NO_SPECIES
+from rfcx_audio.experiment import OUT_OF_FOLD
 from rfcx_audio.scoring import list_recordings
 from rfcx_audio.whole_files import write_atomically
 
+SCORES, THRESHOLDS = "scores.parquet", "thresholds.csv"
 _TEST, _TRUTH, _SAMPLE = "test", "truth.csv", "sample_submission.csv"
 _ROWS = "labels.txt"
 _LABELS, _COMPLETE = "labels.csv", "complete.csv"
@@ -25,7 +28,7 @@ _FIELDS = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max", "pr
 
 @dataclass(frozen=True)
 class Unlabelled:
-    """The recordings that all models score in the end.
+    """The recordings that all models score in the end; none have no `paths`.
 
     Attributes:
         place: as `list_recordings` takes it.
@@ -35,11 +38,71 @@ class Unlabelled:
         sample: that gives the order of submissions, if there is one.
     """
 
-    place: str
-    paths: Mapping[str, Path]
-    labelled: Mapping[str, Path]
-    truth: Path | None
-    sample: Path | None
+    place: str = ""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    labelled: Mapping[str, Path] = field(default_factory=dict)
+    truth: Path | None = None
+    sample: Path | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every step of a recipe works with, and where the results of the others are.
+
+    Attributes:
+        config: of the recipe.
+        source: of its data.
+        unlabelled: the recordings to score.
+        folder: of all results.
+    """
+
+    config: DictConfig
+    source: RfcxFolder
+    unlabelled: Unlabelled
+    folder: Path
+
+    @property
+    def oof(self) -> Path:
+        """The out-of-fold scores."""
+        return self.folder / "folds" / OUT_OF_FOLD
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Of the folds' models; none before they are trained."""
+        found = self.folder.glob("folds/fold_*/checkpoints/best.ckpt")
+        return sorted(found, key=lambda path: int(path.parts[-3].removeprefix("fold_")))
+
+    @property
+    def scores(self) -> dict[str, Path]:
+        """The scores of recordings without labels, by what was done to them; maybe none."""
+        folders = {
+            "mean of the models": "scores",
+            "calibrated": "calibration",
+            "corrected to the estimated prevalence (TRANSDUCTIVE)": "prevalence",
+        }
+        wanted = folders if self.unlabelled.paths else {}
+        return {what: self.folder / name / SCORES for what, name in wanted.items()}
+
+    @property
+    def raw(self) -> list[Path]:
+        """The first of `scores`, if there are any."""
+        return list(self.scores.values())[:1]
+
+    @property
+    def thresholds(self) -> Path:
+        """Of the species."""
+        return self.folder / "calibration" / THRESHOLDS
+
+    @property
+    def audio(self) -> dict[str, Path]:
+        """The recordings of the data set with or without labels."""
+        deep = isinstance(self.source, TableFolder)
+        return find_recordings(self.source.audio, at_any_depth=deep)
+
+    @cached_property
+    def labels(self) -> dict[str, Any]:
+        """The keys by which other commands read the labels, see `label_keys_of`."""
+        return label_keys_of(self.config, self.source, self.folder)
 
 
 def source_of(config: DictConfig) -> RfcxFolder:
@@ -78,17 +141,19 @@ def keep_rows(folder: Path, rows: pd.DataFrame, root: str) -> None:
     content = rows[_FIELDS].to_csv(index=False).encode()
     now = f"{len(rows)} rows, {hashlib.sha256(content).hexdigest()[:16]}"
     path = folder / _ROWS
-    before = path.read_text().strip() if path.exists() else now
+    if not path.exists():
+        write_atomically(path, lambda part: part.write_text(now + "\n"))
+        return
+    before = path.read_text().strip()
     if before != now:
         raise ValueError(
             f"the labels in data.root={root} have changed since {folder} was begun "
             f"({before.partition(',')[0]} then, {len(rows)} rows now): its models were trained on "
             "the old ones. Choose another out=…, or put the old tables back"
         )
-    write_atomically(path, lambda part: part.write_text(now + "\n"))
 
 
-def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled | None:
+def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
     """The recordings to score: the given ones, else the test recordings of a data set, if any.
 
     Raises:
@@ -105,7 +170,7 @@ def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled | None:
             f"complete_labels={given}: {missing if place is None else 'there is no such file'}"
         )
     if place is None:
-        return None
+        return Unlabelled()
     own = config.recordings is None
     truth, sample = source.root / _TRUTH, source.root / _SAMPLE
     names = set(source.rows["recording_id"])

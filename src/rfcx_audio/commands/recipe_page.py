@@ -85,6 +85,6 @@ def picture(path: Path, caption: str) -> str:
 
 
 def _cell(value: object) -> str:
-    if pd.api.types.is_scalar(value) and pd.isna(value):
+    if value is None or value != value:  # noqa: PLR0124 (NaN, of any type)
         return "-"
     return f"{value:.3f}" if isinstance(value, float) else str(value)

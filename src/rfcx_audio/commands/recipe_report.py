@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from rfcx_audio.commands.recipe_examples import draw_held_out, draw_highest
-from rfcx_audio.commands.recipe_inputs import Unlabelled
+from rfcx_audio.commands.recipe_inputs import Material
 from rfcx_audio.commands.recipe_page import (
     Section,
     commands,
@@ -20,8 +20,7 @@ from rfcx_audio.commands.recipe_page import (
     table,
     warning,
 )
-from rfcx_audio.commands.recipe_steps import FAILURES, Places
-from rfcx_audio.data import RfcxFolder, TableFolder, find_recordings
+from rfcx_audio.commands.recipe_steps import FAILURES
 from rfcx_audio.experiment import with_spread
 from rfcx_audio.experiment.steps import mark_of
 from rfcx_audio.scores import Scores
@@ -34,57 +33,49 @@ _TAKEN = pd.Index(["folder", "minutes"])
 _SHOWN = ["species", "threshold", "low", "high", "precision", "recall", "reason"]
 
 
-def write_report(
-    places: Places, source: RfcxFolder, unlabelled: Unlabelled | None, title: str, folder: Path
-) -> None:
-    """Draws examples into a folder, and writes the page.
+def write_report(material: Material, folder: Path) -> None:
+    """Draws examples into a folder, and writes the page beside it.
 
     Args:
-        places: of the results of the recipe, all finished.
-        source: of its data.
-        unlabelled: the recordings that were scored, if any.
-        title: of the page.
+        material: of the recipe, whose other steps are finished.
         folder: for the pictures.
     """
-    recogniser = load_recogniser(places.checkpoints[0])
-    deep = isinstance(source, TableFolder)
-    paths = find_recordings(source.audio, at_any_depth=deep)
-    oof = Scores.read(places.oof)
-    held_out = draw_held_out(recogniser, oof, source.rows, paths, folder)
+    unlabelled = material.unlabelled
+    recogniser = load_recogniser(material.checkpoints[0])
+    oof, audio = Scores.read(material.oof), material.audio
+    held_out = draw_held_out(recogniser, oof, material.source.rows, audio, folder)
     highest = folder / "highest.png"
-    if unlabelled is None:
-        draw_highest(recogniser, oof, paths, highest)
-    else:
-        draw_highest(
-            recogniser, Scores.read(places.scores["calibrated"]), unlabelled.paths, highest
-        )
+    calibrated = material.scores.get("calibrated")
+    drawn = (oof, audio) if calibrated is None else (Scores.read(calibrated), unlabelled.paths)
+    draw_highest(recogniser, *drawn, highest)
     sections = [
-        _summary(places, source),
-        _next(places, unlabelled),
-        _validation(places),
-        _thresholds(places),
+        _summary(material),
+        _next(material),
+        _validation(material),
+        _thresholds(material),
         _sounds(held_out, highest),
-        *([] if unlabelled is None else [_unlabelled(places, unlabelled)]),
-        *([] if unlabelled is None or unlabelled.truth is None else [_truth(places, unlabelled)]),
-        _work(places),
+        *([_unlabelled(material)] if unlabelled.paths else []),
+        *([] if unlabelled.truth is None else [_truth(material)]),
+        _work(material),
     ]
-    text = page(title, sections)
-    write_atomically(places.folder / REPORT, lambda part: part.write_text(text, encoding="utf-8"))
+    text = page(material.folder.resolve().name, sections)
+    write_atomically(material.folder / REPORT, lambda part: part.write_text(text, encoding="utf-8"))
 
 
-def next_commands(places: Places, unlabelled: Unlabelled | None) -> list[str]:
+def next_commands(material: Material) -> list[str]:
     """The commands that come after a recipe: events, and the same of new recordings."""
     quoted = partial(map, lambda path: shlex.quote(str(path)))
-    lines, (thresholds,) = [], quoted([places.thresholds])
-    if unlabelled is not None:
+    lines, (thresholds,) = [], quoted([material.thresholds])
+    unlabelled = material.unlabelled
+    if unlabelled.paths:
         scores, place, out = quoted(
-            [places.scores["calibrated"], unlabelled.place, places.folder / "detections"]
+            [material.scores["calibrated"], unlabelled.place, material.folder / "detections"]
         )
         given = f"recordings={place}"
         if unlabelled.labelled:
-            given = f"recordings={shlex.quote(str(places.folder / 'scores' / 'unlabelled.csv'))}"
+            given = f"recordings={shlex.quote(str(material.folder / 'scores' / 'unlabelled.csv'))}"
         lines.append(f"rfcx-audio detect scores={scores} {given} thresholds={thresholds} out={out}")
-    models = ",".join(str(path) for path in places.checkpoints)
+    models = ",".join(str(path) for path in material.checkpoints)
     return [
         *lines,
         f"rfcx-audio ensemble {shlex.quote(f'scores=[{models}]')} recordings=… out=new",
@@ -92,10 +83,11 @@ def next_commands(places: Places, unlabelled: Unlabelled | None) -> list[str]:
     ]
 
 
-def _summary(places: Places, source: RfcxFolder) -> Section:
-    rows, models = source.rows, len(places.checkpoints)
+def _summary(material: Material) -> Section:
+    source = material.source
+    rows, models = source.rows, len(material.checkpoints)
     present = int(rows["present"].sum())
-    measures = with_spread(pd.read_csv(places.folder / "folds" / "folds.csv")).set_index("fold")
+    measures = with_spread(pd.read_csv(material.folder / "folds" / "folds.csv")).set_index("fold")
     found = measures.get("val/auc_unlabelled", pd.Series(dtype=float))
     measured = f"; val/auc_unlabelled {found['mean']:.3f}, of 1" if len(found) else ""
     text = (
@@ -106,10 +98,10 @@ def _summary(places: Places, source: RfcxFolder) -> Section:
     return Section("Labels and models", [paragraph(text)])
 
 
-def _next(places: Places, unlabelled: Unlabelled | None) -> Section:
-    lines = next_commands(places, unlabelled)
+def _next(material: Material) -> Section:
+    lines = next_commands(material)
     parts = []
-    if unlabelled is not None:
+    if material.unlabelled.paths:
         parts = [
             paragraph("Events of the scored recordings, for Raven, Audacity and spreadsheets:"),
             commands(lines[0]),
@@ -121,9 +113,9 @@ def _next(places: Places, unlabelled: Unlabelled | None) -> Section:
     return Section("What to do next", parts)
 
 
-def _validation(places: Places) -> Section:
-    folder = places.folder / "evaluation" / "out_of_fold"
-    folds = with_spread(pd.read_csv(places.folder / "folds" / "folds.csv"))
+def _validation(material: Material) -> Section:
+    folder = material.folder / "evaluation" / "out_of_fold"
+    folds = with_spread(pd.read_csv(material.folder / "folds" / "folds.csv"))
     species = _by_species(folder / "species.csv")
     return Section(
         "How well the models do on labelled recordings",
@@ -146,8 +138,8 @@ def _validation(places: Places) -> Section:
     )
 
 
-def _thresholds(places: Places) -> Section:
-    found = _by_species(places.thresholds)
+def _thresholds(material: Material) -> Section:
+    found = _by_species(material.thresholds)
     parts = [
         paragraph(
             "Fitted on the out-of-fold scores. Above its threshold, the labelled windows of a "
@@ -157,7 +149,7 @@ def _thresholds(places: Places) -> Section:
         ),
         table(found[[name for name in _SHOWN if name in found]]),
         picture(
-            places.folder / "calibration" / "reliability.png",
+            material.folder / "calibration" / "reliability.png",
             "Share of presences among known windows by score, before and after calibration",
         ),
     ]
@@ -175,9 +167,9 @@ def _sounds(held_out: Sequence[Path], highest: Path) -> Section:
     return Section("Sounds", parts)
 
 
-def _unlabelled(places: Places, unlabelled: Unlabelled) -> Section:
-    folder = places.folder / "prevalence"
-    failed = len(pd.read_csv(places.folder / "scores" / FAILURES))
+def _unlabelled(material: Material) -> Section:
+    folder, unlabelled = material.folder / "prevalence", material.unlabelled
+    failed = len(pd.read_csv(material.folder / "scores" / FAILURES))
     found = _by_species(folder / "prevalence.csv")
     left_out = f", {len(unlabelled.labelled)} with labels left out" if unlabelled.labelled else ""
     parts = [
@@ -196,14 +188,14 @@ def _unlabelled(places: Places, unlabelled: Unlabelled) -> Section:
     return Section("Recordings without labels", parts)
 
 
-def _truth(places: Places, unlabelled: Unlabelled) -> Section:
-    folder = places.folder / "evaluation"
+def _truth(material: Material) -> Section:
+    folder = material.folder / "evaluation"
     return Section(
         "Compared with complete truth",
         [
             paragraph(
-                f"Of the scored recordings, every call is known ({unlabelled.truth}). It was read "
-                "for these numbers only, after all else was done."
+                f"Every call of the scored recordings is known ({material.unlabelled.truth}). It "
+                "was read for these numbers only, after all else was done."
             ),
             table(pd.read_csv(folder / "metrics.csv")),
             paragraph("Calibrated scores, by species, and detections at the thresholds:"),
@@ -214,17 +206,17 @@ def _truth(places: Places, unlabelled: Unlabelled) -> Section:
     )
 
 
-def _work(places: Places) -> Section:
-    finished = sorted(places.folder.glob("*/step.json"), key=lambda path: path.stat().st_mtime)
+def _work(material: Material) -> Section:
+    finished = sorted(material.folder.glob("*/step.json"), key=lambda path: path.stat().st_mtime)
     taken = [(path.parent.name, (mark_of(path.parent) or {})["seconds"]) for path in finished]
     parts = [
         paragraph("The folder of each step, and the minutes of the last call that took it:"),
         table(pd.DataFrame([(name, float(s) / 60) for name, s in taken], columns=_TAKEN)),
     ]
-    if (places.folder / COST).exists():
+    if (material.folder / COST).exists():
         parts += [
             paragraph("The estimate at the start of the last call that had to train or score:"),
-            table(pd.read_csv(places.folder / COST)),
+            table(pd.read_csv(material.folder / COST)),
         ]
     made_by = versions(("rfcx-audio", "torch"))
     names = ", ".join(f"{name} {number}" for name, number in made_by.items())

@@ -6,17 +6,17 @@ import logging
 import shutil
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 import pandas as pd
 
 from rfcx_audio.commands import calibrate, ensemble, evaluate, predict, prevalence
 from rfcx_audio.commands.place_and_time import infos_of_audio
-from rfcx_audio.commands.recipe_inputs import Unlabelled, step_config
+from rfcx_audio.commands.recipe_inputs import SCORES, Material, Unlabelled, step_config
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import AudioReader, add_to_table, read_annotations
 from rfcx_audio.encoders import EncoderFrontend
-from rfcx_audio.experiment import OUT_OF_FOLD, crossval
+from rfcx_audio.experiment import crossval
 from rfcx_audio.experiment.encoders import has_encoder, with_encoder
 from rfcx_audio.scores import Scores, draw_prevalence
 from rfcx_audio.scores import evaluate as measure
@@ -26,88 +26,43 @@ from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
-SCORES, THRESHOLDS, FAILURES = "scores.parquet", "thresholds.csv", "failures.csv"
+FAILURES = "failures.csv"
 _FOLDS_OF_CALIBRATION = 5
 _OWN_KEYS = ("recordings", "complete_labels", "precision")
 
 
-class Places(NamedTuple):
-    """Where the results of a recipe are.
-
-    Attributes:
-        folder: of all.
-        is_scored: whether recordings without labels are scored.
-    """
-
-    folder: Path
-    is_scored: bool
-
-    @property
-    def oof(self) -> Path:
-        """The out-of-fold scores."""
-        return self.folder / "folds" / OUT_OF_FOLD
-
-    @property
-    def checkpoints(self) -> list[Path]:
-        """Of the folds' models; none before they are trained."""
-        found = self.folder.glob("folds/fold_*/checkpoints/best.ckpt")
-        return sorted(found, key=lambda path: int(path.parts[-3].removeprefix("fold_")))
-
-    @property
-    def scores(self) -> dict[str, Path]:
-        """The scores of recordings without labels, by what was done to them."""
-        if not self.is_scored:
-            return {}
-        return {
-            "mean of the models": self.folder / "scores" / SCORES,
-            "calibrated": self.folder / "calibration" / SCORES,
-            "corrected to the estimated prevalence (TRANSDUCTIVE)": (
-                self.folder / "prevalence" / SCORES
-            ),
-        }
-
-    @property
-    def thresholds(self) -> Path:
-        """Of the species."""
-        return self.folder / "calibration" / THRESHOLDS
-
-
-def train_folds(config: DictConfig, folder: Path) -> None:
-    """Trains a model a fold, see `crossval`; its settings are those of the recipe without its own.
-
-    Args:
-        config: of the recipe.
-        folder: of the folds.
-    """
+def train_folds(material: Material, folder: Path) -> None:
+    """Trains a model a fold, see `crossval`, with the settings of the recipe except its own."""
     own = dict.fromkeys(_OWN_KEYS)
-    crossval(variant(config, {**own, "folder": str(folder), "paths.output_dir": str(folder)}))
+    crossval(
+        variant(material.config, {**own, "folder": str(folder), "paths.output_dir": str(folder)})
+    )
 
 
-def score(config: DictConfig, places: Places, unlabelled: Unlabelled, folder: Path) -> None:
+def score(material: Material, folder: Path) -> None:
     """Scores recordings without labels by every model, and takes the mean.
 
     The sound of heads on features is embedded once for all of them.
 
     Args:
-        config: of the recipe.
-        places: of its results.
-        unlabelled: recordings.
+        material: of the recipe.
         folder: receives the mean, and in `fold_0`, `fold_1`, … the scores of each model.
     """
+    unlabelled, config = material.unlabelled, material.config
     if unlabelled.labelled:
         _log.warning(
             "%d of the %d recordings in %s have labels and are left out: some models were trained "
             "on them; %s has their scores by the others",
             *(len(unlabelled.labelled), len(unlabelled.labelled) + len(unlabelled.paths)),
-            *(unlabelled.place, places.oof),
+            *(unlabelled.place, material.oof),
         )
     what = _listed(unlabelled, folder)
     if has_encoder(config):
         what = {"store": _embedded(config, unlabelled, what, folder / "embeddings")}
     members = []
-    for fold, checkpoint in enumerate(places.checkpoints):
+    for fold, checkpoint in enumerate(material.checkpoints):
         place = folder / f"fold_{fold}"
-        _log.info("model %d of %d", fold + 1, len(places.checkpoints))
+        _log.info("model %d of %d", fold + 1, len(material.checkpoints))
         predict.score(step_config("predict", place, checkpoint=checkpoint, **what))
         members.append(str(place / SCORES))
     ensemble.run(
@@ -117,87 +72,57 @@ def score(config: DictConfig, places: Places, unlabelled: Unlabelled, folder: Pa
         shutil.copy2(folder / "fold_0" / name, folder / name)
 
 
-def calibrate_scores(
-    config: DictConfig, places: Places, labels: dict[str, Any], folder: Path
-) -> None:
-    """A calibration and thresholds from the out-of-fold scores, and calibrated scores.
-
-    Args:
-        config: of the recipe.
-        places: of its results.
-        labels: keys of the labels, see `label_keys_of`.
-        folder: to fill.
-    """
-    recordings = len(Scores.read(places.oof).recordings)
-    raw = next(iter(places.scores.values()), None)
-    keys = {**labels, "oof": places.oof, "scores": raw, "precision": config.precision}
-    keys |= {"seed": config.seed, "num_folds": min(_FOLDS_OF_CALIBRATION, recordings)}
+def calibrate_scores(material: Material, folder: Path) -> None:
+    """A calibration and thresholds from the out-of-fold scores, and calibrated scores."""
+    recordings = len(Scores.read(material.oof).recordings)
+    keys = {**material.labels, "oof": material.oof, "precision": material.config.precision}
+    keys |= {"seed": material.config.seed, "num_folds": min(_FOLDS_OF_CALIBRATION, recordings)}
+    for raw in material.raw:
+        keys |= {"scores": raw}
     calibrate.run(step_config("calibrate", folder, **keys))
-    if raw is not None:
+    for raw in material.raw:
         for name in (RECORDINGS, FAILURES):
             shutil.copy2(raw.parent / name, folder / name)
 
 
-def correct(
-    config: DictConfig,
-    places: Places,
-    labels: dict[str, Any],
-    unlabelled: Unlabelled,
-    folder: Path,
-) -> None:
-    """The prevalence in recordings without labels, and scores corrected to it: TRANSDUCTIVE.
-
-    Args:
-        config: of the recipe.
-        places: of its results.
-        labels: keys of the labels, see `label_keys_of`.
-        unlabelled: recordings.
-        folder: to fill.
-    """
-    raw = next(iter(places.scores.values()))
-    keys = {**labels, "scores": raw, "oof": places.oof, "seed": config.seed}
+def correct(material: Material, folder: Path) -> None:
+    """The prevalence in recordings without labels, and scores corrected to it: TRANSDUCTIVE."""
+    (raw,) = material.raw
+    keys = {**material.labels, "scores": raw, "oof": material.oof, "seed": material.config.seed}
     prevalence.run(step_config("prevalence", folder, **keys))
-    lines, _ = Scores.read(folder / SCORES).submission(unlabelled.sample)
+    lines, _ = Scores.read(folder / SCORES).submission(material.unlabelled.sample)
     lines.to_csv(folder / "submission.csv", index=False)
 
 
-def evaluate_scores(
-    config: DictConfig,
-    places: Places,
-    labels: dict[str, Any],
-    unlabelled: Unlabelled | None,
-    folder: Path,
-) -> None:
+def evaluate_scores(material: Material, folder: Path) -> None:
     """Metrics of the out-of-fold scores and, where their truth is known, of the others.
 
     Args:
-        config: of the recipe.
-        places: of its results.
-        labels: keys of the labels, see `label_keys_of`.
-        unlabelled: recordings, if any.
+        material: of the recipe.
         folder: receives `out_of_fold/`, and with a truth `truth/`, `metrics.csv` and
             `prevalence.png`.
     """
-    keys = {"thresholds": places.thresholds, "seed": config.seed}
-    evaluate.run(
-        step_config("evaluate", folder / "out_of_fold", scores=places.oof, **labels, **keys)
-    )
-    if unlabelled is None or unlabelled.truth is None:
+    labels, truth = material.labels, material.unlabelled.truth
+    keys = {"thresholds": material.thresholds, "seed": material.config.seed}
+    place = folder / "out_of_fold"
+    evaluate.run(step_config("evaluate", place, scores=material.oof, **labels, **keys))
+    if truth is None:
         return
-    _against_truth(config, places, unlabelled.truth, folder)
-    truth = {"labels": unlabelled.truth, "species": labels["species"], "complete": True}
-    scores = places.scores["calibrated"]
-    evaluate.run(step_config("evaluate", folder / "truth", scores=scores, **truth, **keys))
+    _against_truth(material, truth, folder)
+    complete = {"labels": truth, "species": labels["species"], "complete": True}
+    scores = material.scores["calibrated"]
+    evaluate.run(step_config("evaluate", folder / "truth", scores=scores, **complete, **keys))
 
 
-def _against_truth(config: DictConfig, places: Places, truth: Path, folder: Path) -> None:
+def _against_truth(material: Material, truth: Path, folder: Path) -> None:
     """One table of the metrics of all scores, and the picture of the prevalence."""
+    config = material.config
     species_file = config.data.source.species_file
-    raw = Scores.read(next(iter(places.scores.values())))
+    raw = Scores.read(material.raw[0])
     keys = {"complete_labels": truth, "species": species_file}
     share = prevalence.true_prevalence(step_config("prevalence", folder, **keys), raw.pool())
     found = prevalence.read_prevalence(
-        str(places.folder / "prevalence" / "prevalence.csv"), raw.species
+        str(material.folder / "prevalence" / "prevalence.csv"), raw.species
     )
     picture = draw_prevalence(found, share, "true prevalence", raw.species)
     save_picture(picture, folder / "prevalence.png")
@@ -206,7 +131,7 @@ def _against_truth(config: DictConfig, places: Places, truth: Path, folder: Path
     )
     tables = {
         name: measure(Scores.read(path), annotations, seed=config.seed).metrics
-        for name, path in places.scores.items()
+        for name, path in material.scores.items()
     }
     lines = pd.concat([table.loc[["scores"]].set_axis([name]) for name, table in tables.items()])
     baselines = next(iter(tables.values())).drop(index="scores")

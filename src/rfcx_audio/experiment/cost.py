@@ -239,7 +239,8 @@ def _minute_s(method: Supervised, data: RecordingDataModule) -> float:
         recogniser.score_store(data.store, names)
         return (perf_counter() - begun) * 60 / listened_s
     name = max(durations_s, key=lambda one: min(durations_s[one], _LISTENED_S))
-    reader = AudioReader(data.reader.sample_rate, data.reader.channel)
+    channel: Any = data.reader.channel
+    reader = AudioReader(data.reader.sample_rate, channel)
     listened_s, seconds = min(durations_s[name], _LISTENED_S), math.inf
     for _ in range(2):
         begun = perf_counter()
