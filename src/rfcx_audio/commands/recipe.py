@@ -181,7 +181,7 @@ def say_cost(material: Material) -> None:
     minutes = sum(Recordings.probe(dict(material.unlabelled.paths)).durations_s.values()) / 60
     _log.info("measuring for some seconds what it will cost")
     embed_s = 0.0
-    if has_encoder(config):
+    if has_encoder(config) and (minutes or config.data.store is None):
         embed_s = embedding_minute_s(with_encoder(config))
         if config.data.store is None:
             names = set(source.rows["recording_id"])

@@ -188,7 +188,7 @@ def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
         place=str(place),
         paths={name: path for name, path in paths.items() if name not in labelled},
         labelled=labelled,
-        truth=Path(given) if given is not None else truth if own and truth.exists() else None,
+        truth=Path(given) if given is not None else truth if own and _is_of_test(truth) else None,
         sample=sample if own and sample.exists() else None,
     )
 
@@ -233,6 +233,11 @@ def step_config(verb: str, out: Path, **values: Any) -> DictConfig:  # noqa: ANN
     """The configuration of a command, with its folder and some values; paths become text."""
     plain = {key: str(one) if isinstance(one, Path) else one for key, one in values.items()}
     return variant(load_config(verb), {"out": str(out), **plain})
+
+
+def _is_of_test(truth: Path) -> bool:
+    """Whether a data set's truth, if there is one, is of its test recordings too."""
+    return truth.exists() and (pd.read_csv(truth, dtype=str).get("split", "test") == "test").any()
 
 
 def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:

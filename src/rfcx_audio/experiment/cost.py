@@ -22,7 +22,7 @@ from rfcx_audio.data import (
 )
 from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.experiment.folds import folds_of
-from rfcx_audio.experiment.run import build_parts
+from rfcx_audio.experiment.run import build_parts, check_processes
 from rfcx_audio.method import Supervised
 from rfcx_audio.scoring import Embedder, Recogniser, SlidingWindows
 
@@ -117,11 +117,12 @@ def measured(config: DictConfig) -> Speed:
         config: settled, with its file of folds.
     """
     with _quiet():
-        first_s, _, _ = _steps_s(config)
         step_s, method, data = _steps_s(config)
+        first_s, is_cached = step_s, isinstance(data.reader, CachedReader)
+        if is_cached:  # the same crops again, which then are read from the cache
+            step_s, method, data = _steps_s(config)
     count = sum(parameter.numel() for parameter in method.parameters())
-    is_cached = isinstance(data.reader, CachedReader)
-    first_read_s = max(0.0, first_s - step_s) / data.loader.batch_size if is_cached else 0.0
+    first_read_s = max(0.0, first_s - step_s) / data.loader.batch_size
     return Speed(step_s, first_read_s, _minute_s(method, data), count)
 
 
@@ -219,6 +220,7 @@ def _steps_s(config: DictConfig) -> tuple[float, Supervised, RecordingDataModule
         enable_progress_bar=False,
         enable_model_summary=False,
     )
+    check_processes(trainer, config)
     trainer.fit(method, data)
     ends = [begun, *times.times]
     ends = ends[min(_WARM_UP, len(ends) - 2) :] if len(ends) > 1 else [begun, perf_counter()]
