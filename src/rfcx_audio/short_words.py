@@ -1,4 +1,4 @@
-"""Words of a command line that stand for longer ones, or need not be said."""
+"""Words of a command line that stand for longer ones, or that are added to it."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ configuration, since that would stay beside another `model`, which its method do
 
 
 def spelled_out(name: str, words: Sequence[str]) -> list[str]:
-    """The words with the groups that they stand for, and what is meant without being said.
+    """The words with the groups that they stand for, and the composition that they leave out.
 
     Args:
         name: of a root file in `conf/`, without its suffix.

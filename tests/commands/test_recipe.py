@@ -188,7 +188,7 @@ def test_features_killed_in_the_middle_go_on_to_the_same_scores(tmp_path: Path) 
     assert "embed" in (tmp_path / "killed" / "cost.csv").read_text()
 
 
-def test_ctrl_c_says_how_to_go_on(
+def test_ctrl_c_is_answered_with_how_to_go_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def interrupted(config: object) -> None:

@@ -27,7 +27,7 @@ NAMES = ("Reed frog", "Bog cricket")
 
 
 def scores_of(first: str, present: np.ndarray, seed: int) -> Scores:
-    """Two windows a recording; the second has a low score, the first one that tells presences."""
+    """Two windows a recording: the first is high where a species is present, the second is low."""
     rng = np.random.default_rng(seed)
     values = np.clip(0.25 + 0.4 * present + rng.normal(0, 0.15, present.shape), 0, 1)
     parts = [

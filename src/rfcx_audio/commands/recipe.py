@@ -119,7 +119,7 @@ def make(config: DictConfig) -> Recipe:
     steps = steps_of(material)
     waiting = {step.folder.name for step in steps if mark_of(step.folder) is None}
     if waiting & {"folds", "scores"}:
-        say_cost(material)
+        print_cost(material)
     # Not before: what does not fit together is refused by then, and may be mended in this folder.
     keep_settings(config, folder, _LATER)
     for number, step in enumerate(steps, start=1):
@@ -171,7 +171,7 @@ def steps_of(material: Material) -> list[Step]:
     return steps
 
 
-def say_cost(material: Material) -> None:
+def print_cost(material: Material) -> None:
     """Measures for some seconds what the rest will cost, prints it, and writes `cost.csv`.
 
     Features that have to be computed first are announced and computed before: the rest cannot be

@@ -1,4 +1,4 @@
-"""What a recipe starts from: labels, the recordings that are to be scored, and how it says so."""
+"""What a recipe starts from: labels, and the recordings that are to be scored."""
 
 from __future__ import annotations
 
@@ -237,7 +237,10 @@ def step_config(verb: str, out: Path, **values: Any) -> DictConfig:  # noqa: ANN
 
 def _is_of_test(truth: Path) -> bool:
     """Whether a data set's truth, if there is one, is of its test recordings too."""
-    return truth.exists() and (pd.read_csv(truth, dtype=str).get("split", "test") == "test").any()
+    if not truth.exists():
+        return False
+    table = pd.read_csv(truth, dtype=str)
+    return "split" not in table or bool((table["split"] == "test").any())
 
 
 def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:

@@ -1,4 +1,4 @@
-"""What the page of a recipe says: every table and picture with a sentence on how to read it."""
+"""The content of a recipe's page: every table and picture, and how to read it."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ from rfcx_audio.method import Supervised
 from rfcx_audio.scoring import Embedder, Recogniser, SlidingWindows
 
 _WARM_UP, _STEPS = 1, 3
-_LISTENED_S = 60.0
+_SCORED_S = 60.0
 _STORED = 4  # recordings of a store: they are scored in less time than one can measure
 
 
@@ -134,7 +134,7 @@ def embedding_minute_s(config: DictConfig) -> float:
     """
     frontend = cast(EncoderFrontend, build(config.frontend))
     embedder = Embedder(AudioReader(frontend.sample_rate), frontend)
-    noise = torch.rand(round(_LISTENED_S * frontend.sample_rate)) - 0.5
+    noise = torch.rand(round(_SCORED_S * frontend.sample_rate)) - 0.5
     begun = perf_counter()
     embedder(noise)
     return perf_counter() - begun
@@ -236,19 +236,19 @@ def _minute_s(method: Supervised, data: RecordingDataModule) -> float:
     durations_s = _labelled_durations_s(data)
     if isinstance(data, FeatureDataModule):
         names = {name: data.names[name] for name in list(durations_s)[:_STORED]}
-        listened_s = sum(durations_s[name] for name in names)
+        scored_s = sum(durations_s[name] for name in names)
         begun = perf_counter()
         recogniser.score_store(data.store, names)
-        return (perf_counter() - begun) * 60 / listened_s
-    name = max(durations_s, key=lambda one: min(durations_s[one], _LISTENED_S))
+        return (perf_counter() - begun) * 60 / scored_s
+    name = max(durations_s, key=lambda one: min(durations_s[one], _SCORED_S))
     channel: Any = data.reader.channel
     reader = AudioReader(data.reader.sample_rate, channel)
-    listened_s, seconds = min(durations_s[name], _LISTENED_S), math.inf
+    scored_s, seconds = min(durations_s[name], _SCORED_S), math.inf
     for _ in range(2):
         begun = perf_counter()
-        recogniser.score(reader.read(data.corpus.train.paths[name], 0.0, listened_s))
+        recogniser.score(reader.read(data.corpus.train.paths[name], 0.0, scored_s))
         seconds = min(seconds, perf_counter() - begun)
-    return seconds * 60 / listened_s
+    return seconds * 60 / scored_s
 
 
 def _labelled_durations_s(data: RecordingDataModule) -> dict[str, float]:
