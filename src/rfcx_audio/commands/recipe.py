@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+from contextlib import redirect_stdout
 from functools import partial
+from io import StringIO
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +60,7 @@ class Recipe(NamedTuple):
 def recipe(*overrides: str, out: str | Path | None = None) -> Recipe:
     """From labels to a model, scores, thresholds and a page, as `rfcx-audio recipe` does.
 
-    A call that was interrupted goes on where it was, given the same folder.
+    A call that was interrupted goes on where it was, given the same folder. Tables are not printed.
 
     >>> made = rfcx_audio.recipe(
     ...     "data=rfcx", "data.root=rfcx", "recordings=audio", "scale=laptop",
@@ -78,7 +80,8 @@ def recipe(*overrides: str, out: str | Path | None = None) -> Recipe:
         ConfigError: an override is none, or names what does not exist.
         ValueError: the data cannot be used, or the folder was begun with other settings or labels.
     """
-    return make(call_config("recipe", overrides, out))
+    with redirect_stdout(StringIO()):  # the tables of all steps are in the folder and on the page
+        return make(call_config("recipe", overrides, out))
 
 
 def run(config: DictConfig) -> None:
@@ -201,3 +204,5 @@ def print_cost(material: Material) -> None:
     )
     shown = {name: [f"{value:.1f}" for value in table[name]] for name in ("minutes", "disk_mb")}
     print_table(table.assign(**shown), title)
+    total = table.iloc[-1]
+    _log.info("an estimate: %.0f minutes, %.0f MB in all", total["minutes"], total["disk_mb"])

@@ -195,7 +195,7 @@ def _truth(material: Material) -> Section:
         [
             paragraph(
                 f"Every call of the scored recordings is known ({material.unlabelled.truth}). It "
-                "was read for these numbers only, after all else was done."
+                "was used for these numbers only, after all else was done."
             ),
             table(pd.read_csv(folder / "metrics.csv")),
             paragraph("Calibrated scores, by species, and detections at the thresholds:"),
