@@ -35,6 +35,8 @@ def main(config: DictConfig) -> None:
         found = collect(jobs, study.questions)
         if study.levels:  # there are baselines of one place only, and curves have none
             found = found._replace(baselines=found.baselines.iloc[:0])
+            if Results.exist(docs, study.page):  # data sets may be measured on different machines
+                found = found.with_earlier(Results.read(docs, study.page), jobs)
         found.write(docs, study.page)
     write = write_curves if study.levels else write_page
     results = Results.read(docs, study.page)  # the page depends on the written tables only

@@ -53,7 +53,7 @@ class Results(NamedTuple):
         Raises:
             ValueError: there is no table of runs.
         """
-        if not _file(folder, stem, "runs").exists():
+        if not cls.exist(folder, stem):
             raise ValueError(f"{_file(folder, stem, 'runs')} does not exist; run the study first")
         return cls(
             *(
@@ -63,6 +63,24 @@ class Results(NamedTuple):
                 )
             )
         )
+
+    @classmethod
+    def exist(cls, folder: Path, stem: str) -> bool:
+        """Whether `write` made tables of that stem."""
+        return _file(folder, stem, "runs").exists()
+
+    def with_earlier(self, earlier: Results, jobs: Sequence[Job]) -> Results:
+        """These results, and the runs of earlier ones that are not repeated here.
+
+        Args:
+            earlier: whose other tables are not taken.
+            jobs: of the study; runs that are not among them are left out.
+        """
+        keys = [(job.entry.name, job.seed) for job in jobs]
+        wanted = pd.DataFrame(keys, columns=pd.Index(["entry", "seed"]))
+        both = pd.concat([self.runs, earlier.runs], ignore_index=True)
+        both = both.drop_duplicates(["entry", "seed"])  # of which the first are these
+        return self._replace(runs=wanted.merge(both, on=["entry", "seed"]))
 
     def write(self, folder: Path, stem: str) -> None:
         """Writes `<stem>.csv` and those other tables that have rows."""

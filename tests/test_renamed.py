@@ -41,7 +41,6 @@ def test_former_options_and_keys_are_answered_with_the_new_ones(
         ("prevalence", ["scores=s", "known_scores=k"], "known_scores= is now oof="),
         ("prevalence", ["scores=s", "rows=k"], "rows= is now labels="),
         ("prevalence", ["scores=s", "truth=k"], "truth= is now complete_labels="),
-        ("prevalence", ["scores=s", "+usual_shift=1"], "usual_shift= is now shift_std="),
     ],
 )
 def test_former_keys_are_answered_with_the_new_ones(

@@ -12,8 +12,6 @@ _RENAMED: dict[str, dict[str, str]] = {
         "known_scores": "oof",
         "rows": "labels",
         "truth": "complete_labels",
-        "resamples": "num_bootstrap",
-        "usual_shift": "shift_std",
     },
     "relabel": {"take_back": "rollback_to"},
 }

@@ -10,7 +10,7 @@ import pytest
 import torch
 from scipy.special import expit
 
-from rfcx_audio.commands.prevalence import estimates_of, true_prevalence
+from rfcx_audio.commands.prevalence import estimated, true_prevalence
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.scores import Scores
 
@@ -82,26 +82,27 @@ def unlabelled(num_species: int, pool: str = "max") -> Scores:
 
 
 def test_estimates_come_from_known_scores_or_from_a_table_that_was_written(place: Path) -> None:
-    pooled = Scores.read(place / "scores.parquet").pool()
-    made = estimates_of(config_of(place), pooled)
+    scores = Scores.read(place / "scores.parquet")
+    made, balanced = estimated(config_of(place), scores)
+    assert balanced.metadata == scores.metadata
     np.testing.assert_allclose(made.estimate, FREQUENT, atol=0.06)
     table = pd.DataFrame({name: value.numpy() for name, value in made._asdict().items()})
     table.insert(0, "species_id", [0, 1])
     table[::-1].to_csv(place / "prevalence.csv", index=False)
-    read = estimates_of(config_of(place, f"prevalence={place}/prevalence.csv"), pooled)
+    read = estimated(config_of(place, f"prevalence={place}/prevalence.csv"), scores)[0]
     torch.testing.assert_close(read.low, made.low)
     twice = f"prevalence=[{place}/prevalence.csv,{place}/prevalence.csv]"
-    torch.testing.assert_close(estimates_of(config_of(place, twice), pooled).high, made.high)
+    torch.testing.assert_close(estimated(config_of(place, twice), scores)[0].high, made.high)
     with pytest.raises(ValueError, match="each of the 3 species, it has 2"):
-        estimates_of(config_of(place, f"prevalence={place}/prevalence.csv"), unlabelled(3))
+        estimated(config_of(place, f"prevalence={place}/prevalence.csv"), unlabelled(3))
 
 
 def test_what_does_not_go_together_is_refused(place: Path) -> None:
-    for words in (["labels=."], ["labels=.", "oof=k", "prevalence=p"], ["seed=1"]):
+    for words in (["labels=."], ["labels=.", "oof=k", "prevalence=p"], ["min_overlap=1"]):
         with pytest.raises(ValueError, match="give either oof"):
-            estimates_of(config_of(place, *words), unlabelled(2))
+            estimated(config_of(place, *words), unlabelled(2))
     with pytest.raises(ValueError, match="predict with pool=max"):
-        estimates_of(config_of(place), unlabelled(2, "mean"))
+        estimated(config_of(place), unlabelled(2, "mean"))
 
 
 @pytest.mark.slow

@@ -54,6 +54,23 @@ def test_matches_are_the_windows_of_the_highest_cosine(place: Path, tmp_path: Pa
     pd.testing.assert_frame_equal(written, found, rtol=1e-5, check_dtype=False)
 
 
+def test_a_large_store_is_searched_by_an_index(
+    place: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store = shutil.copytree(place / "store", tmp_path / "store")
+    arguments = (store, f"{place}/audio/b/03.wav,1.02,1.12", "top=9", "min_gap_s=0")
+    exact = rfcx_audio.search(*arguments, out=tmp_path / "exact")
+    assert not (store / "index.usearch").exists()
+    caplog.set_level("INFO")
+    found = rfcx_audio.search(*arguments, "exact_up_to=50", out=tmp_path / "by index")
+    assert "the index; exact_up_to=null compares all" in caplog.text
+    assert (store / "index.usearch").exists()
+    both = found.merge(exact, on=["recording_id", "t_min"], suffixes=("", "_exact"))
+    assert len(both) >= 6
+    np.testing.assert_allclose(both["similarity"], both["similarity_exact"], atol=1e-6)
+    assert found["similarity"].is_monotonic_decreasing
+
+
 def test_a_window_of_the_archive_is_its_own_nearest_and_marked(place: Path, tmp_path: Path) -> None:
     original = place / "audio" / "a" / "04.wav"
     copy = shutil.copy(original, tmp_path / "of another name.wav")

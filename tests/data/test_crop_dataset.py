@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 import torch
 
 from rfcx_audio.batch import Failure
@@ -127,3 +128,90 @@ def test_a_file_that_breaks_later_is_named_and_left_out_of_the_batch(
     nothing = collate_crops([dataset[Draw(0, 3)]])
     assert len(nothing.waveform) == 0
     assert len(nothing.failures) == 1
+
+
+RATE = 24_000
+
+
+@pytest.fixture
+def field(tmp_path: Path) -> tuple[pd.DataFrame, Recordings]:
+    """A tone of 6 kHz with a row, and low-frequency noise with a row that rules another out."""
+    time = np.arange(10 * RATE) / RATE
+    tone = np.where((time > 4) & (time < 5), 0.3 * np.sin(2 * np.pi * 6000 * time), 0)
+    noise = 0.1 * np.sin(2 * np.pi * 500 * time)
+    for name, sound in (("call", tone + noise), ("other", noise), ("third", 0 * noise)):
+        soundfile.write(tmp_path / f"{name}.wav", sound, RATE)
+    columns = ["recording_id", "species_id", "present", "t_min", "t_max", "f_min", "f_max"]
+    lines = [
+        ("call", 1, True, 4.0, 5.0, 5500.0, 6500.0),
+        ("other", 0, False, 0.0, 10.0, 0.0, 1000.0),
+        ("other", 1, False, 0.0, 10.0, 5500.0, 6500.0),
+        ("third", 2, True, 0.0, 10.0, 0.0, 1000.0),
+    ]
+    rows = pd.DataFrame(lines, columns=pd.Index(columns)).assign(songtype_id=1, weight=1.0)
+    return rows, Recordings.scan(tmp_path)
+
+
+def pasting(field: tuple[pd.DataFrame, Recordings], share: float = 1.0) -> CropDataset:
+    return CropDataset(*field, AudioReader(RATE), CropRecipe(3.0, pasted_share=share), 4)
+
+
+def test_a_pasted_call_joins_the_labels_of_its_background(
+    field: tuple[pd.DataFrame, Recordings],
+) -> None:
+    seen = set()
+    for seed in range(30):
+        crop = pasting(field)[Draw(0, seed)]
+        assert not isinstance(crop, Failure)
+        target, known = (part.tolist() for part in crop.labels.clip)
+        assert (target[1], known[1], known[3]) == (1, 1, 0)  # though a row rules it out there
+        background = {(0, 0): "call", (1, 0): "other", (0, 1): "third"}[known[0], known[2]]
+        seen.add(background)
+        assert (target[0], target[2]) == (0, known[2])
+        boxes = crop.labels.boxes
+        (own,) = ((boxes.species == 1) & boxes.present & (boxes.t_min >= -1e-6)).nonzero()[-1:, 0]
+        begin, end = float(boxes.t_min[own]), float(boxes.t_max[own])
+        assert 0 <= begin < end <= 3 + 1e-6
+        if background == "call":
+            continue
+        frames = crop.labels.frame.target[:, 1]
+        middle = torch.arange(0.05, 3, 0.1)
+        assert torch.equal(
+            frames[(middle > begin + 0.1) & (middle < end - 0.1)].unique(), torch.ones(1)
+        )
+        sound = crop.waveform.numpy()
+        spectrum = [
+            np.abs(np.fft.rfft(sound[round(a * RATE) : round(b * RATE)]))
+            for a, b in ((begin, end), (0, begin))
+        ]
+        high = [part[int(len(part) * 0.48) : int(len(part) * 0.52)].sum() for part in spectrum]
+        assert high[0] > 8 * high[1]
+        assert crop.labels.rows is not None
+        assert crop.labels.rows.tolist() == [0]
+    assert seen == {"call", "other", "third"}
+
+
+def test_only_confirmed_rows_are_pasted_and_as_often_as_wanted(
+    field: tuple[pd.DataFrame, Recordings],
+) -> None:
+    def is_pasted(row: int, share: float, seed: int) -> bool:
+        crop = pasting(field, share)[Draw(row, seed)]
+        assert not isinstance(crop, Failure)
+        own = crop.labels.clip.known.tolist()
+        return own != [[0, 1, 0, 0], [1, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0]][row]
+
+    assert not any(is_pasted(row, 1.0, seed) for row in (1, 2) for seed in range(9))
+    assert not any(is_pasted(3, 0.0, seed) for seed in range(9))
+    # Two of three backgrounds are known otherwise than the recording itself.
+    assert 12 < sum(is_pasted(3, 0.5, seed) for seed in range(90)) < 48
+
+
+def test_a_background_that_cannot_be_read_is_a_failure(
+    field: tuple[pd.DataFrame, Recordings],
+) -> None:
+    dataset = pasting(field)
+    for path in dataset.paths.values():
+        path.write_bytes(b"RIFF")
+    crop = dataset[Draw(0, 0)]
+    assert isinstance(crop, Failure)
+    assert "cannot be read" in crop.reason

@@ -181,6 +181,8 @@ def test_a_store_of_another_hop_is_refused(root: Path) -> None:
 def test_augmentations_of_sound_are_refused(root: Path) -> None:
     with pytest.raises(ValueError, match=r"mixup, gain.*augment=none"):
         module(root, "augment=light")
+    with pytest.raises(ValueError, match=r"data\.pasted\.share is the share"):
+        module(root, "data.crops.pasted_share=0.5")
 
 
 def test_a_row_that_labels_no_window_is_counted(

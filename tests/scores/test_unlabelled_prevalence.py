@@ -5,12 +5,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 from scipy.special import expit
 
 from rfcx_audio.data import Annotations, read_annotations
-from rfcx_audio.scores import Prevalence, Scores, confidence, estimate_prevalence, known_scores
-from rfcx_audio.scores.unlabelled_prevalence import checked_prevalence, unlabelled_prevalence
+from rfcx_audio.scores import Scores, unlabelled_prevalence
 
 
 def scored(present: np.ndarray, prefix: str, pool: str = "max") -> Scores:
@@ -43,34 +41,7 @@ def test_the_frequency_of_unlabelled_calls_is_found(known: tuple[Scores, Annotat
     assert ((found.low < found.estimate) & (found.estimate < found.high)).all()
 
 
-def test_its_interval_holds_those_of_both_estimators(known: tuple[Scores, Annotations]) -> None:
-    unlabelled, generator = scored(np.arange(30)[:, None] < [9, 20], "u"), torch.Generator()
-    generator.manual_seed(3)
-    of_known = known_scores(*known, "max", 0.5)
-    one, other = (
-        estimate_prevalence(unlabelled.pool().tensor, of_known, generator, which, 40)
-        for which in ("em", "confusion")
-    )
-    found = unlabelled_prevalence(unlabelled, *known, "em", num_bootstrap=40, seed=3)
-    assert torch.equal(found.estimate, one.estimate)
-    assert torch.equal(found.low, torch.minimum(one.low, other.low))
-    assert torch.equal(found.high, torch.maximum(one.high, other.high))
-
-
 def test_what_gives_no_comparable_estimate_is_refused(known: tuple[Scores, Annotations]) -> None:
     unlabelled = scored(np.ones((3, 2)), "u", "mean")
     with pytest.raises(ValueError, match="predict with pool=max"):
         unlabelled_prevalence(unlabelled, *known)
-    with pytest.raises(ValueError, match="num_bootstrap=5 makes no interval; give 20 or more"):
-        unlabelled_prevalence(unlabelled, *known, num_bootstrap=5)
-
-
-def test_the_less_two_estimators_agree_the_less_is_corrected() -> None:
-    found = Prevalence(*(torch.tensor([v] * 3, dtype=torch.float64) for v in (0.3, 0.25, 0.35)))
-    lows, highs = torch.tensor([0.26, 0.1, 0.01]), torch.tensor([0.34, 0.34, 0.34])
-    check = Prevalence(found.estimate, lows.double(), highs.double())
-    checked = checked_prevalence(found, check)
-    torch.testing.assert_close(checked.low, torch.tensor([0.25, 0.1, 0.01], dtype=torch.float64))
-    assert torch.equal(checked.high, found.high)
-    sure = confidence(checked)
-    assert sure[0] == confidence(found)[0] > sure[1] > sure[2]

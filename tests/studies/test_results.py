@@ -51,6 +51,17 @@ def test_what_is_written_is_read_again_and_empty_tables_have_no_file(
             pd.testing.assert_frame_equal(found, expected.reset_index(drop=True))
 
 
+def test_runs_that_are_not_repeated_stay_in_the_table(jobs: list[Job]) -> None:
+    results = collect(jobs)
+    columns = results.runs.columns
+    of_elsewhere = [["bad", 1, *[0.1] * 5], ["good", 1, *[0.9] * 5], ["dropped", 0, *[0.2] * 5]]
+    earlier = results._replace(runs=pd.DataFrame(of_elsewhere, columns=columns))
+    both = results.with_earlier(earlier, jobs).runs
+    assert both["entry"].to_list() == ["bad", "bad", "good", "good"]
+    assert both["seed"].to_list() == [0, 1, 0, 1]
+    assert both["lwlrap"].to_list() == [0.4, 0.5, 0.8, 0.9]
+
+
 def test_nothing_finished_and_nothing_written_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run of the study is finished"):
         collect([Job(Entry("a", "b", ()), 0, tmp_path)])

@@ -19,15 +19,15 @@ from rfcx_audio.data import RFCX_FILES, read_annotations
 from rfcx_audio.scores import (
     Prevalence,
     Scores,
+    balanced_scores,
     check_labels,
-    confidence,
     draw_prevalence,
+    estimate_prevalence,
     implied_prior,
+    known_beside,
     mean_prevalence,
     prior_correction,
     read_by_species,
-    shrunk_prevalence,
-    unlabelled_prevalence,
 )
 from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
@@ -35,27 +35,28 @@ from rfcx_audio.whole_files import save_picture
 _log = logging.getLogger(__name__)
 
 
-def estimates_of(config: DictConfig, pooled: Scores) -> Prevalence:
-    """The estimates, made here and checked by another estimator, or read.
+def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
+    """The estimates, made here or read, and the scores on the scale to which they apply.
 
     Args:
         config: of the command.
-        pooled: of unlabelled recordings.
+        scores: of unlabelled recordings.
 
     Raises:
-        ValueError: there are too few bootstrap samples; neither out-of-fold scores with labels nor
-            estimates are given, or both; or the out-of-fold scores are pooled otherwise.
+        ValueError: neither out-of-fold scores with labels nor estimates are given, or both; or the
+            out-of-fold scores are pooled otherwise.
     """
-    known = (config.oof, config.labels)
-    if (config.prevalence is None) == (known == (None, None)) or (None in known and any(known)):
+    given = (config.oof, config.labels)
+    if (config.prevalence is None) == (given == (None, None)) or (None in given and any(given)):
         raise ValueError("give either oof=… and labels=…, or prevalence=…")
     if config.prevalence is not None:
         places = [config.prevalence] if isinstance(config.prevalence, str) else config.prevalence
-        return mean_prevalence([read_prevalence(place, pooled.species) for place in places])
-    oof = Scores.read(config.oof).of_species(pooled.species)
+        return mean_prevalence([read_prevalence(place, scores.species) for place in places]), scores
+    oof = Scores.read(config.oof).of_species(scores.species)
     annotations = labels_of(config, oof.species, oof.recordings)
-    settings = (config.estimator, config.num_bootstrap, config.min_overlap, config.seed)
-    return unlabelled_prevalence(pooled, oof, annotations, *settings)
+    known = known_beside(scores, oof, annotations, config.min_overlap)
+    found = estimate_prevalence(scores.pool().tensor, known)
+    return found, scores.with_values(balanced_scores(scores.tensor, known))
 
 
 def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
@@ -100,14 +101,14 @@ def run(config: DictConfig) -> None:
     if any("prior_correction" in one for one in (scores.metadata, *made_of)):
         raise ValueError(f"{config.scores} is corrected already; give what it was made from")
     folder, pooled = Path(config.paths.output_dir), scores.pool()
-    found = estimates_of(config, pooled)
-    share = confidence(found, config.shift_std)
-    prior = shrunk_prevalence(pooled.tensor, found, share)
-    made_under = implied_prior(pooled.tensor, prior)
+    found, balanced = estimated(config, scores)
+    before, observed = (of.pool().tensor.double() for of in (balanced, scores))
+    prior = torch.where(found.estimate.isnan(), before.mean(0), found.estimate)  # no correction
+    made_under = implied_prior(before, prior)
 
     folder.mkdir(parents=True, exist_ok=True)
-    observed = pooled.tensor.double().mean(0)
-    columns = {"observed": observed, **found._asdict(), "confidence": share, "prior": prior}
+    observed = observed.mean(0)
+    columns = {"observed": observed, **found._asdict(), "prior": prior}
     lines = pd.DataFrame({name: values.numpy() for name, values in columns.items()})
     lines.insert(0, "species", scores.species)
     lines.to_csv(folder / "prevalence.csv", index=False)
@@ -117,10 +118,10 @@ def run(config: DictConfig) -> None:
     picture = draw_prevalence(found, against, label, scores.species)
     save_picture(picture, folder / "prevalence.png")
 
-    how = config.estimator if config.prevalence is None else str(config.prevalence)
+    how = "posterior" if config.prevalence is None else str(config.prevalence)
     correction = {"transductive": True, "source": how, "prior": prior.tolist()}
     correction["made_under"] = made_under.tolist()
-    values = prior_correction(scores.tensor, prior, made_under)
+    values = prior_correction(balanced.tensor, prior, made_under)
     corrected = scores.with_values(values, prior_correction=correction)
     corrected.write(folder / "scores.parquet")
     print_table(lines, f"prevalence in {len(pooled)} unlabelled recordings")

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import torch
+from torch import Tensor
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
@@ -23,11 +24,13 @@ from rfcx_audio.scoring.examples import Example, example_features, parse_example
 from rfcx_audio.scoring.load import described_encoder
 from rfcx_audio.scoring.nearest import nearest, similarities
 from rfcx_audio.scoring.sounds_picture import draw_sounds
+from rfcx_audio.scoring.window_index import WindowIndex
 from rfcx_audio.screen import print_line, print_table
 from rfcx_audio.whole_files import save_picture, write_atomically
 
 _PRINTED = 10
 _DRAWN = 12
+_CANDIDATES = 10_000  # of the index for each example, whose features are then compared
 _log = logging.getLogger(__name__)
 UNANSWERED = "?"
 """In the column `present` of a queue: the reader of labels refuses it until it is 1 or 0."""
@@ -89,9 +92,9 @@ def find(config: DictConfig) -> pd.DataFrame:
     examples = parse_examples(given if isinstance(given, str) else list(given))
     embedder = embedder_of(store, config.encoder_file)
     queries = torch.cat([example_features(embedder, one) for one in examples])
-    similarity = similarities(store.features, queries)
     gap_s = store.settings["window_s"] if config.min_gap_s is None else config.min_gap_s
-    rows = nearest(store.keys, similarity, config.top, gap_s, config.per_recording)
+    pick = partial(nearest, top=config.top, min_gap_s=gap_s, per_recording=config.per_recording)
+    rows, similarity = nearest_rows(store, queries, config.exact_up_to, pick)
     matches = matches_of(store, rows, similarity, examples)
     folder = Path(config.paths.output_dir)
     _write(matches, folder / "matches.csv")
@@ -121,6 +124,34 @@ def embedder_of(store: FeatureStore, encoder_file: str | None = None) -> Embedde
     return Embedder(AudioReader(settings["sample_rate"], settings["channel"]), frontend)
 
 
+def nearest_rows(
+    store: FeatureStore,
+    queries: Tensor,
+    exact_up_to: int | None,
+    pick: Callable[[pd.DataFrame, np.ndarray], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """The rows of the matches in a store, the nearest first, and their similarities.
+
+    Args:
+        store: to be searched.
+        queries: (queries, features).
+        exact_up_to: windows, up to which all are compared; of larger stores only candidates that
+            an index finds. None: always all.
+        pick: chooses rows of keys by their similarity.
+    """
+    if exact_up_to is None or len(store.keys) <= exact_up_to:
+        similarity = similarities(store.features, queries)
+        rows = pick(store.keys, similarity)
+        return rows, similarity[rows]
+    among = WindowIndex.of(store).candidates(queries, _CANDIDATES)
+    _log.info(
+        "the nearest of %d candidates by the index; exact_up_to=null compares all", len(among)
+    )
+    similarity = similarities(store.features[among], queries)
+    rows = pick(store.keys.iloc[among], similarity)
+    return among[rows], similarity[rows]
+
+
 def matches_of(
     store: FeatureStore, rows: np.ndarray, similarity: np.ndarray, examples: Sequence[Example]
 ) -> pd.DataFrame:
@@ -129,7 +160,7 @@ def matches_of(
     Args:
         store: that they are of.
         rows: of the matches in it, the nearest first.
-        similarity: of all its windows.
+        similarity: of these rows.
         examples: that were looked for.
     """
     windows = store.keys.iloc[rows].reset_index(drop=True)
@@ -139,7 +170,7 @@ def matches_of(
         same = contents == fingerprint(example.path)
         own |= same & example.overlaps(windows["t_min"].to_numpy(), windows["t_max"].to_numpy())
     windows.insert(0, "rank", np.arange(1, len(rows) + 1))
-    return windows.assign(similarity=similarity[rows], is_example=own)
+    return windows.assign(similarity=similarity, is_example=own)
 
 
 def queue_of(matches: pd.DataFrame, species: str, ends_s: pd.Series) -> pd.DataFrame:

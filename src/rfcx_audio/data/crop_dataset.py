@@ -16,6 +16,7 @@ from rfcx_audio.batch import (
     Failure,
     Labels,
     PlacedBatch,
+    Rows,
     WaveformBatch,
     unknown_labels,
 )
@@ -25,12 +26,14 @@ from rfcx_audio.data.crops import background_start, crop_start
 from rfcx_audio.data.labels import (
     boxes_in,
     crop_windows,
+    joined,
     label_windows,
     rows_by_recording,
     rows_of,
     stack_boxes,
     true_windows,
 )
+from rfcx_audio.data.pasting import draw_paste, pasted_window
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, Draw
 from rfcx_audio.data.stretches import Stretch, place_of
@@ -83,9 +86,12 @@ class CropDataset(Dataset[Crop | Failure]):
         self.recording_ids = [*rows["recording_id"], *(span.recording for span in spans)]
         times = np.array([(span.t_min, span.t_max) for span in spans]).reshape(-1, 2)
         self.boxes = np.concatenate([rows[["t_min", "t_max"]].to_numpy(dtype=float), times])
-        self.num_rows = len(rows)
+        self.rows, self.num_rows = rows.reset_index(drop=True), len(rows)
+        self.can_paste = (rows["present"] & (rows["weight"] == 1)).to_numpy()
+        self.recordings = recordings
         self.coverage = coverage
         self.by_recording = rows_by_recording(rows)
+        self.names = list(self.by_recording)
         self.calls = (
             None if calls is None else rows_by_recording(calls.assign(present=True, weight=1))
         )
@@ -103,6 +109,8 @@ class CropDataset(Dataset[Crop | Failure]):
     def __getitem__(self, draw: Draw) -> Crop | Failure:
         """The crop of a draw, or why its recording cannot be used."""
         rng = np.random.default_rng(draw.seed)
+        if self._pastes(draw, rng):
+            return self._pasted(draw, rng)
         name, start_s = self._place(draw, rng)
         place = self._in_memory(name, start_s)
         samples = np.empty(0, np.float32)
@@ -115,18 +123,40 @@ class CropDataset(Dataset[Crop | Failure]):
         labels = self._labels(name, start_s)._replace(rows=torch.tensor([row]))
         return Crop(torch.from_numpy(samples), labels, draw.seed, place)
 
+    def _pastes(self, draw: Draw, rng: np.random.Generator) -> bool:
+        """Whether the call of a draw's row is pasted onto other sound."""
+        share = self.recipe.pasted_share
+        is_confirmed = 0 <= draw.row < self.num_rows and bool(self.can_paste[draw.row])
+        return share > 0 and is_confirmed and rng.random() < share
+
+    def _pasted(self, draw: Draw, rng: np.random.Generator) -> Crop | Failure:
+        """A crop of another recording with the call of a row, which joins the rows there."""
+        row, duration_s = self.rows.iloc[draw.row], self.recipe.duration_s
+        length_s = min(row["t_max"] - row["t_min"], duration_s)
+        paste = draw_paste(self.names, self.durations_s, duration_s, length_s, rng)
+        try:
+            window = pasted_window(self.reader, self.recordings, row, paste, duration_s)
+        except AudioError as error:
+            return Failure(row["recording_id"], str(error))
+        name, start_s = paste.background_id, paste.background_s
+        t_min = start_s + paste.offset_s
+        call = rows_of(row.to_frame().T.assign(t_min=t_min, t_max=t_min + length_s))
+        labels = self._labels(name, start_s, call)._replace(rows=torch.tensor([draw.row]))
+        return Crop(torch.from_numpy(window), labels, draw.seed)
+
     def _in_memory(self, name: str, start_s: float) -> tuple[int, int] | None:
         if name not in self.resident:
             return None
         start, length = map(self.reader.num_samples, (start_s, self.recipe.duration_s))
         return place_of(self.resident[name], start, length)
 
-    def _labels(self, name: str, start_s: float) -> CropLabels:
-        recipe, rows = self.recipe, self.by_recording.get(name, self.no_calls)
+    def _labels(self, name: str, start_s: float, pasted: Rows | None = None) -> CropLabels:
+        recipe, pasted = self.recipe, self.no_calls if pasted is None else pasted
+        rows = joined(self.by_recording.get(name, self.no_calls), pasted)
         starts, durations = start_s + self.window_starts_s, self.window_durations_s
         size = (self.num_species, recipe.min_overlap)
         boxes = boxes_in(rows, start_s, recipe.duration_s)
-        calls = None if self.calls is None else self.calls.get(name, self.no_calls)
+        calls = None if self.calls is None else joined(self.calls.get(name, self.no_calls), pasted)
         if calls is not None and recipe.supervision == "truth":
             clip, frames = _clip_and_frames(true_windows(calls, starts, durations, *size))
             return CropLabels(clip, frames, boxes, clip)
@@ -145,8 +175,7 @@ class CropDataset(Dataset[Crop | Failure]):
             name = self.recording_ids[draw.row]
             t_min, t_max = self.boxes[draw.row]
             return name, crop_start(t_min, t_max, duration_s, recording_s[name], rng)
-        names = list(self.by_recording)
-        for name in rng.permutation(names):
+        for name in rng.permutation(self.names):
             rows = self.by_recording[name]
             spans = np.stack([rows.t_min.numpy(), rows.t_max.numpy()], axis=1)
             start = background_start(spans, duration_s, recording_s[name], rng)

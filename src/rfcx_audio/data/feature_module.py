@@ -69,6 +69,11 @@ class FeatureDataModule(RecordingDataModule):
                 f"the augmentation changes waveforms ({steps}), which stored features do not have; "
                 "choose augment=none"
             )
+        if self.crops.pasted_share:
+            raise ValueError(
+                "data.crops.pasted_share pastes calls onto sound, and stored features have none; "
+                "data.pasted.share is the share of windows with pasted calls"
+            )
         self.encoder_frontend = cast(StoredFrontend, self.frontend)
         self.pasting = pasted
         if pasted is not None and self._frames(self.crops.duration_s) != 1:

@@ -35,6 +35,11 @@ def rows_by_recording(rows: pd.DataFrame) -> dict[str, Rows]:
     return {str(name): rows_of(group) for name, group in rows.groupby("recording_id", sort=True)}
 
 
+def joined(rows: Rows, others: Rows) -> Rows:
+    """The rows of one recording, behind one another."""
+    return Rows(*(torch.cat(pair) for pair in zip(rows, others, strict=True)))
+
+
 def label_windows(
     rows: Rows,
     starts_s: Tensor,

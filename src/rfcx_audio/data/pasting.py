@@ -13,7 +13,7 @@ else the background holds stays as known or unknown as it was.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -90,10 +90,30 @@ def draw_pastes(
         seed = zlib.crc32(key.encode())
         for draw in range(per_row):
             rng = np.random.default_rng([seed, draw])
-            name = names[rng.integers(len(names))]
-            begin = rng.uniform(0, max(0.0, durations_s[name] - window_s))
-            offset = rng.uniform(0, window_s - length_s)
-            yield Paste(number, draw, name, begin, offset, rng.uniform(-_GAIN_DB, _GAIN_DB))
+            paste = draw_paste(names, durations_s, window_s, length_s, rng)
+            yield paste._replace(row=number, draw=draw)
+
+
+def draw_paste(
+    names: Sequence[str],
+    durations_s: Mapping[str, float],
+    window_s: float,
+    length_s: float,
+    rng: np.random.Generator,
+) -> Paste:
+    """What one call is pasted into, and where; its row and draw are 0.
+
+    Args:
+        names: of the recordings that may be backgrounds.
+        durations_s: of them.
+        window_s: length of a window.
+        length_s: of the call, at most a window.
+        rng: draws it.
+    """
+    name = names[rng.integers(len(names))]
+    begin = rng.uniform(0, max(0.0, durations_s[name] - window_s))
+    offset = rng.uniform(0, window_s - length_s)
+    return Paste(0, 0, name, begin, offset, rng.uniform(-_GAIN_DB, _GAIN_DB))
 
 
 def cut_out(

@@ -36,6 +36,8 @@ class CropRecipe:
             row to label it; see `label_windows`.
         tp_share: share of the crops drawn around TP rows; the rest is drawn around FP rows.
         background_share: share of the crops, taken first, drawn where no row is.
+        pasted_share: of the crops around TP rows, those of other recordings onto which the row's
+            call is pasted, see `pasted_window`.
         pseudo_share: share of the other crops drawn around pseudo rows, where there are any.
         crops_per_epoch: None: as many as make every TP row appear eight times.
         frame_s: of a label frame, see `CropLabels`.
@@ -47,6 +49,7 @@ class CropRecipe:
     min_overlap: float = 0.5
     tp_share: float = 0.5
     background_share: float = 0.0
+    pasted_share: float = 0.0
     pseudo_share: float = 0.5
     crops_per_epoch: int | None = None
     frame_s: float = 0.1
@@ -54,7 +57,7 @@ class CropRecipe:
 
     def __post_init__(self) -> None:
         """Raises ValueError where a share or a duration is out of range."""
-        for name in ("tp_share", "background_share", "pseudo_share"):
+        for name in ("tp_share", "background_share", "pasted_share", "pseudo_share"):
             if not 0 <= getattr(self, name) <= 1:
                 raise ValueError(f"{name} = {getattr(self, name)} lies outside 0 to 1")
         if not 0 < self.min_overlap <= 1:

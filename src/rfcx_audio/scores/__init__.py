@@ -20,11 +20,6 @@ from rfcx_audio.scores.ensemble import (
     fit_weights,
     given_weights,
 )
-from rfcx_audio.scores.estimators import (
-    confusion_prevalence,
-    em_prevalence,
-    mixture_prevalence,
-)
 from rfcx_audio.scores.evaluate import (
     Evaluation,
     evaluate,
@@ -55,14 +50,13 @@ from rfcx_audio.scores.precision_recall import (
     taken_for,
 )
 from rfcx_audio.scores.prevalence import (
-    Estimator,
+    Beliefs,
     KnownScores,
     Prevalence,
-    confidence,
+    balanced_scores,
     estimate_prevalence,
     known_scores,
     mean_prevalence,
-    shrunk_prevalence,
 )
 from rfcx_audio.scores.prevalence_picture import draw_prevalence
 from rfcx_audio.scores.prior import (
@@ -89,18 +83,15 @@ from rfcx_audio.scores.threshold import (
     read_thresholds,
     thresholds,
 )
-from rfcx_audio.scores.unlabelled_prevalence import (
-    checked_prevalence,
-    unlabelled_prevalence,
-)
+from rfcx_audio.scores.unlabelled_prevalence import known_beside, unlabelled_prevalence
 
 __all__ = [
     "RECORDING",
     "SEEN",
     "WINDOW",
+    "Beliefs",
     "Calibration",
     "EnsembleError",
-    "Estimator",
     "Evaluation",
     "Goal",
     "IsotonicCurve",
@@ -111,6 +102,7 @@ __all__ = [
     "Prevalence",
     "Scores",
     "SpeciesFit",
+    "balanced_scores",
     "best_threshold",
     "by_recording",
     "calibration_error",
@@ -120,16 +112,12 @@ __all__ = [
     "check_pool",
     "check_raw",
     "check_unseen",
-    "checked_prevalence",
     "combine",
     "common_settings",
-    "confidence",
-    "confusion_prevalence",
     "cross_fitted",
     "draw_distributions",
     "draw_prevalence",
     "draw_reliability",
-    "em_prevalence",
     "estimate_prevalence",
     "evaluate",
     "fit_calibration",
@@ -138,12 +126,12 @@ __all__ = [
     "implied_prior",
     "isotonic_curve",
     "join",
+    "known_beside",
     "known_log_loss",
     "known_scores",
     "label_keys",
     "leaked_recordings",
     "mean_prevalence",
-    "mixture_prevalence",
     "moving_average",
     "platt_curve",
     "pool_recordings",
@@ -155,7 +143,6 @@ __all__ = [
     "read_prior",
     "read_thresholds",
     "reliability_bins",
-    "shrunk_prevalence",
     "species_columns",
     "taken_for",
     "thresholds",

@@ -3,31 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, get_args
+from dataclasses import dataclass
+from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from rfcx_audio.data import Annotations
-from rfcx_audio.scores.estimators import (
-    HALF,
-    PSEUDO_CELLS,
-    Moments,
-    common_variance,
-    confusion_prevalence,
-    em_prevalence,
-    mixture_prevalence,
-)
 from rfcx_audio.scores.known import check_labels, label_keys
 from rfcx_audio.scores.pool import Pool, pool_windows
 from rfcx_audio.scores.scores import Scores
 
-Estimator = Literal["mixture", "em", "confusion"]
-
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
-_LEAST_COUNT = 1e-3  # of each recording in a bootstrap sample, so that each has every species
-_BLOCK = 50  # bootstrap samples at once, which bounds the memory
-LEVEL, _NORMAL = 0.9, 1.6449  # coverage of an interval; half its width in standard deviations
+_PSEUDO_CELLS = 4.0  # weight of the variance over all species in that of one, in known cells
+_BINS = 60  # of the logits of a species
+_MOST_RECORDINGS = 300  # more count as so many: densities are normal only roughly
+_STEP, _FURTHEST = 0.2, 7.0  # of the grid of prevalences, log-odds
+_STRAY, _STRAY_WIDTH = 0.02, 5.0  # share of scores that neither density explains, and their spread
+_SUREST = 12.0  # log-odds that balanced scores do not exceed: normal tails promise too much
+LEVEL = 0.9  # probability of an interval
 
 
 class KnownScores(NamedTuple):
@@ -48,8 +43,8 @@ class Prevalence(NamedTuple):
     """Shares of recordings with the species, each (species,) float64 in [0, 1].
 
     Attributes:
-        estimate: the point estimate; NaN where there is none.
-        low: lower end of the 90 % bootstrap interval; 0 without an estimate.
+        estimate: the mean of the posterior, in log-odds; NaN where there is none.
+        low: lower end of the 90 % interval; 0 without an estimate.
         high: its upper end; 1 without an estimate.
     """
 
@@ -58,92 +53,126 @@ class Prevalence(NamedTuple):
     high: Tensor
 
 
-def estimate_prevalence(
-    scores: Tensor,
-    known: KnownScores,
-    generator: torch.Generator,
-    estimator: Estimator = "mixture",
-    num_bootstrap: int = 200,
-) -> Prevalence:
-    """The prevalence of each species in recordings, with intervals.
+@dataclass(frozen=True)
+class Beliefs:
+    """What is believed before unlabelled recordings are scored.
 
-    For `em` and `confusion`, scores are first calibrated by the logistic function that separates
-    known presences from known absences, as normal densities with one variance.
+    Shifts are in standard deviations of the known scores (in log-odds) of a species; each has a
+    normal prior. They were chosen on one mix of real calls, where the estimate hardly depends on
+    them.
+
+    Attributes:
+        present_shift: mean and standard deviation of how much lower presences score at large than
+            confirmed ones, which are rather clear.
+        absent_shift: of how much higher the highest window of a recording without the species
+            scores than one window of it that was ruled out.
+        spread: standard deviation, in nepers, of the factor of each density's spread.
+        present_spread: that factor's median, of presences: known ones come from several networks.
+        absent_spread: of absences: the highest of many windows varies less than one.
+        prevalence: mean and standard deviation of a prevalence, in log-odds: 4 to 81 % in two of
+            three species.
+        draws: of these numbers, over which the posterior is averaged.
+    """
+
+    present_shift: tuple[float, float] = (0.3, 0.7)
+    absent_shift: tuple[float, float] = (0.7, 0.5)
+    spread: float = 0.25
+    present_spread: float = 0.8
+    absent_spread: float = 0.7
+    prevalence: tuple[float, float] = (-1.0, 1.5)
+    draws: int = 1024
+
+
+class _Moments(NamedTuple):
+    """Number, mean and standard deviation of known logits, each (species,)."""
+
+    number: Tensor
+    mean: Tensor
+    deviation: Tensor
+
+
+def estimate_prevalence(
+    scores: Tensor, known: KnownScores, beliefs: Beliefs | None = None
+) -> Prevalence:
+    """The posterior of the prevalence of each species in recordings.
+
+    The scores of a species, in log-odds, are a mixture of two normal densities: of recordings with
+    it, and of those without. Neither is known exactly. Confirmed calls are clearer than others, and
+    a row of absence labels one window of a recording, which was chosen because it is a false alarm.
+    So the known scores are evidence about both densities, with room for the differences; the
+    posterior is averaged over it. A species that scores the same with and without its calls keeps
+    nearly the prior, with a wide interval.
 
     Args:
         scores: (recordings, species) in [0, 1], of whole unlabelled recordings.
         known: of recordings that their model was not trained on.
-        generator: draws the bootstrap samples of both: whole recordings, with replacement.
-        estimator: `mixture_prevalence`, `em_prevalence` or `confusion_prevalence`.
-        num_bootstrap: number of bootstrap samples.
+        beliefs: None: the default ones.
 
     Returns:
-        NaN, 0 and 1 for a species without a known presence or absence, and (`em`, `confusion`) for
-        one whose known presences score no higher than its known absences.
+        NaN, 0 and 1 for a species without a known presence or absence.
 
     Raises:
-        ValueError: the estimator is unknown, or the numbers of species differ.
+        ValueError: the numbers of species differ.
+
+    Source: the mixture as in Saerens et al. (2002), doi:10.1162/089976602753284446, with densities
+        that are not known; averaged over Sobol points.
     """
-    if estimator not in get_args(Estimator):
-        raise ValueError(f"estimator = {estimator!r}; choose one of {get_args(Estimator)}")
     if scores.shape[1:] != known.present.shape[1:]:
         raise ValueError(
             f"the scores have {tuple(scores.shape[1:])} species, the known ones "
             f"{tuple(known.present.shape[1:])}: they must come from the same model"
         )
+    beliefs = beliefs or Beliefs()
     logits = scores.double().logit(_EPS)
-    counts = _bootstrap(len(known.present), num_bootstrap, generator)
-    weights = _bootstrap(len(scores), num_bootstrap, generator)
-    blocks = zip(counts.split(_BLOCK), weights.split(_BLOCK), strict=True)
-    found = torch.cat([_estimates(logits, w, known, c, estimator) for c, w in blocks])
-    rest = found[1:] if num_bootstrap else found
-    tail = (1 - LEVEL) / 2
-    # A sample without an estimate is compatible with everything.
-    low = torch.minimum(rest.nan_to_num(0).quantile(tail, dim=0), found[0])
-    high = torch.maximum(rest.nan_to_num(1).quantile(1 - tail, dim=0), found[0])
-    missing = known.present.isnan().all(0) | known.absent.isnan().all(0) | found[0].isnan()
-    return Prevalence(
-        found[0].masked_fill(missing, torch.nan),
-        low.masked_fill(missing, 0),
-        high.masked_fill(missing, 1),
-    )
+    present, absent, unlabelled = _known_moments(known)
+    missing = (present.number == 0) | (absent.number == 0)
+    grid = torch.arange(-_FURTHEST, _FURTHEST + _STEP / 2, _STEP, dtype=torch.float64)
+    draws = _normal_draws(beliefs.draws, 4)
+    parts = []
+    for number in range(scores.shape[1]):
+        if missing[number]:
+            parts.append((torch.nan, 0.0, 1.0))
+            continue
+        one, other = (_Moments(*(v[number] for v in of)) for of in (present, absent))
+        densities = _densities(one, other, float(unlabelled[number]), draws, beliefs)
+        weight = _posterior(logits[:, number], *densities, grid, beliefs)
+        parts.append(_summary(weight, grid))
+    return Prevalence(*torch.tensor(parts, dtype=torch.float64).reshape(-1, 3).T)
+
+
+def balanced_scores(scores: Tensor, known: KnownScores, beliefs: Beliefs | None = None) -> Tensor:
+    """Scores as probabilities, if half of the recordings had each species; their order stays.
+
+    The log-odds are the logarithm of the ratio of two normal densities with one variance, of
+    presences and absences as `estimate_prevalence` expects them. A network's own log-odds rarely
+    are: those of a head with strong weight decay lie close together, and a correction to a
+    prevalence would outweigh them.
+
+    Args:
+        scores: (..., species) in [0, 1].
+        known: of recordings that their model was not trained on.
+        beliefs: None: the default ones.
+
+    Returns:
+        The same shape, float64; a species without a known presence or absence, or whose presences
+        are not expected to score higher, is returned as it is.
+    """
+    beliefs = beliefs or Beliefs()
+    present, absent, unlabelled = _known_moments(known)
+    high = present.mean - beliefs.present_shift[0] * present.deviation
+    low = absent.mean + unlabelled * beliefs.absent_shift[0] * absent.deviation
+    variance = (present.deviation**2 + absent.deviation**2) / 2
+    is_usable = (present.number > 0) & (absent.number > 0) & (high > low)
+    logits = scores.double().logit(_EPS)
+    ratio = (high - low) / variance * (logits - (high + low) / 2)
+    bounded = ratio / (1 + (ratio / _SUREST) ** 2).sqrt()  # float32 keeps their order
+    return torch.where(is_usable, bounded, logits).sigmoid()
 
 
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
     """The mean, in log-odds, of the estimates and interval ends of several models."""
     parts = (torch.stack(part).logit() for part in zip(*several, strict=True))
     return Prevalence(*(part.nanmean(0).sigmoid() for part in parts))
-
-
-def confidence(found: Prevalence, shift_std: float = 1.4) -> Tensor:
-    """The share of a correction to apply: 1 for an interval without width, 0 for [0, 1].
-
-    The posterior mean of a shift in log-odds, as a share of the estimated shift. The estimate has
-    a normal error, with the standard deviation of the interval; the prior is normal around 0.
-
-    Args:
-        found: an estimate.
-        shift_std: standard deviation of the prior, in log-odds.
-
-    Returns:
-        (species,) in [0, 1].
-    """
-    error = (found.high.logit() - found.low.logit()) / (2 * _NORMAL)
-    return 1 / (1 + (error / shift_std) ** 2)
-
-
-def shrunk_prevalence(scores: Tensor, found: Prevalence, share: Tensor) -> Tensor:
-    """The prevalence, shrunk from its estimate towards the mean of the scores.
-
-    Args:
-        scores: (recordings, species) in [0, 1].
-        found: an estimate.
-        share: (species,) in [0, 1], see `confidence`; in log-odds, 0 is the scores' mean and
-            1 the estimate.
-    """
-    observed = scores.double().mean(0).logit(_EPS)
-    shift = torch.where(share > 0, share * (found.estimate.logit() - observed), 0)
-    return (observed + shift).sigmoid()
 
 
 def known_scores(
@@ -178,53 +207,100 @@ def known_scores(
     return KnownScores(*(torch.stack(part) for part in zip(*found, strict=True)))
 
 
-def _estimates(
-    logits: Tensor, weights: Tensor, known: KnownScores, counts: Tensor, estimator: Estimator
+def _known_moments(known: KnownScores) -> tuple[_Moments, _Moments, Tensor]:
+    """Those of presences and absences, and the share of windows that no row of absence labels."""
+    present, absent = _moments(known.present), _moments(known.absent)
+    labelled = torch.where(known.absent.isnan(), 0, known.share.double()).sum(0)
+    return present, absent, 1 - labelled / absent.number.clamp(min=1)
+
+
+def _moments(scores: Tensor) -> _Moments:
+    """Of (recordings, species) scores, NaN where unknown; spreads lean on those of all species."""
+    logits, is_known = scores.double().logit(_EPS), ~scores.isnan()
+    number = is_known.sum(0).double()
+    logits = torch.where(is_known, logits, 0)
+    mean = logits.sum(0) / number.clamp(min=1)
+    away = torch.where(is_known, (logits - mean) ** 2, 0).sum(0)
+    freedom = (number - 1).clamp(min=0)
+    common = away.sum() / freedom.sum().clamp(min=1)
+    variance = (away + _PSEUDO_CELLS * common) / (freedom + _PSEUDO_CELLS)
+    return _Moments(number, mean, variance.clamp(min=_EPS).sqrt())
+
+
+def _normal_draws(number: int, dimensions: int) -> Tensor:
+    """(number, dimensions) standard normal numbers, spread evenly; always the same."""
+    points = torch.quasirandom.SobolEngine(dimensions).draw(number + 1)[1:].double()
+    return torch.special.ndtri(points)  # without the first point, which is 0
+
+
+def _densities(
+    present: _Moments, absent: _Moments, unlabelled: float, draws: Tensor, beliefs: Beliefs
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Means and standard deviations of presences and absences, each (draws,).
+
+    Args:
+        present: of one species.
+        absent: of one species.
+        unlabelled: share of the windows of its recordings with absences that no row labels.
+        draws: (draws, 4), standard normal.
+        beliefs: see there.
+    """
+    unit = (present.deviation + absent.deviation) / 2
+
+    def scaled(scale: float, of: _Moments) -> Tensor:  # with the error of a mean of few
+        return ((scale * unit) ** 2 + of.deviation**2 / of.number).sqrt()
+
+    shift, scale = beliefs.present_shift
+    high = present.mean - shift * present.deviation + scaled(scale, present) * draws[:, 0]
+    shift, scale = beliefs.absent_shift
+    low = absent.mean + unlabelled * shift * absent.deviation + scaled(scale, absent) * draws[:, 1]
+    factors = (beliefs.spread * draws[:, 2:]).exp()
+    one = beliefs.present_spread * present.deviation * factors[:, 0]
+    other = beliefs.absent_spread * absent.deviation * factors[:, 1]
+    return high, one, low, other
+
+
+def _posterior(
+    logits: Tensor,
+    high: Tensor,
+    one: Tensor,
+    low: Tensor,
+    other: Tensor,
+    grid: Tensor,
+    beliefs: Beliefs,
 ) -> Tensor:
-    """(samples, species): one estimate per bootstrap sample of known and unlabelled recordings."""
-    present = _moments(known.present, (~known.present.isnan()).double(), counts)
-    if estimator == "mixture":
-        absent = _moments(known.absent, known.share, counts)
-        return mixture_prevalence(logits, weights, present, absent)
-    absent = _moments(known.absent, (~known.absent.isnan()).double(), counts)
-    total = present.number + absent.number + PSEUDO_CELLS
-    spread = present.deviation + absent.deviation
-    variance = (spread + PSEUDO_CELLS * common_variance(present, absent)) / total
-    slope = ((present.mean - absent.mean) / variance).clamp(min=0)
-    middle = (present.mean + absent.mean) / 2
+    """(grid,) posterior probability of each prevalence, from the (recordings,) logits of a species.
 
-    def calibrated(values: Tensor) -> Tensor:  # under a prior of 1/2
-        return torch.sigmoid(slope[:, None] * (values - middle[:, None]))
+    Draws in which presences score below absences have no weight.
+    """
+    least, most = float(logits.min()) - _EPS, float(logits.max()) + _EPS
+    edges = torch.linspace(least, most, _BINS + 1, dtype=torch.float64)
+    count = torch.histc(logits, _BINS, least, most) * min(1, _MOST_RECORDINGS / len(logits))
+    middle = (edges[1:] + edges[:-1]) / 2
+    unit = float((one + other).mean() / 2)
 
-    scores = calibrated(logits)  # (samples, recordings, species)
-    undetected = slope <= 0
-    if estimator == "em":
-        found = em_prevalence(scores, torch.full_like(slope, 0.5), weights)
-        return found.masked_fill(undetected, torch.nan)
+    def density(mean: Tensor, deviation: Tensor) -> Tensor:  # (draws, bins), up to a factor
+        scaled = (middle - mean[:, None]) / deviation[:, None]
+        normal = (-0.5 * scaled**2).exp() / deviation[:, None]
+        return (1 - _STRAY) * normal + _STRAY / (_STRAY_WIDTH * unit)
 
-    def mean(values: Tensor) -> Tensor:
-        known_values = calibrated(values.logit(_EPS))
-        weight = torch.where(known_values.isnan(), 0, counts[..., None])
-        return (weight * known_values.nan_to_num()).sum(1) / weight.sum(1)
-
-    mean_score = (weights[..., None] * scores).sum(1) / weights.sum(1, keepdim=True)
-    share = confusion_prevalence(mean_score, mean(known.present), mean(known.absent))
-    found = (share * len(logits) + HALF) / (len(logits) + 2 * HALF)
-    return found.masked_fill(undetected, torch.nan)
+    present, absent = density(high, one), density(low, other)
+    share = grid.sigmoid()
+    likelihood = torch.stack(
+        [(p * present + (1 - p) * absent).log() @ count for p in share.tolist()], dim=1
+    )
+    mean, deviation = beliefs.prevalence
+    likelihood = likelihood - 0.5 * ((grid - mean) / deviation) ** 2
+    likelihood = likelihood.masked_fill((high <= low)[:, None], -torch.inf)
+    if likelihood.max() == -torch.inf:  # nothing can be learned from such scores
+        likelihood = (-0.5 * ((grid - mean) / deviation) ** 2)[None]
+    return likelihood.flatten().softmax(0).view(likelihood.shape).sum(0)
 
 
-def _moments(scores: Tensor, weight: Tensor, counts: Tensor) -> Moments:
-    """Moments of (recordings, species) scores for each row of (samples, recordings) counts."""
-    logits = scores.logit(_EPS).nan_to_num()
-    number = counts @ weight
-    mean = counts @ (weight * logits) / number.clamp(min=_EPS)
-    square = counts @ (weight * logits**2)
-    return Moments(number, mean, (square - number * mean**2).clamp(min=0))
-
-
-def _bootstrap(num: int, samples: int, generator: torch.Generator) -> Tensor:
-    """(1 + samples, num): count of each recording; 1 in the first row, the original sample."""
-    drawn = torch.randint(num, (samples, num), generator=generator)
-    ones = torch.ones(samples, num, dtype=torch.float64)
-    counts = torch.full_like(ones, _LEAST_COUNT).scatter_add_(1, drawn, ones)
-    return torch.cat([torch.ones(1, num, dtype=torch.float64), counts])
+def _summary(weight: Tensor, grid: Tensor) -> tuple[float, float, float]:
+    """The mean in log-odds and the ends of the interval of a posterior on a grid."""
+    tail = (1 - LEVEL) / 2
+    # Each point of the grid stands for the stretch around it.
+    ends = np.interp([tail, 1 - tail], weight.cumsum(0).numpy(), grid.numpy() + _STEP / 2)
+    low, high = torch.from_numpy(ends).sigmoid().tolist()
+    return float((weight * grid).sum().sigmoid()), low, high

@@ -9,10 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from rfcx_audio.scores.estimators import bisected
 from rfcx_audio.scores.species_tables import read_by_species
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
+_BISECTIONS = 50
+_FURTHEST = 40.0  # shift in log-odds
 
 
 def prior_correction(scores: Tensor, prior: Tensor, made_under: Tensor) -> Tensor:
@@ -99,9 +100,9 @@ def implied_prior(scores: Tensor, prior: Tensor) -> Tensor:
         (species,) float64.
     """
     logits, goal = scores.double().logit(_EPS), prior.double()
-
-    def too_low(shift: Tensor) -> Tensor:
-        return (logits + shift).sigmoid().mean(0) < goal
-
-    shift = bisected(too_low, torch.full_like(goal, -40), torch.full_like(goal, 40))
-    return (goal.logit() - shift).sigmoid()
+    low, high = torch.full_like(goal, -_FURTHEST), torch.full_like(goal, _FURTHEST)
+    for _ in range(_BISECTIONS):
+        shift = (low + high) / 2
+        too_low = (logits + shift).sigmoid().mean(0) < goal
+        low, high = torch.where(too_low, shift, low), torch.where(too_low, high, shift)
+    return (goal.logit() - (low + high) / 2).sigmoid()
