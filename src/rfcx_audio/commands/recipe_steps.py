@@ -88,7 +88,7 @@ def calibrate_scores(material: Material, folder: Path) -> None:
 def correct(material: Material, folder: Path) -> None:
     """The prevalence in recordings without labels, and scores corrected to it: TRANSDUCTIVE."""
     (raw,) = material.raw
-    keys = {**material.labels, "scores": raw, "oof": material.oof, "seed": material.config.seed}
+    keys = {**material.labels, "scores": raw, "oof": material.oof}
     prevalence.run(step_config("prevalence", folder, **keys))
     lines, _ = Scores.read(folder / SCORES).submission(material.unlabelled.sample)
     lines.to_csv(folder / "submission.csv", index=False)
