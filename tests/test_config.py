@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hydra import initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
 from omegaconf import DictConfig, OmegaConf
 
 from rfcx_audio.config import (
     CONF_DIR,
+    ConfigError,
     build,
     config_text,
     load_config,
@@ -146,3 +149,13 @@ def test_building_a_part_leaves_interpolations_that_a_variant_follows(tmp_path: 
     assert OmegaConf.to_container(config, resolve=False) == before
     changed = variant(config, {"data.pseudo_rows": "rows.csv"})
     assert build(changed.data.module).source.pseudo_rows == "rows.csv"
+
+
+def test_a_command_composes_the_configuration_of_another(tmp_path: Path) -> None:
+    with initialize_config_dir(str(CONF_DIR), version_base="1.3"):  # as in a command
+        running = GlobalHydra.instance().hydra
+        assert load_config("evaluate", ["scores=a", "labels=b"]).scores == "a"
+        with pytest.raises(ConfigError, match="scors"):
+            load_config("evaluate", ["scors=a"])
+        assert GlobalHydra.instance().hydra is running
+    assert not GlobalHydra.instance().is_initialized()

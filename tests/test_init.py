@@ -18,7 +18,7 @@ import torch
 import rfcx_audio
 from archives import write_checkpoint, write_recordings
 
-SLOW = {"train"}
+SLOW = {"recipe", "train"}
 PACKAGE = Path(rfcx_audio.__file__).parent
 NAMES = [
     pytest.param(name, marks=pytest.mark.slow if name in SLOW else ())
@@ -91,7 +91,7 @@ def test_type_checkers_see_the_same_names() -> None:
     assert homes == rfcx_audio._HOMES
 
 
-@pytest.mark.parametrize("verb", ["train", "predict", "evaluate", "detect"])
+@pytest.mark.parametrize("verb", ["train", "predict", "evaluate", "detect", "recipe"])
 @pytest.mark.parametrize("module_first", [True, False])
 def test_a_function_goes_before_the_module_of_its_name(
     verb: str, module_first: bool, monkeypatch: pytest.MonkeyPatch

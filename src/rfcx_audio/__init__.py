@@ -33,6 +33,7 @@ _HOMES = {
     "lwlrap": "rfcx_audio.metric:lwlrap",
     "predict": "rfcx_audio.commands.predict:predict",
     "read_annotations": "rfcx_audio.data:read_annotations",
+    "recipe": "rfcx_audio.commands.recipe:recipe",
     "row_templates": "rfcx_audio.data:row_templates",
     "search": "rfcx_audio.commands.search:search",
     "settle": "rfcx_audio.experiment:settle",

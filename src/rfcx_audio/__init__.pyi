@@ -2,6 +2,7 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.commands.detect import detect
 from rfcx_audio.commands.embed import embed
 from rfcx_audio.commands.predict import predict
+from rfcx_audio.commands.recipe import recipe
 from rfcx_audio.commands.search import search
 from rfcx_audio.commands.train import train
 from rfcx_audio.config import build, load_config
@@ -30,6 +31,7 @@ __all__ = [
     "lwlrap",
     "predict",
     "read_annotations",
+    "recipe",
     "row_templates",
     "search",
     "settle",

@@ -10,6 +10,7 @@ from rfcx_audio import __version__
 from rfcx_audio.config import help_header
 
 VERBS = (
+    "recipe",  # all of a day's work
     *("synthesize", "train", "crossval", "relabel"),  # to a model
     *("embed", "search"),  # from a pretrained encoder to features, and to what sounds alike
     *("predict", "evaluate"),  # to scores

@@ -13,6 +13,7 @@ from typing import Any, cast
 import hydra
 from hydra import compose, initialize_config_dir
 from hydra.core.config_search_path import ConfigSearchPath
+from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.core.plugins import Plugins
 from hydra.errors import (
@@ -307,8 +308,14 @@ def _search_library_after(folder: Path) -> None:
 
 def _composed(name: str, overrides: Sequence[str], folder: Path) -> DictConfig:
     _search_library_after(folder)
-    with initialize_config_dir(config_dir=str(folder), version_base="1.3"):
-        return compose(config_name=name, overrides=list(overrides))
+    # Hydra is there once: a command that composes the configuration of another sets its own aside.
+    running = GlobalHydra.instance().hydra
+    GlobalHydra.instance().clear()
+    try:
+        with initialize_config_dir(config_dir=str(folder), version_base="1.3"):
+            return compose(config_name=name, overrides=list(overrides))
+    finally:
+        GlobalHydra.instance().hydra = running
 
 
 def _keys(node: DictConfig, above: str = "") -> Iterator[str]:

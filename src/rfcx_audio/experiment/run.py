@@ -62,7 +62,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
         ],
         logger=list(build(config.logger).values()),
     )
-    _check_processes(trainer, config)
+    check_processes(trainer, config)
     if config.compile is not None:
         cast(torch.nn.Module, method.model).compile(backend=config.compile)
     try:
@@ -126,7 +126,16 @@ def build_parts(config: DictConfig) -> tuple[Supervised, RecordingDataModule]:
     return method, data
 
 
-def _check_processes(trainer: pl.Trainer, config: DictConfig) -> None:
+def check_processes(trainer: pl.Trainer, config: DictConfig) -> None:
+    """Refuses several processes where only one can train.
+
+    Args:
+        trainer: before its first fit, which would start them.
+        config: of a run; of many runs, it has a `folder`.
+
+    Raises:
+        ValueError: there would be several.
+    """
     if trainer.world_size == 1:
         return
     if "folder" in config:  # of many runs: each process would write all tables, in the same files

@@ -21,7 +21,7 @@ from rfcx_audio.frontend import LogMel
 from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.scores import WINDOW
 
-_DRAWN_TO_HZ = 15_000.0
+_DRAWN_TO_HZ, _DRAWN_MELS = 15_000.0, 128
 _SPECIES_SHOWN = 8
 _BOX_COLOURS = {True: "#56B4E9", False: "#FFFFFF"}  # both stand out from all of the colour map
 _STRETCH_S = 60.0
@@ -51,7 +51,8 @@ def drawn_by(frontend: LogMel | EncoderFrontend) -> LogMel:
         return frontend
     rate = frontend.sample_rate
     n_fft, hop_length = cast(int, fft_length(2048, rate)), cast(int, at_rate(1024, rate))
-    made = LogMel(rate, n_fft, hop_length, f_max=min(_DRAWN_TO_HZ, rate / 2))
+    n_mels = min(_DRAWN_MELS, n_fft // 8)  # of more, some would hold no bin at low rates
+    made = LogMel(rate, n_fft, hop_length, n_mels=n_mels, f_max=min(_DRAWN_TO_HZ, rate / 2))
     return made.to(frontend.window.device)
 
 

@@ -1,0 +1,247 @@
+"""What a recipe starts from: labels, and the recordings that are to be scored."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pandas as pd
+
+from rfcx_audio.config import DictConfig, build, load_config, variant
+from rfcx_audio.data import RfcxFolder, TableFolder, find_recordings
+from rfcx_audio.data.tables import NO_SPECIES
+from rfcx_audio.experiment import OUT_OF_FOLD
+from rfcx_audio.scoring import list_recordings
+from rfcx_audio.whole_files import write_atomically
+
+SCORES, THRESHOLDS = "scores.parquet", "thresholds.csv"
+_TEST, _TRUTH, _SAMPLE = "test", "truth.csv", "sample_submission.csv"
+_ROWS = "labels.txt"
+_LABELS, _COMPLETE = "labels.csv", "complete.csv"
+_FIELDS = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max", "present"]
+
+
+@dataclass(frozen=True)
+class Unlabelled:
+    """The recordings that all models score in the end; none have no `paths`.
+
+    Attributes:
+        place: as `list_recordings` takes it.
+        paths: of those without labels, by recording.
+        labelled: the others, by recording: some of the models were trained on them.
+        truth: every call of them, if it is known, for the evaluation only.
+        sample: that gives the order of submissions, if there is one.
+    """
+
+    place: str = ""
+    paths: Mapping[str, Path] = field(default_factory=dict)
+    labelled: Mapping[str, Path] = field(default_factory=dict)
+    truth: Path | None = None
+    sample: Path | None = None
+
+
+@dataclass(frozen=True)
+class Material:
+    """What every step of a recipe works with, and where the results of the others are.
+
+    Attributes:
+        config: of the recipe.
+        source: of its data.
+        unlabelled: the recordings to score.
+        folder: of all results.
+    """
+
+    config: DictConfig
+    source: RfcxFolder
+    unlabelled: Unlabelled
+    folder: Path
+
+    @property
+    def oof(self) -> Path:
+        """The out-of-fold scores."""
+        return self.folder / "folds" / OUT_OF_FOLD
+
+    @property
+    def checkpoints(self) -> list[Path]:
+        """Of the folds' models; none before they are trained."""
+        found = self.folder.glob("folds/fold_*/checkpoints/best.ckpt")
+        return sorted(found, key=lambda path: int(path.parts[-3].removeprefix("fold_")))
+
+    @property
+    def scores(self) -> dict[str, Path]:
+        """The scores of recordings without labels, by what was done to them; maybe none."""
+        folders = {
+            "mean of the models": "scores",
+            "calibrated": "calibration",
+            "corrected to the estimated prevalence (TRANSDUCTIVE)": "prevalence",
+        }
+        wanted = folders if self.unlabelled.paths else {}
+        return {what: self.folder / name / SCORES for what, name in wanted.items()}
+
+    @property
+    def raw(self) -> list[Path]:
+        """The first of `scores`, if there are any."""
+        return list(self.scores.values())[:1]
+
+    @property
+    def thresholds(self) -> Path:
+        """Of the species."""
+        return self.folder / "calibration" / THRESHOLDS
+
+    @property
+    def audio(self) -> dict[str, Path]:
+        """The recordings of the data set with or without labels."""
+        deep = isinstance(self.source, TableFolder)
+        return find_recordings(self.source.audio, at_any_depth=deep)
+
+    @cached_property
+    def labels(self) -> dict[str, Any]:
+        """The keys by which other commands read the labels, see `label_keys_of`."""
+        return label_keys_of(self.config, self.source, self.folder)
+
+
+def source_of(config: DictConfig) -> RfcxFolder:
+    """The data set's source, made if it can be, with rows that a calibration can be fitted on.
+
+    Raises:
+        AnnotationError: the tables cannot be used.
+        ValueError: they label presences only, or absences only.
+    """
+    source = cast(RfcxFolder, build(config.data.source))
+    source.prepare()
+    present = source.rows["present"].to_numpy()
+    complete = config.data.source.get("complete") not in (None, False)
+    if not present.any() or (present.all() and not complete):
+        which = "absence (present = 0)" if present.all() else "presence"
+        raise ValueError(
+            f"no row of data.root={config.data.root} states an {which}: calibration, thresholds "
+            "and prevalence need known presences and absences. Add rows of species that were "
+            "checked and are not there, or state with data.source.complete=… where every call is "
+            "marked; without both, rfcx-audio crossval trains and scores alone"
+        )
+    return source
+
+
+def keep_rows(folder: Path, rows: pd.DataFrame, root: str) -> None:
+    """Notes which labels a folder was begun with, or compares them with those.
+
+    Args:
+        folder: of the recipe.
+        rows: of the tables.
+        root: of the data set, for the message.
+
+    Raises:
+        ValueError: they have changed.
+    """
+    content = rows[_FIELDS].to_csv(index=False).encode()
+    now = f"{len(rows)} rows, {hashlib.sha256(content).hexdigest()[:16]}"
+    path = folder / _ROWS
+    if not path.exists():
+        write_atomically(path, lambda part: part.write_text(now + "\n"))
+        return
+    before = path.read_text().strip()
+    if before != now:
+        raise ValueError(
+            f"the labels in data.root={root} have changed since {folder} was begun "
+            f"({before.partition(',')[0]} then, {len(rows)} rows now): its models were trained on "
+            "the old ones. Choose another out=…, or put the old tables back"
+        )
+
+
+def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
+    """The recordings to score: the given ones, else the test recordings of a data set, if any.
+
+    Raises:
+        ValueError: there are none in the given place, or only such with labels; or the file of
+            complete labels does not exist or has nothing to be compared with.
+    """
+    place, given = config.recordings, config.complete_labels
+    tables = isinstance(source, TableFolder)
+    if place is None and not tables and (source.root / _TEST).is_dir():
+        place = str(source.root / _TEST)
+    if given is not None and (place is None or not Path(given).exists()):
+        missing = "there are no recordings to compare them with: give recordings=…"
+        raise ValueError(
+            f"complete_labels={given}: {missing if place is None else 'there is no such file'}"
+        )
+    if place is None:
+        return Unlabelled()
+    own = config.recordings is None
+    truth, sample = source.root / _TRUTH, source.root / _SAMPLE
+    names = set(source.rows["recording_id"])
+    trained_on = find_recordings(source.audio, at_any_depth=tables)
+    known = {path.resolve() for name, path in trained_on.items() if name in names}
+    paths = list_recordings(str(place))
+    labelled = {name: path for name, path in paths.items() if path.resolve() in known}
+    if len(labelled) == len(paths):
+        raise ValueError(
+            f"all {len(paths)} recordings of recordings={place} have labels: their scores, by the "
+            "model that was not trained on each, are the out-of-fold scores. Leave recordings=… "
+            "out, or give recordings without labels"
+        )
+    return Unlabelled(
+        place=str(place),
+        paths={name: path for name, path in paths.items() if name not in labelled},
+        labelled=labelled,
+        truth=Path(given) if given is not None else truth if own and _is_of_test(truth) else None,
+        sample=sample if own and sample.exists() else None,
+    )
+
+
+def label_keys_of(config: DictConfig, source: RfcxFolder, folder: Path) -> dict[str, Any]:
+    """The keys `labels`, `species` and `complete`, by which other commands read the same labels.
+
+    Where the tables have columns or names in place of species that only `data.source` knows, they
+    are written once more, in the usual form.
+
+    Args:
+        config: of the recipe.
+        source: of its data.
+        folder: for tables that have to be written.
+    """
+    given = config.data.source
+    keys = {
+        "labels": str(config.data.root),
+        "species": given.species_file,
+        "complete": given.get("complete"),
+    }
+    usual = not any((given.get("columns") or {}).values())
+    if not isinstance(source, TableFolder) or (usual and tuple(given.ignore) == NO_SPECIES):
+        return keys
+    corpus, names = source.load(), np.array(source.species.names)
+    table = source.rows[_FIELDS].assign(present=source.rows["present"].astype(int))
+    table.insert(1, "species", names[table.pop("species_id")])
+    table.to_csv(folder / _LABELS, index=False)
+    keys |= {"labels": str(folder / _LABELS), "species": None, "complete": None}
+    if corpus.coverage:
+        lines = [
+            (name, start_s, None if end_s == np.inf else end_s, _listed(names, species))
+            for name, start_s, end_s, species in corpus.coverage.spans
+        ]
+        columns = pd.Index(["recording_id", "t_min", "t_max", "species"])
+        pd.DataFrame(lines, columns=columns).to_csv(folder / _COMPLETE, index=False)
+        keys["complete"] = str(folder / _COMPLETE)
+    return keys
+
+
+def step_config(verb: str, out: Path, **values: Any) -> DictConfig:  # noqa: ANN401 (of any key)
+    """The configuration of a command, with its folder and some values; paths become text."""
+    plain = {key: str(one) if isinstance(one, Path) else one for key, one in values.items()}
+    return variant(load_config(verb), {"out": str(out), **plain})
+
+
+def _is_of_test(truth: Path) -> bool:
+    """Whether a data set's truth, if there is one, is of its test recordings too."""
+    if not truth.exists():
+        return False
+    table = pd.read_csv(truth, dtype=str)
+    return "split" not in table or bool((table["split"] == "test").any())
+
+
+def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:
+    return "" if numbers is None else ";".join(names[sorted(numbers)])
