@@ -69,10 +69,10 @@ def test_processes_end_with_one_model_and_a_seed_repeats_it(pair: list[dict[str,
 
 
 def test_processes_draw_the_crops_of_one_and_share_them_out() -> None:
-    present, pseudo = np.arange(30) < 10, np.zeros(30, bool)
+    present, pseudo, species = np.arange(30) < 10, np.zeros(30, bool), np.arange(30) % 4
     recipe = CropRecipe(6.0, crops_per_epoch=80)
-    alone = list(CropSampler(present, pseudo, recipe, seed=0))
-    parts = [list(CropSampler(present, pseudo, recipe, 0, rank, 2)) for rank in range(2)]
+    alone = list(CropSampler(species, present, pseudo, recipe, seed=0))
+    parts = [list(CropSampler(species, present, pseudo, recipe, 0, rank, 2)) for rank in range(2)]
     assert [draw for both in zip(*parts, strict=True) for draw in both] == alone
     assert len({draw.seed for draw in alone}) == 80
 

@@ -58,7 +58,7 @@ def test_crops_become_spectrograms_with_their_labels(forest: Path, tmp_path: Pat
     assert isinstance(batch, SpectrogramBatch)
     assert batch.spectrogram.shape == (8, 1, 128, 141)
     assert torch.equal(batch.labels.clip.known, crops.labels.clip.known)
-    assert (batch.labels.clip.known.sum(1) >= 1).all()
+    assert batch.labels.clip.known.any(1).all()
     assert torch.allclose(batch.spectrogram, data.frontend(crops.waveform))
 
 

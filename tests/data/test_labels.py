@@ -38,8 +38,8 @@ def label(rows: pd.DataFrame, start: float, duration: float = 6.0, overlap: floa
 
 
 def test_present_absent_and_unknown() -> None:
-    labels = label(table((1, True, 1.0, 2, 4), (3, False, 1.0, 3, 5)), 0)
-    assert labels.known.tolist() == [0, 1, 0, 1, 0]
+    labels = label(table((1, True, 1.0, 2, 4), (3, False, 1.0, 2, 5)), 0)
+    assert labels.known.tolist() == [0, 1, 0, 0.5, 0]
     assert labels.target[1] == 1
     assert labels.target[3] == 0
 
@@ -49,9 +49,21 @@ def test_a_row_outside_the_window_labels_nothing() -> None:
 
 
 def test_half_of_the_row_must_lie_in_the_window() -> None:
-    row = table((1, False, 1.0, 5, 7))
-    assert label(row, 0).known[1] == 1  # 5 to 6 of 5 to 7
-    assert label(row, -0.1).known[1] == 0
+    for present in (True, False):
+        row = table((1, present, 1.0, 5, 7))
+        assert label(row, 0).known[1] > 0  # 5 to 6 of 5 to 7
+        assert label(row, -0.1).known[1] == 0
+
+
+def test_an_absence_is_known_to_the_share_of_the_window_that_its_rows_cover() -> None:
+    short, long = (1, False, 1.0, 1, 2.5), (1, False, 0.5, 3, 6)
+    assert label(table(short), 0).known[1] == 0.25
+    assert label(table(short), 0, duration=1.0).known[1] == 0
+    assert label(table(short), 1, duration=1.5).known[1] == 1
+    assert label(table(short), 1.5, duration=0.5).known[1] == 1  # a window within the row
+    assert label(table(short, long), 0).known[1] == 0.25 + 0.5 * 0.5
+    assert label(table(short, long, (2, False, 1.0, 0, 3)), 0).known.tolist() == [0, 0.5, 0.5, 0, 0]
+    assert label(table(*3 * [(1, False, 1.0, 0, 4)]), 0).known[1] == 1  # and not 2
 
 
 def test_a_row_longer_than_the_window_needs_half_of_the_window() -> None:
@@ -63,7 +75,7 @@ def test_a_row_longer_than_the_window_needs_half_of_the_window() -> None:
 def test_a_piece_of_a_confirmed_call_makes_absence_unknown() -> None:
     rows = table((1, True, 1.0, 5.5, 8), (1, False, 1.0, 1, 2))
     assert label(rows, 0).known[1] == 0
-    assert label(rows.iloc[1:], 0).known[1] == 1
+    assert label(rows.iloc[1:], 0).known[1] > 0
 
 
 def test_presence_wins_over_absence() -> None:
@@ -72,8 +84,8 @@ def test_presence_wins_over_absence() -> None:
 
 
 def test_the_strongest_row_decides_how_surely_it_is_known() -> None:
-    labels = label(table((1, True, 0.5, 1, 2), (1, True, 0.75, 3, 4), (2, False, 0.25, 1, 2)), 0)
-    assert labels.known.tolist() == [0, 0.75, 0.25, 0, 0]
+    labels = label(table((1, True, 0.5, 1, 2), (1, True, 0.75, 3, 4), (2, False, 0.25, 1, 4)), 0)
+    assert labels.known.tolist() == [0, 0.75, 0.125, 0, 0]
 
 
 def test_a_recording_knows_presence_but_not_absence() -> None:
@@ -103,7 +115,7 @@ def by_loop(
 ) -> tuple[np.ndarray, np.ndarray]:
     target, known = np.zeros(SPECIES), np.zeros(SPECIES)
     for species in range(SPECIES):
-        labelled = {True: 0.0, False: 0.0}
+        surest, covered = 0.0, 0.0
         touched = False
         for which, present, weight, t_min, t_max in rows:
             if which != species:
@@ -111,11 +123,14 @@ def by_loop(
             overlap = min(t_max, start + duration) - max(t_min, start)
             touched |= present and overlap > 0
             if overlap >= share * min(t_max - t_min, duration) - 1e-9:
-                labelled[present] = max(labelled[present], weight)
-        if labelled[True]:
-            target[species], known[species] = 1, labelled[True]
+                if present:
+                    surest = max(surest, weight)
+                else:
+                    covered += weight * overlap / duration
+        if surest:
+            target[species], known[species] = 1, surest
         elif not touched:
-            known[species] = labelled[False]
+            known[species] = min(1, covered)
     return target, known
 
 
@@ -136,7 +151,7 @@ def test_labels_equal_a_plain_loop(
     for window, start in enumerate(starts):
         target, known = by_loop(rows, start, duration, share)
         assert np.array_equal(labels.target[window].numpy(), target)
-        assert np.array_equal(labels.known[window].numpy(), known)
+        np.testing.assert_allclose(labels.known[window].numpy(), known, atol=1e-6)
 
 
 def test_complete_truth_leaves_only_pieces_of_calls_unknown() -> None:
@@ -161,7 +176,7 @@ def test_boxes_are_the_rows_that_touch_a_crop_from_its_start() -> None:
 def test_what_only_meets_a_window_does_not_touch_it() -> None:
     around = [(1, True, 1.0, 6, 8), (2, True, 1.0, -2, 0)]
     ruled_out = [(1, False, 1.0, 1, 2), (2, False, 1.0, 1, 2)]
-    assert label(table(*around, *ruled_out), 0).known.tolist() == [0, 1, 1, 0, 0]
+    assert label(table(*around, *ruled_out), 0).known.nonzero().flatten().tolist() == [1, 2]
     rows = rows_of(table(*around))
     assert true_windows(rows, torch.tensor([0.0]), 6.0, SPECIES, 0.5).known.all()
     assert boxes_in(rows, 0.0, 6.0).species.tolist() == []

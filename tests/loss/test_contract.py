@@ -19,6 +19,7 @@ NAMES = sorted(path.stem for path in (CONF_DIR / "loss").glob("*.yaml"))
 MASKED = ("masked_bce", "masked_focal", "clip_and_frame")  # unknown cells have no weight
 OTHERWISE = ("masked_focal", "clip_and_frame", "lsoft_b")  # known cells cost something of their own
 REMEMBERING = ("role", "em_apl", "large_loss_cp")
+COUNTING = ("epr", "role")  # unknown cells share the penalty of a sum over what is known in part
 BATCH, FRAMES, SPECIES = 6, 3, 24
 ROWS = 4
 NAN = float("nan")
@@ -182,6 +183,34 @@ def test_its_gradient_pulls_towards_what_is_known(name):
     _, of_clip, _ = gradients(name, logits, labels._replace(frame=frame))
     assert (of_clip[labels.clip.target == 1] < 0).all()
     assert (of_clip[labels.clip.target == 0] > 0).all()
+
+
+@pytest.mark.parametrize("share", [0.5, 0.05])
+@pytest.mark.parametrize("name", [name for name in NAMES if name not in COUNTING])
+def test_a_cell_known_in_part_is_a_mixture_of_a_known_and_an_unknown_one(name, share):
+    gradient = {}
+    for known in (1.0, share, 0.0):
+        logits, labels = example()
+        clip = Labels(labels.clip.target.nan_to_num(), labels.clip.known * known)
+        nothing = Labels(labels.frame.target.nan_to_num(), torch.zeros_like(labels.frame.known))
+        labels = labels._replace(clip=clip, frame=nothing)
+        _, gradient[known], _ = gradients(name, logits, labels)
+    assert (gradient[1.0] - gradient[0.0]).abs().max() > 0.1
+    mixture = share * gradient[1.0] + (1 - share) * gradient[0.0]
+    torch.testing.assert_close(gradient[share], mixture, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", MASKED)
+def test_if_masked_a_half_known_cell_has_half_the_gradient(name):
+    logits, labels = example(share_known=1.0)
+    for part in (labels.clip, labels.frame):
+        part.known[:, ..., ::2] = 0.5
+    _, half, _ = gradients(name, logits, labels)
+    logits, labels = example(share_known=1.0)
+    _, whole, _ = gradients(name, logits, labels)
+    assert (whole[:, ::2] != 0).all()
+    torch.testing.assert_close(half[:, ::2], whole[:, ::2] / 2)
+    torch.testing.assert_close(half[:, 1::2], whole[:, 1::2])
 
 
 @pytest.mark.parametrize("name", MASKED)

@@ -17,6 +17,7 @@ from rfcx_audio.scores import (
     fit_calibration,
     known_log_loss,
     platt_curve,
+    prior_correction,
     thresholds,
 )
 from rfcx_audio.scores.calibrate import Method
@@ -219,3 +220,36 @@ def test_a_calibration_follows_the_names_of_the_species() -> None:
         calibration.apply(other)
     with pytest.raises(ValueError, match="no species 'Wren'; they have 'Owl'"):
         raw.of_species(("Wren",))
+
+
+def with_absences(absences: list[int], seed: int) -> tuple[torch.Tensor, Labels]:
+    """150 known presences of each of four species, and so many known absences.
+
+    Logits are normal around 1 and -1.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    rows = 150 + max(absences)
+    target = torch.zeros(rows, 4)
+    target[:150] = 1
+    logits = 2 * target - 1 + torch.randn(rows, 4, generator=generator)
+    known = torch.ones(rows, 4)
+    for species, count in enumerate(absences):
+        known[150 + count :, species] = 0
+    return logits.double().sigmoid(), Labels(target, known)
+
+
+def test_twice_as_many_known_absences_of_a_species_do_not_lower_its_corrected_scores() -> None:
+    scores, _ = with_absences([150] * 4, seed=100)
+    prior = torch.tensor([0.3] * 4, dtype=torch.float64)
+    shifts = []
+    for seed in range(20):
+        levels = []
+        for absences in ([200, 200, 200, 200], [400, 200, 200, 200]):
+            found = fit_calibration(*with_absences(absences, seed))
+            calibrated = found(scores)
+            corrected = prior_correction(calibrated, prior, found.prevalence)
+            levels.append(torch.stack([calibrated, corrected]).logit().mean(1))  # (2, species)
+        shifts.append(levels[1] - levels[0])
+    calibrated, corrected = torch.stack(shifts).mean(0)
+    assert calibrated[0] < -0.5  # of the labelled windows, fewer hold the species: by ln 2
+    assert corrected.abs().max() < 0.1

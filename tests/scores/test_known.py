@@ -37,6 +37,20 @@ def test_rows_label_the_windows_that_hold_them() -> None:
     assert torch.equal(complete.target, labels.target)
 
 
+def test_absences_count_as_many_as_they_are_by_what_their_rows_cover() -> None:
+    keys = windows()
+    ruled_out = [("r0", 1, False, 0.0, 1.0), ("r1", 1, False, 0.0, 3.0), ("r2", 3, False, 7.0, 7.3)]
+    table = rows(*ruled_out, ("r3", 1, True, 0.0, 0.5))
+    known = label_keys(keys, 4, Annotations(table), 0.5).known
+    assert known[0, 1].item() == pytest.approx(2 / 4)  # 1 s of 6 s, where the mean is 2 s
+    assert known[3, 1].item() == pytest.approx(6 / 4)
+    assert known[9, 1] == 1  # a presence
+    assert known[[7, 8], 3].tolist() == pytest.approx([1, 1])
+    assert known.sum() == 5
+    turned = label_keys(keys[::-1].reset_index(drop=True), 4, Annotations(table), 0.5).known
+    assert torch.equal(turned, known.flip(0))
+
+
 def test_rows_label_recordings_by_their_presences_alone() -> None:
     keys = windows()[["recording_id"]].drop_duplicates(ignore_index=True)
     table = rows(("r1", 2, True, 1.0, 2.0), ("r1", 3, False, 4.0, 5.0))

@@ -220,7 +220,8 @@ class RecordingDataModule(pl.LightningDataModule):
     def _sampler(self) -> CropSampler:
         drawn = self.split.places
         present, pseudo = (drawn[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
-        return CropSampler(present, pseudo, self.crops, self.loader.seed, *self._rank())
+        species = drawn["species_id"].to_numpy(dtype=int)
+        return CropSampler(species, present, pseudo, self.crops, self.loader.seed, *self._rank())
 
     def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
         """The audio that training crops can be cut from, on the device that trains."""

@@ -55,6 +55,10 @@ def label_windows(
     where no TP row touches the window at all, and an FP row covers or the truth is complete.
     Everything else is unknown; so is a window that holds only a small part of a confirmed call.
 
+    A call anywhere makes a window present, but an FP row rules out its own time only. An absence is
+    therefore known to the share of the window's time that FP rows cover, so that 0.3 s without the
+    species make a window of 6 s absent with a weight of 0.05.
+
     Args:
         rows: of one recording.
         starts_s: (windows,) s.
@@ -65,8 +69,9 @@ def label_windows(
             nowhere.
 
     Returns:
-        Labels, each (windows, species) float32; `known` is the largest weight of the rows that
-        decide the cell, and 1 for an absence where the truth is complete.
+        Labels, each (windows, species) float32. `known` of a presence is the largest weight of the
+        rows that cover, of an absence the covered share of the window, weighted by its rows, or 1
+        where the truth is complete.
     """
     starts = starts_s.to(rows.t_min)[:, None]  # (windows, 1)
     duration = duration_s[:, None] if isinstance(duration_s, Tensor) else duration_s
@@ -75,8 +80,11 @@ def label_windows(
     covers = overlap >= min_overlap * shorter - 1e-9  # (windows, rows)
     touches = overlap > 0
 
-    which = torch.stack([covers & rows.present, covers & ~rows.present, touches & rows.present])
-    present, absent, touched = _strongest(which, rows, num_species)  # (windows, species) each
+    which = torch.stack([covers & rows.present, touches & rows.present])
+    present, touched = _strongest(which, rows, num_species)  # (windows, species) each
+    share = torch.where(covers & ~rows.present, overlap / duration * rows.weight, 0).float()
+    absent = torch.zeros_like(present).scatter_add(1, rows.species.expand_as(share), share)
+    absent = absent.clamp(max=1)  # rows of one species may overlap
     target = (present > 0).float()
     if complete is not None:
         absent = torch.where(complete, 1.0, absent)

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from torch.utils.data import Sampler
 
 BACKGROUND = -1
+ANY_SPECIES = -1
+"""Of a complete span, which labels all of them."""
 SEEDS = 2**62
 """Seeds of draws lie below."""
 
@@ -98,10 +101,15 @@ class CropSampler(Sampler[Draw]):
     """Draws the crops of an epoch, the same for any number of workers.
 
     Each kind (TP, FP, pseudo) is gone through in random order again and again, so that within an
-    epoch no row appears twice before every row of its kind has appeared. Where TP or FP rows are
-    missing, the other kind takes their share.
+    epoch no row appears twice before every row of its kind has appeared; of FP rows this holds
+    within each species. Where TP or FP rows are missing, the other kind takes their share.
+
+    A detector chose the FP rows, so their number is no sign of how rare a species is. The draws of
+    FP rows are therefore divided among the species as the TP rows are: with more FP rows of a
+    species, other absences of it are drawn, not more of them.
 
     Args:
+        species: (rows,) int of each row; `ANY_SPECIES` for a complete span.
         present: (rows,) bool, whether each row is a TP.
         pseudo: (rows,) bool, whether each row is a pseudo-label and neither TP nor FP.
         recipe: shares and number of crops.
@@ -112,6 +120,7 @@ class CropSampler(Sampler[Draw]):
 
     def __init__(
         self,
+        species: np.ndarray,
         present: np.ndarray,
         pseudo: np.ndarray,
         recipe: CropRecipe,
@@ -124,6 +133,9 @@ class CropSampler(Sampler[Draw]):
             "fp": np.flatnonzero(~present & ~pseudo),
             "pseudo": np.flatnonzero(pseudo),
         }
+        tp, fp = (species[self.kinds[kind]] for kind in ("tp", "fp"))
+        self.fp_of = [self.kinds["fp"][fp == one] for one in np.unique(fp)]
+        self.fp_shares = _fp_shares(fp, tp)
         self.seed = seed
         self.rank = rank
         self.world_size = world_size
@@ -150,12 +162,36 @@ class CropSampler(Sampler[Draw]):
     def __iter__(self) -> Iterator[Draw]:
         rng = np.random.default_rng([self.seed, self.epoch])
         rows = np.concatenate(
-            [_rounds(self.kinds[kind], self.counts[kind], rng) for kind in self.kinds]
-            + [np.full(self.background, BACKGROUND)]
+            [
+                _rounds(self.kinds["tp"], self.counts["tp"], rng),
+                *map(_rounds, self.fp_of, self._fp_counts(rng), repeat(rng)),
+                _rounds(self.kinds["pseudo"], self.counts["pseudo"], rng),
+                np.full(self.background, BACKGROUND),
+            ]
         )
         seeds = rng.integers(0, SEEDS, size=len(rows))
         order = rng.permutation(len(rows))[self.rank :: self.world_size]
         return iter([Draw(int(rows[i]), int(seeds[i])) for i in order])
+
+    def _fp_counts(self, rng: np.random.Generator) -> np.ndarray:
+        """Whole numbers of draws by species whose expectations are their shares exactly."""
+        reached = self.fp_shares.cumsum().round(12) * self.counts["fp"] + rng.uniform()
+        return np.diff(np.floor(reached).astype(int), prepend=0)
+
+
+def _fp_shares(fp: np.ndarray, tp: np.ndarray) -> np.ndarray:
+    """The shares of the draws of FP rows: (species among `fp`,), ascending, with the sum 1.
+
+    Args:
+        fp: species of the FP rows, `ANY_SPECIES` of complete spans, which keep their share.
+        tp: species of the TP rows; a species without any counts as one with a single row.
+    """
+    species, counts = np.unique(fp, return_counts=True)
+    wanted = np.array([max(1, np.sum(tp == one)) for one in species], dtype=float)
+    own = species != ANY_SPECIES
+    wanted[own] *= counts[own].sum() / max(1, wanted[own].sum())
+    wanted[~own] = counts[~own]
+    return wanted / max(1, len(fp))
 
 
 def _rounds(rows: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarray:

@@ -10,6 +10,7 @@ import pandas as pd
 from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.folds import Folds
 from rfcx_audio.data.pseudo import add_pseudo_rows
+from rfcx_audio.data.sampler import ANY_SPECIES
 from rfcx_audio.data.source import Corpus
 from rfcx_audio.data.teachers import seen_folds
 
@@ -76,8 +77,8 @@ class Split:
     @cached_property
     def places(self) -> pd.DataFrame:
         """What crops are cut around: the rows to train on, then the spans of `coverage`."""
-        columns = ["recording_id", "t_min", "t_max", "present", "pseudo"]
-        spans = [(*span[:3], False, False) for span in self.coverage.spans]
+        columns = ["recording_id", "t_min", "t_max", "species_id", "present", "pseudo"]
+        spans = [(*span[:3], ANY_SPECIES, False, False) for span in self.coverage.spans]
         if not spans:
             return self.train_rows
         of_spans = pd.DataFrame(spans, columns=pd.Index(columns))

@@ -61,7 +61,9 @@ def label_keys(
         durations_s: of recordings by id, where spans with an end may cover them whole.
 
     Returns:
-        (rows, species) labels; unknown where the annotations state nothing.
+        (rows, species) labels; unknown where the annotations state nothing. `known` of an absence
+        in a window is the share that rows cover, over its mean for the species: with the shares
+        themselves, most false alarms would be missing from precision and calibration.
 
     Raises:
         ValueError: windows are to be labelled, and a row of the annotations has no times.
@@ -91,7 +93,14 @@ def label_keys(
             found = label_recording(own, num_species, whole)
         for all_labels, part in zip(labels, found, strict=True):
             all_labels[torch.from_numpy(places)] = part
-    return labels
+    return Labels(labels.target, _evened(labels)) if windows else labels
+
+
+def _evened(labels: Labels) -> Tensor:
+    """`known`, with a mean of 1 over the known absences of each species."""
+    absent = (labels.known > 0) & (labels.target < 0.5)
+    mean = torch.where(absent, labels.known, 0).sum(0) / absent.sum(0)
+    return torch.where(absent, labels.known / mean, labels.known)
 
 
 def check_labels(recordings: list[str], annotations: Annotations) -> list[str]:
