@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from torch.utils.data import Sampler
+
+from rfcx_audio.data.soft_labels import SoftRecipe
 
 BACKGROUND = -1
 SEEDS = 2**62
@@ -36,11 +38,13 @@ class CropRecipe:
             row to label it; see `label_windows`.
         tp_share: share of the crops drawn around TP rows; the rest is drawn around FP rows.
         background_share: share of the crops, taken first, drawn where no row is.
-        pseudo_share: share of the other crops drawn around pseudo rows, where there are any.
+        pseudo_share: share of the other crops drawn around pseudo rows or, where there are soft
+            labels, from anywhere in the recordings that have them.
         crops_per_epoch: None: as many as make every TP row appear eight times.
         frame_s: of a label frame, see `CropLabels`.
         supervision: `rows` labels a crop by the tables. `truth` labels it by every call in it, as
             is impossible in the field: the upper bound of a comparison, on complete truth.
+        soft: targets for what no row labels, see there.
     """
 
     duration_s: float
@@ -51,6 +55,7 @@ class CropRecipe:
     crops_per_epoch: int | None = None
     frame_s: float = 0.1
     supervision: Supervision = "rows"
+    soft: SoftRecipe = field(default_factory=SoftRecipe)
 
     def __post_init__(self) -> None:
         """Raises ValueError where a share or a duration is out of range."""
