@@ -123,7 +123,7 @@ class FeatureDataModule(RecordingDataModule):
         found = labelled_windows(known, totals, grid, self.crops)
         if self.pasted is not None:
             table = self.pasted.table
-            labels = label_pasted(table, self.train_rows, self.crops, self.num_species)
+            labels = label_pasted(table, self.train_rows, self.crops, self.num_species, self.soft)
             share = cast(Pasting, self.pasting).share
             found = found.with_pasted(table["row"].to_numpy(), labels, share)
         if found.unlabelled:

@@ -153,9 +153,11 @@ class FrequencyFiltering(Supervised):
             ValueError: soft labels are of whole windows, in which a band has no place.
         """
         super().setup(stage)
-        data: Any = self.trainer.datamodule  # pyright: ignore[reportAttributeAccessIssue]
+        if stage != "fit":
+            return
+        data: Any = getattr(self.trainer, "datamodule", None)
         soft = getattr(data, "soft", NO_SOFT_LABELS)
-        if stage == "fit" and soft.spans and not soft.localise(data.crops.duration_s):
+        if soft.spans and not soft.localise(data.crops.duration_s):
             raise ValueError(
                 f"the soft labels are of stretches of {soft.span_s:g} s, and "
                 "method=frequency_filtering needs to know where in a crop a call is; choose "
