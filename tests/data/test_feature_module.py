@@ -269,7 +269,8 @@ def test_names_and_widths_are_those_of_table_and_store(root: Path) -> None:
 
 
 def test_soft_labels_fill_the_unknown_cells_of_any_window_of_a_recording(root: Path) -> None:
-    names = sorted(recordings(root))
+    plain = module(root)
+    names = sorted(plain.corpus.train.paths)
     values = np.array([[0.25, 0.75]])
     starts_s = HOP_S * np.arange(11)
     tables = [
@@ -278,7 +279,7 @@ def test_soft_labels_fill_the_unknown_cells_of_any_window_of_a_recording(root: P
     ]
     Scores.concatenate(tables).write(root / "soft.parquet")
     soft = [f"data.soft_labels={root}/soft.parquet", "data.crops.soft.weight=0.5"]
-    plain, data = module(root), module(root, *soft, "data.crops.pseudo_share=1")
+    data = module(root, *soft, "data.crops.pseudo_share=1")
     held_out = set(data.split.val_recordings)
     assert set(data.soft.spans) == set(names) - held_out
     found = data.labelled

@@ -98,4 +98,9 @@ def test_the_summary_states_what_the_teachers_saw() -> None:
     assert len(found.summary(["noon"], [])) == 1
     assert "saw the labels of 1 of the 2" in found.summary(["noon", "night"], ["noon"])[1]
     assert found.within(["dawn"]).places({"dawn": 60.0})["t_max"].to_list() == [60.0]
-    assert SoftLabels().summary(["noon"], []) == []
+    assert SoftLabels().within(["noon"]).summary(["noon"], []) == []
+
+
+def test_soft_labels_of_other_recordings_are_refused_rather_than_not_used() -> None:
+    with pytest.raises(AnnotationError, match="it names 'dusk', the recordings are 'noon'"):
+        soft(4.0, ("dusk", 0.0, 0.5, 0.5)).within(["noon"])

@@ -129,8 +129,19 @@ class SoftLabels:
         return cls(spans, span_s, None if teachers_saw is None else tuple(teachers_saw))
 
     def within(self, names: Collection[str]) -> SoftLabels:
-        """Those of some recordings."""
-        return replace(self, spans={name: own for name, own in self.spans.items() if name in names})
+        """Those of some recordings.
+
+        Raises:
+            AnnotationError: there are soft labels, but of none of these.
+        """
+        spans = {name: own for name, own in self.spans.items() if name in names}
+        if self.spans and not spans:
+            raise AnnotationError(
+                f"data.soft_labels has no recording to train on: it names "
+                f"{few(sorted(self.spans))}, the recordings are {few(sorted(names))}; make it of "
+                "these recordings, under these names"
+            )
+        return replace(self, spans=spans)
 
     def summary(self, held_out: Sequence[str], seen: Collection[str]) -> list[str]:
         """What there is, and whether the recordings that are held out are still evidence.
