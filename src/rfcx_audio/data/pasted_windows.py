@@ -66,15 +66,22 @@ def label_pasted(
         Labels(*(torch.cat(side) for side in zip(*kind, strict=True)))
         for kind in zip(*parts, strict=True)
     )
-    for name, places in table.groupby("background_id").indices.items():
-        if str(name) in soft.spans:
-            begins_s = torch.tensor(table["background_s"].to_numpy(dtype=float)[places])
-            targets = soft.clip(str(name), begins_s, recipe.duration_s)
-            own = with_soft(
-                Labels(clip.target[places], clip.known[places]), targets, recipe.soft.weight
-            )
-            clip.target[places], clip.known[places] = own
+    clip = _with_backgrounds(clip, table, recipe, soft)
     return PastedLabels(clip, frame, inside, _grouped(window, len(table)))
+
+
+def _with_backgrounds(
+    clip: Labels, table: pd.DataFrame, recipe: CropRecipe, soft: SoftLabels
+) -> Labels:
+    """The labels of windows, with the soft targets of their backgrounds where nothing is known."""
+    target, known = clip.target.clone(), clip.known.clone()
+    names, begins = table["background_id"].to_numpy(), table["background_s"].to_numpy(dtype=float)
+    for name in soft.spans:
+        which = torch.from_numpy(names == name)
+        targets = soft.clip(name, torch.tensor(begins)[which], recipe.duration_s)
+        own = Labels(clip.target[which], clip.known[which])
+        target[which], known[which] = with_soft(own, targets, recipe.soft.weight)
+    return Labels(target, known)
 
 
 def _rows_in(table: pd.DataFrame, rows: pd.DataFrame, duration_s: float) -> tuple[Rows, Tensor]:

@@ -52,7 +52,7 @@ class SoftRecipe:
     """
 
     file: str | None = None
-    power: float = 1.0
+    power: float = 2.0
     weight: float = 1.0
 
     def __post_init__(self) -> None:

@@ -66,8 +66,7 @@ def mean_scores(tables: Sequence[Scores], teachers_saw: Iterable[str] | None) ->
         )
     keys, species = list(tables[0].keys), tables[0].species
     frame = pd.concat([table.frame() for table in tables], ignore_index=True)
-    rounded = frame.assign(**frame[keys[1:]].round(_DECIMALS))
-    mean = rounded.groupby(keys, as_index=False).mean()
+    mean = frame.round(dict.fromkeys(keys[1:], _DECIMALS)).groupby(keys, as_index=False).mean()
     saw = None if teachers_saw is None else sorted(teachers_saw)
     metadata = {SOFT_METADATA: {"teachers_saw": saw}}
     values = mean[list(species)].to_numpy(dtype=np.float32)
