@@ -17,7 +17,7 @@ def command(tmp_path: Path, forest: Path, *more: str) -> subprocess.CompletedPro
     quick = [word for word in words(forest, tmp_path) if not word.startswith("paths.output_dir")]
     settings = [
         f"data.folds.file={tmp_path}/folds.csv",
-        "data.folds.num_folds=2",
+        "data.folds.num_folds=3",
         "teacher_epochs=1",
         "callbacks.report.num_pictures=0",
         f"folder={tmp_path}/rounds",

@@ -15,6 +15,8 @@ from rfcx_audio.data import (
     CropRecipe,
     Draw,
     Recordings,
+    SoftLabels,
+    SoftRecipe,
     collate_crops,
     read_rfcx,
 )
@@ -130,6 +132,43 @@ def test_a_file_that_breaks_later_is_named_and_left_out_of_the_batch(
     nothing = collate_crops([dataset[Draw(0, 3)]])
     assert len(nothing.waveform) == 0
     assert len(nothing.failures) == 1
+
+
+def every_3_s(name: str, durations_s: float, score: float) -> pd.DataFrame:
+    """Windows of 3 s, with one score of every species."""
+    begins = np.arange(0.0, durations_s - 2.9, 1.5)
+    keys = {"recording_id": name, "t_min": begins, "t_max": begins + 3.0}
+    return pd.DataFrame({**keys, **dict.fromkeys(map(str, range(24)), score)})
+
+
+@pytest.mark.parametrize("span_s", [3.0, 0.25])
+def test_soft_labels_fill_what_no_row_knows_and_change_nothing_that_is_known(
+    span_s: float, rows: pd.DataFrame, recordings: Recordings, crops: CropDataset
+) -> None:
+    names = sorted(set(rows["recording_id"]))
+    recipe = CropRecipe(3.0, soft=SoftRecipe(weight=0.5))
+    table = pd.concat([every_3_s(name, recordings.durations_s[name], 0.7) for name in names])
+    table["t_max"] = table["t_min"] + span_s
+    soft = SoftLabels.of_table(table, [str(number) for number in range(24)])
+    dataset = CropDataset(rows, recordings, AudioReader(48_000), recipe, 24, soft=soft)
+    for index in range(0, len(rows), 9):
+        plain, filled = crops[Draw(index, 5)].labels, dataset[Draw(index, 5)].labels
+        pairs = [(plain.clip, filled.clip)]
+        if span_s < 1:
+            pairs.append((plain.frame, filled.frame))
+        else:
+            assert torch.equal(plain.frame.known, filled.frame.known)
+        for before, after in pairs:
+            was_known = before.known > 0
+            assert torch.equal(after.target[was_known], before.target[was_known])
+            assert torch.equal(after.known[was_known], before.known[was_known])
+            assert torch.allclose(after.target[~was_known], torch.tensor(0.7))
+            assert (after.known[~was_known] == 0.5).all()
+    for seed in range(5):  # a draw behind the rows is of a recording, and of one of its windows
+        place = len(rows) + 1
+        name, start_s = dataset._place(Draw(place, seed), np.random.default_rng(seed))
+        assert name == names[1]
+        assert (start_s in soft.spans[name].starts_s) == (span_s == 3.0)
 
 
 RATE = 24_000

@@ -12,8 +12,10 @@ from hydra.errors import InstantiationException
 from rfcx_audio.batch import SpectrogramBatch, WindowBatch
 from rfcx_audio.config import CONF_DIR, build, load_config
 from rfcx_audio.data import AudioReader, FeatureDataModule, StoreError
+from rfcx_audio.data.sampler import BACKGROUND
 from rfcx_audio.experiment import settle
 from rfcx_audio.method import Supervised
+from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import SlidingWindows
 from stores import (
     HOP_S,
@@ -268,3 +270,35 @@ def test_names_and_widths_are_those_of_table_and_store(root: Path) -> None:
     assert data.species == NAMES
     assert data.like_frontend(torch.zeros(2, 500)).shape == (2, 1, WIDTH, 1)
     assert encoder(root).num_features == WIDTH
+
+
+def test_soft_labels_fill_the_unknown_cells_of_any_window_of_a_recording(root: Path) -> None:
+    plain = module(root)
+    names = sorted(plain.corpus.train.paths)
+    values = np.array([[0.25, 0.75]])
+    starts_s = HOP_S * np.arange(11)
+    tables = [
+        Scores.of_windows(name, starts_s, 0.5, values.repeat(11, 0), species=NAMES)
+        for name in names
+    ]
+    Scores.concatenate(tables).write(root / "soft.parquet")
+    soft = [f"data.soft_labels={root}/soft.parquet", "data.crops.soft.weight=0.5"]
+    data = module(root, *soft, "data.crops.pseudo_share=1")
+    held_out = set(data.split.val_recordings)
+    assert set(data.soft.spans) == set(names) - held_out
+    found = data.labelled
+    assert len(found.first) == 11 * len(data.soft.spans)  # every window can be drawn
+    assert not set(found.recordings) & held_out
+    where = {
+        (plain.labelled.recordings[plain.labelled.recording[crop]], first): crop
+        for crop, first in enumerate(plain.labelled.first)
+    }
+    for crop, first in enumerate(found.first):
+        before = where.get((found.recordings[found.recording[crop]], first))
+        known = torch.zeros(2) if before is None else plain.labelled.clip.known[before]
+        target = torch.zeros(2) if before is None else plain.labelled.clip.target[before]
+        expected = torch.where(known > 0, target, torch.tensor([0.25, 0.75]))
+        assert torch.allclose(found.clip.target[crop], expected)
+        assert torch.equal(found.clip.known[crop], torch.where(known > 0, known, 0.5))
+    drawn = torch.cat([batch.labels.rows for batch in batches(data)])
+    assert (drawn == BACKGROUND).all()  # a recording has no row's memory

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from rfcx_audio.batch import Rows
-from rfcx_audio.data import CropRecipe
+from rfcx_audio.data import CropRecipe, SoftLabels, SoftRecipe
 from rfcx_audio.data.labels import boxes_in, label_windows, rows_of
 from rfcx_audio.data.pasted_windows import PastedLabels, label_pasted
 
@@ -133,3 +133,20 @@ def test_any_number_of_windows_is_labelled(number: int) -> None:
     assert found.clip.target.shape == (number, SPECIES)
     assert found.frame.known.shape == (number, 4, SPECIES)
     assert found.touching.tolist() == [[one] for one in range(number)]
+
+
+def test_what_is_unknown_of_the_background_has_its_soft_target() -> None:
+    table = pd.concat([pasted_on("marsh", 1.0), pasted_on("ridge", 1.0)], ignore_index=True)
+    rows = rows_with(CALL, ("marsh", 3, False, 0.5, 3.5))
+    names = [f"s{number}" for number in range(SPECIES)]
+    scores = pd.DataFrame([[0.2, 0.4, 0.6, 0.8], [0.0, 0.0, 1.0, 0.0]], columns=pd.Index(names))
+    times = {"t_min": [0.0, 2.0], "t_max": [WINDOW_S, 2.0 + WINDOW_S]}
+    soft = SoftLabels.of_table(scores.assign(recording_id="marsh", **times), names)
+    recipe = CropRecipe(WINDOW_S, min_overlap=0.5, frame_s=0.5, soft=SoftRecipe(weight=0.5))
+    plain = label_pasted(table, rows, recipe, SPECIES).clip
+    target, known = label_pasted(table, rows, recipe, SPECIES, soft).clip
+    expected = torch.tensor([1.0, 0.2, 0.8, 0.0])  # the call, between two windows twice, an FP row
+    assert torch.allclose(target[0], expected)
+    assert known[0].tolist() == [1.0, 0.5, 0.5, 1.0]
+    assert torch.equal(target[1], plain.target[1])  # the other background has no soft labels
+    assert torch.equal(known[1], plain.known[1])

@@ -6,7 +6,14 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from rfcx_audio.data import Corpus, Folds, RfcxFolder, Split, training_recordings
+from rfcx_audio.data import (
+    Corpus,
+    Folds,
+    RfcxFolder,
+    Split,
+    training_recordings,
+    unlabelled_recordings,
+)
 from rfcx_audio.data.coverage import CompleteSpan, Coverage
 
 
@@ -82,3 +89,22 @@ def test_few_rows_are_refused_where_a_species_without_a_row_is_absent(corpus: Co
         ValueError, match=r"rows_per_species=2 .* complete: .* trained on as absent"
     ):
         Split.of(complete, Folds(num_folds=4, rows_per_species=2))
+
+
+def test_the_unused_fold_is_in_no_part(corpus: Corpus, tmp_path: Path) -> None:
+    file = str(tmp_path / "folds.csv")
+    judged, whole = Folds(file, 4, held_out=2, unused=0), Folds(file, 4, held_out=2)
+    split, without = Split.of(corpus, judged), Split.of(corpus, whole)
+    fold_of = judged.table(corpus.rows).set_index("recording_id")["fold"]
+    assert set(fold_of[split.train_rows["recording_id"]]) == {1, 3}
+    assert split.val_recordings == without.val_recordings
+    assert set(fold_of[split.val_rows["recording_id"]]) == {2}
+    assert training_recordings(corpus, judged) < training_recordings(corpus, whole)
+    assert "fold 2 of 4 is held out, fold 0 is not used" in split.summary()
+    assert unlabelled_recordings(corpus, judged) == set(corpus.train.paths) - set(fold_of.index)
+
+
+def test_a_fold_cannot_be_held_out_and_unused() -> None:
+    for unused in (1, 5):
+        with pytest.raises(ValueError, match=f"data.folds.unused = {unused}; expected one of the"):
+            Folds(num_folds=5, held_out=1, unused=unused)

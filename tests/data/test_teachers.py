@@ -25,8 +25,14 @@ def test_teachers_saw_the_folds_that_their_rows_state_and_all_where_nothing_fits
 
 
 def test_a_teacher_saw_the_other_folds_and_what_the_teachers_of_its_own_rows_saw() -> None:
-    assert seen_by_teacher(1, None, FOLDS) == "0 2"
+    assert seen_by_teacher({1}, None, FOLDS) == "0 2"
     before = pseudo(("a", "1 2", OWN), ("b", "0 2", OWN))
-    assert seen_by_teacher(1, before, FOLDS) == "0 1 2"  # by the row of a
-    assert seen_by_teacher(0, before[1:], FOLDS) == "0 1 2"
-    assert seen_by_teacher(1, before[1:], FOLDS) == "0 2"  # the row of b is held out with it
+    assert seen_by_teacher({1}, before, FOLDS) == "0 1 2"  # by the row of a
+    assert seen_by_teacher({0}, before[1:], FOLDS) == "0 1 2"
+    assert seen_by_teacher({1}, before[1:], FOLDS) == "0 2"  # the row of b is held out with it
+
+
+def test_a_teacher_that_left_out_the_judging_fold_did_not_see_it_either() -> None:
+    assert seen_by_teacher({1, 2}, None, FOLDS) == "0"
+    before = pseudo(("a", "0 1", OWN), ("c", "2", OWN))  # the row of c is left out
+    assert seen_by_teacher({1, 2}, before, FOLDS) == "0 1"

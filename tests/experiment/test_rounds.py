@@ -13,13 +13,14 @@ from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.data import PSEUDO_COLUMNS, read_pseudo
 from rfcx_audio.experiment import relabel, rollback_to
 from rfcx_audio.experiment import rounds as rounds_module
+from rfcx_audio.experiment import teachers as teachers_module
 from rfcx_audio.experiment.folds import held_out_recordings, load_data
 from rfcx_audio.scores import Scores
 
 
 def quick(forest: Path, folder: Path, *more: str) -> DictConfig:
     overrides = [
-        "data.folds.num_folds=2",
+        "data.folds.num_folds=3",
         f"data.folds.file={folder}/folds_file.csv",
         "callbacks.report.num_pictures=0",
         "labelling.threshold=0.8",
@@ -45,7 +46,7 @@ class Teachers:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self.final: list[DictConfig] = []
-        monkeypatch.setattr(rounds_module, "train_fold", self.train_fold)
+        monkeypatch.setattr(teachers_module, "train_fold", self.train_fold)
         monkeypatch.setattr(rounds_module, "train_run", self.train_run)
 
     def train_fold(
@@ -90,8 +91,9 @@ def test_teachers_that_know_the_truth_find_every_call_without_a_row(
     data = load_data(config)
     calls = data.corpus.train_truth
     labelled = calls[calls["recording_id"].isin(data.corpus.rows["recording_id"])]
+    learned = labelled[~labelled["recording_id"].isin(held_out_recordings(data, 0))]
     windows = set()
-    for call in labelled.itertuples():
+    for call in learned.itertuples():
         for start in np.arange(0.0, 10.0, 3.0):
             if call.t_min < start + 3.0 and call.t_max > start:
                 windows.add((call.recording_id, call.species_id, start))
@@ -123,11 +125,12 @@ def test_each_round_learns_from_the_rows_of_the_one_before(
 ) -> None:
     relabel(quick(forest, tmp_path, "rounds=2", "teacher_epochs=1"))
     assert [name for name, _ in teachers.asked] == [
-        "round_1/fold_0",
         "round_1/fold_1",
-        "round_2/fold_0",
+        "round_1/fold_2",
         "round_2/fold_1",
+        "round_2/fold_2",
     ]
+    assert all(changes["data.folds.unused"] == 0 for _, changes in teachers.asked)
     learned = [changes["data.pseudo_rows"] for _, changes in teachers.asked]
     assert learned == [None, None] + 2 * [str(tmp_path / "round_1" / "rows.csv")]
     assert all(changes["trainer.max_epochs"] == 1 for _, changes in teachers.asked)
@@ -165,7 +168,7 @@ def test_a_round_that_is_taken_back_is_kept_aside_and_can_be_done_otherwise(
     gone = (tmp_path / "round_3" / "rows.csv").read_text()
     teachers.asked.clear()
     relabel(quick(forest, tmp_path, "rounds=2", "rollback_to=2", "labelling.threshold=0.95"))
-    assert [name for name, _ in teachers.asked] == ["round_2/fold_0", "round_2/fold_1"]
+    assert [name for name, _ in teachers.asked] == ["round_2/fold_1", "round_2/fold_2"]
     assert (tmp_path / "round_1" / "rows.csv").read_text() == kept
     assert len(pd.read_csv(tmp_path / "round_2" / "rows.csv")) == 0  # nothing exceeds 0.95
     aside = tmp_path / "taken_back" / "0"
@@ -200,7 +203,7 @@ def test_events_are_labelled_from_frames(forest: Path, tmp_path: Path) -> None:
         "model/head=sed",
         "trainer.max_epochs=1",
         "callbacks.report.num_pictures=0",
-        "data.folds.num_folds=2",
+        "data.folds.num_folds=3",
         f"data.folds.file={tmp_path}/folds_file.csv",
     )
     relabel(load_config("relabel", overrides))
@@ -217,12 +220,20 @@ def test_rows_state_which_folds_their_teachers_saw_and_the_split_which_recording
     first, second = (read_pseudo(tmp_path / f"round_{n}" / "rows.csv") for n in (1, 2))
     folds = pd.read_csv(tmp_path / "folds_file.csv").set_index("recording_id")["fold"]
     assert (
-        first["seen_folds"].to_list() == (1 - first["recording_id"].map(folds)).map(str).to_list()
+        first["seen_folds"].to_list() == (3 - first["recording_id"].map(folds)).map(str).to_list()
     )
-    assert set(second["seen_folds"]) == {"0 1"}  # by the rows of round 1
+    assert set(second["seen_folds"]) == {"1 2"}  # by the rows of round 1
     pseudo = f"data.pseudo_rows={tmp_path}/round_1/rows.csv"
     data = load_data(quick(forest, tmp_path, pseudo))
-    held_out = folds[folds == data.folds.held_out].index
-    assert data.split.teachers_saw == sorted(held_out)
-    assert f"saw the labels of {len(data.split.val_recordings)} of the" in data.summary()
+    assert data.split.teachers_saw == sorted(folds[folds != data.folds.held_out].index)
+    assert "saw the labels" not in data.summary()  # of the fold that judges
+    other = load_data(quick(forest, tmp_path, pseudo, "data.folds.held_out=1"))
+    assert f"saw the labels of {len(other.split.val_recordings)} of the" in other.summary()
     assert load_data(quick(forest, tmp_path)).split.teachers_saw == []
+
+
+def test_two_folds_are_too_few_to_judge_a_student_by_recordings_no_teacher_saw(
+    forest: Path, tmp_path: Path, teachers: Teachers
+) -> None:
+    with pytest.raises(ValueError, match="there are 2 folds, and relabel needs 3"):
+        relabel(quick(forest, tmp_path, "data.folds.num_folds=2"))

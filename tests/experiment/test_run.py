@@ -51,7 +51,7 @@ def test_an_experiment_runs_to_a_metric(forest: Path, tmp_path: Path, name: str)
 def test_an_experiment_with_rounds_runs_to_a_metric(
     forest: Path, tmp_path: Path, name: str
 ) -> None:
-    folds = ["data.folds.num_folds=2", "teacher_epochs=1", f"folder={tmp_path}"]
+    folds = ["data.folds.num_folds=3", "teacher_epochs=1", f"folder={tmp_path}"]
     relabel(load_config("relabel", few_steps(forest, tmp_path, f"experiment={name}", *folds)))
     assert 0 < json.loads((tmp_path / "metrics.json").read_text())["test/lwlrap"] <= 1
     assert (tmp_path / "round_1" / "rows.csv").exists()

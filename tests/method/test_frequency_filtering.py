@@ -267,3 +267,26 @@ def test_windows_hold_their_row_and_lie_in_the_crop() -> None:
     assert (start <= t_min * 100 + 0.5).all()
     assert (start + 30 >= t_max * 100 - 0.5).all()
     assert start.unique().numel() > 40
+
+
+def test_labels_of_frames_count_at_their_place_where_no_row_labels_the_species() -> None:
+    count = 200
+    crops = batch(boxes(*[(0, True)] * count))
+    frame = Labels(torch.zeros(count, 5, SPECIES), torch.zeros(count, 5, SPECIES))
+    frame.known[..., :2] = 0.5
+    frame.target[:, 3] = torch.tensor([0.9, 0.8, 0.7])  # from 12 to 16 of 20 frames
+    crops = crops._replace(labels=crops.labels._replace(frame=frame))
+    trained = method(0.25, train_on="all")
+    seen = []
+    trained.loss.register_forward_hook(lambda _, args, __: seen.append(args[1].clip))
+    cells, labels = trained.training_cells(crops)
+    assert (labels.target[:, 0] == 1).all()  # the row's own cell is exact
+    assert (labels.known[:, 0] == 0.5).all()  # by the weight of its box
+    middle = (trained.model.start[:, 1] + 2) * 5 / 20
+    expected = torch.where(middle.long() == 3, 0.8, 0.0)
+    assert torch.equal(labels.target[:, 1], expected)
+    assert (labels.known[:, 1] == 0.5).all()
+    assert 0.5 < (expected > 0).float().mean() < 0.8  # every second place, and some by chance
+    assert (labels.known[:, 2] == 0).all()  # nothing is known: weakly absent, as before
+    assert (cells.weight[:, 2] == 0.25).all()
+    assert torch.equal(seen[0].target[:, 1], expected)

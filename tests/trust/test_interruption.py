@@ -113,7 +113,7 @@ def test_killed_folds_and_rounds_go_on(
     name: str, forest: Path, tmp_path: Path, tally: Tally
 ) -> None:
     def settings(folder: Path) -> list[str]:
-        few = ["data.folds.num_folds=2", f"folder={folder}", "trainer.max_epochs=1"]
+        few = ["data.folds.num_folds=3", f"folder={folder}", "trainer.max_epochs=1"]
         return overrides_for(forest, folder, *few)
 
     command(name, settings(tmp_path / "whole"))

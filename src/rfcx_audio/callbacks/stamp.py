@@ -57,7 +57,7 @@ class Stamp(Callback):
         """Adds the text, and the recordings whose labels teachers of pseudo-labels saw."""
         checkpoint[CONFIG_KEY] = self.config
         data = getattr(trainer, "datamodule", None)
-        saw = data.split.teachers_saw if isinstance(data, RecordingDataModule) else []
+        saw = data.teachers_saw if isinstance(data, RecordingDataModule) else []
         if saw or self.seen_before:
             checkpoint[SEEN_KEY] = sorted({*saw, *self.seen_before})
 

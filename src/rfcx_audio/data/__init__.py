@@ -44,6 +44,7 @@ from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.row_templates import row_templates, with_every_species
 from rfcx_audio.data.rows import RFCX_FILES, AnnotationError, few, match_audio, read_rfcx, read_rows
 from rfcx_audio.data.sampler import CropRecipe, CropSampler, Draw
+from rfcx_audio.data.soft_labels import NO_SOFT_LABELS, SOFT_METADATA, SoftLabels, SoftRecipe
 from rfcx_audio.data.source import Corpus, RfcxFolder, SyntheticFolder
 from rfcx_audio.data.species import SpeciesClass, species_bands, species_classes
 from rfcx_audio.data.species_names import (
@@ -52,7 +53,7 @@ from rfcx_audio.data.species_names import (
     write_species_names,
 )
 from rfcx_audio.data.species_numbers import number_species, read_species
-from rfcx_audio.data.split import Split, training_recordings
+from rfcx_audio.data.split import Split, training_recordings, unlabelled_recordings
 from rfcx_audio.data.start_times import after, parse_zone, start_in_name
 from rfcx_audio.data.stored_recordings import StoredCrops, check_store, samples_of
 from rfcx_audio.data.stretches import reachable
@@ -70,9 +71,11 @@ __all__ = [
     "INFO_COLUMNS",
     "LONG_S",
     "NOWHERE",
+    "NO_SOFT_LABELS",
     "PSEUDO_COLUMNS",
     "RAVEN_COLUMNS",
     "RFCX_FILES",
+    "SOFT_METADATA",
     "AnnotationError",
     "Annotations",
     "AudioError",
@@ -100,6 +103,8 @@ __all__ = [
     "ResidentAudio",
     "ResidentReader",
     "RfcxFolder",
+    "SoftLabels",
+    "SoftRecipe",
     "SpeciesClass",
     "SpeciesNames",
     "Split",
@@ -158,6 +163,7 @@ __all__ = [
     "stitch",
     "table_rows",
     "training_recordings",
+    "unlabelled_recordings",
     "warn_of_contradictions",
     "window_starts",
     "with_every_species",

@@ -36,6 +36,7 @@ from rfcx_audio.data.labels import (
 from rfcx_audio.data.pasting import draw_paste, pasted_window
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, Draw
+from rfcx_audio.data.soft_labels import NO_SOFT_LABELS, SoftLabels, with_soft
 from rfcx_audio.data.stretches import Stretch, place_of
 
 
@@ -65,6 +66,8 @@ class CropDataset(Dataset[Crop | Failure]):
             them are not read.
         coverage: where the rows are all calls, see `Coverage.within`; a draw counts its spans
             behind the rows, and a crop of one lies in it.
+        soft: targets of what is unknown; a draw counts its recordings behind the spans, and a crop
+            of one lies anywhere in it.
 
     Raises:
         ValueError: the recipe wants the truth for supervision, and there is none.
@@ -80,15 +83,23 @@ class CropDataset(Dataset[Crop | Failure]):
         calls: pd.DataFrame | None = None,
         resident: Mapping[str, Sequence[Stretch]] | None = None,
         coverage: Coverage = NOWHERE,
+        soft: SoftLabels = NO_SOFT_LABELS,
     ) -> None:
         recipe.check_truth(known=calls is not None)
+        self.soft = soft
         spans = coverage.spans
-        self.recording_ids = [*rows["recording_id"], *(span.recording for span in spans)]
-        times = np.array([(span.t_min, span.t_max) for span in spans]).reshape(-1, 2)
+        self.recording_ids = [
+            *rows["recording_id"],
+            *(span.recording for span in spans),
+            *self.soft.spans,
+        ]
+        whole = [(0.0, recordings.durations_s[name]) for name in self.soft.spans]
+        times = np.array([*((one.t_min, one.t_max) for one in spans), *whole]).reshape(-1, 2)
         self.boxes = np.concatenate([rows[["t_min", "t_max"]].to_numpy(dtype=float), times])
         self.rows, self.num_rows = rows.reset_index(drop=True), len(rows)
         self.can_paste = (rows["present"] & (rows["weight"] == 1)).to_numpy()
         self.recordings = recordings
+        self.num_places = len(rows) + len(spans)
         self.coverage = coverage
         self.by_recording = rows_by_recording(rows)
         self.names = list(self.by_recording)
@@ -167,13 +178,30 @@ class CropDataset(Dataset[Crop | Failure]):
         stops = (starts + durations).clamp(max=self.durations_s[name])  # silence behind the end
         complete = self.coverage.windows(name, starts, stops, self.num_species)
         clip, frames = _clip_and_frames(label_windows(rows, starts, durations, *size, complete))
+        if name in self.soft.spans:
+            clip, frames = self._with_soft(name, start_s, clip, frames)
         return CropLabels(clip, frames, boxes, truth)
+
+    def _with_soft(
+        self, name: str, start_s: float, clip: Labels, frames: Labels
+    ) -> tuple[Labels, Labels]:
+        """The labels of a crop and its frames, with soft targets where nothing is known."""
+        duration_s, weight = self.recipe.duration_s, self.recipe.soft.weight
+        start = torch.tensor([start_s], dtype=torch.float64)
+        clip = with_soft(clip, self.soft.clip(name, start, duration_s)[0], weight)
+        if self.soft.localise(duration_s):
+            middles = start + self.window_starts_s[1:] + self.window_durations_s[1:] / 2
+            frames = with_soft(frames, self.soft.frame(name, middles), weight)
+        return clip, frames
 
     def _place(self, draw: Draw, rng: np.random.Generator) -> tuple[str, float]:
         duration_s, recording_s = self.recipe.duration_s, self.durations_s
         if draw.row != BACKGROUND:
             name = self.recording_ids[draw.row]
             t_min, t_max = self.boxes[draw.row]
+            if draw.row >= self.num_places and not self.soft.localise(duration_s):
+                # Its targets are of windows: the crop is one of them.
+                return name, float(rng.choice(self.soft.spans[name].starts_s.numpy()))
             return name, crop_start(t_min, t_max, duration_s, recording_s[name], rng)
         for name in rng.permutation(self.names):
             rows = self.by_recording[name]

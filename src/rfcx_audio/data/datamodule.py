@@ -27,6 +27,7 @@ from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
 from rfcx_audio.data.sampler import CropRecipe, CropSampler
+from rfcx_audio.data.soft_labels import SoftLabels
 from rfcx_audio.data.source import Corpus, RfcxFolder
 from rfcx_audio.data.spectrograms import (
     Augment,
@@ -35,7 +36,7 @@ from rfcx_audio.data.spectrograms import (
     crop_spectrograms,
     recording_windows,
 )
-from rfcx_audio.data.split import Split
+from rfcx_audio.data.split import Split, training_recordings, unlabelled_recordings
 from rfcx_audio.data.stretches import reachable
 
 _log = logging.getLogger(__name__)
@@ -87,6 +88,39 @@ class RecordingDataModule(pl.LightningDataModule):
     def split(self) -> Split:
         """The rows to train on and to validate on, made on first use."""
         return Split.of(self.corpus, self.folds)
+
+    @cached_property
+    def soft(self) -> SoftLabels:
+        """The soft labels of the recordings that are trained on, read on first use.
+
+        Raises:
+            AnnotationError: see `SoftLabels.read`.
+            ValueError: they are of windows longer than a crop.
+        """
+        soft = SoftLabels.read(self.crops.soft, self.species)
+        soft.check(self.crops.duration_s)
+        parts = (training_recordings, unlabelled_recordings)
+        wanted = set().union(*(part(self.corpus, self.folds) for part in parts))
+        return soft.within(wanted)
+
+    @cached_property
+    def drawn(self) -> pd.DataFrame:
+        """What crops are cut around: see `Split.places`; then whole recordings with soft labels."""
+        places = self.split.places
+        if not self.soft.spans:
+            return places
+        whole = self.soft.places(self.corpus.train.durations_s)
+        return pd.concat([places[list(whole)], whole], ignore_index=True)
+
+    @property
+    def teachers_saw(self) -> list[str]:
+        """The recordings whose labels the teachers of pseudo or soft labels saw, sorted."""
+        return sorted({*self.split.teachers_saw, *self._soft_teachers_saw})
+
+    @property
+    def _soft_teachers_saw(self) -> set[str]:
+        saw = self.soft.teachers_saw
+        return set(self.corpus.labelled["recording_id"]) if saw is None else set(saw)
 
     @property
     def train_rows(self) -> pd.DataFrame:
@@ -147,7 +181,8 @@ class RecordingDataModule(pl.LightningDataModule):
 
     def summary(self) -> str:
         """What is read and how, what is used and what is left out, in a few lines."""
-        return f"{self.reader}\n{self.split.summary()}"
+        of_soft = self.soft.summary(self.split.val_recordings, self._soft_teachers_saw)
+        return "\n".join([str(self.reader), self.split.summary(), *of_soft])
 
     def train_dataloader(self) -> DataLoader:
         """Random crops around rows; see `CropRecipe`."""
@@ -161,6 +196,7 @@ class RecordingDataModule(pl.LightningDataModule):
             *(rows, corpus.train, self.reader, self.crops, self.num_species, corpus.train_truth),
             resident=places,
             coverage=self.split.coverage,
+            soft=self.soft,
         )
         return DataLoader(
             dataset,
@@ -218,7 +254,7 @@ class RecordingDataModule(pl.LightningDataModule):
         return crop_spectrograms(batch, self.frontend, self.augment, self.crops.duration_s)
 
     def _sampler(self) -> CropSampler:
-        drawn = self.split.places
+        drawn = self.drawn
         present, pseudo = (drawn[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
         species = drawn["species_id"].to_numpy(dtype=int)
         return CropSampler(species, present, pseudo, self.crops, self.loader.seed, *self._rank())
@@ -226,7 +262,7 @@ class RecordingDataModule(pl.LightningDataModule):
     def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
         """The audio that training crops can be cut from, on the device that trains."""
         recordings = self.corpus.train
-        stretches = reachable(self.split.places, recordings.durations_s, self.crops, reader)
+        stretches = reachable(self.drawn, recordings.durations_s, self.crops, reader)
         trainer = self.trainer
         device = torch.device("cpu") if trainer is None else trainer.strategy.root_device
         return ResidentAudio(reader, recordings.paths, stretches, device, self._processes_here())

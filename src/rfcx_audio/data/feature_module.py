@@ -122,13 +122,13 @@ class FeatureDataModule(RecordingDataModule):
     def labelled(self) -> LabelledWindows:
         """The crops that can be drawn, with their labels."""
         of_calls = (self.corpus.train_truth, self.corpus.train.durations_s, self.num_species)
-        known = Known(self.train_rows, self.split.coverage, *of_calls)
+        known = Known(self.train_rows, self.split.coverage, *of_calls, self.soft)
         totals = {name: len(self._windows(there)) for name, there in self.names.items()}
         grid = Grid(self._frames(self.crops.duration_s), self.encoder_frontend.hop_s)
         found = labelled_windows(known, totals, grid, self.crops)
         if self.pasted is not None:
             table = self.pasted.table
-            labels = label_pasted(table, self.train_rows, self.crops, self.num_species)
+            labels = label_pasted(table, self.train_rows, self.crops, self.num_species, self.soft)
             share = cast(Pasting, self.pasting).share
             found = found.with_pasted(table["row"].to_numpy(), labels, share)
         if found.unlabelled:
@@ -168,6 +168,7 @@ class FeatureDataModule(RecordingDataModule):
             f"features of {self.store.folder}: windows of {made['window_s']:g} s, "
             f"{made['hop_s']:g} s apart",
             self.split.summary(),
+            *self.soft.summary(self.split.val_recordings, self._soft_teachers_saw),
         ]
         if self.pasted is not None:
             share = cast(Pasting, self.pasting).share

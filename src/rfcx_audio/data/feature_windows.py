@@ -24,6 +24,7 @@ from rfcx_audio.data.labels import (
     true_windows,
 )
 from rfcx_audio.data.sampler import CropRecipe
+from rfcx_audio.data.soft_labels import NO_SOFT_LABELS, SoftLabels, with_soft
 
 _ROUNDING_S = 1e-3  # windows end where samples do, tables are rounded
 
@@ -54,6 +55,7 @@ class Known:
         calls: every call of these recordings, where that is known; else None.
         durations_s: of the recordings.
         num_species: width of the labels.
+        soft: targets of what is unknown.
     """
 
     rows: pd.DataFrame
@@ -61,6 +63,7 @@ class Known:
     calls: pd.DataFrame | None
     durations_s: Mapping[str, float]
     num_species: int
+    soft: SoftLabels = NO_SOFT_LABELS
 
     @cached_property
     def all_rows(self) -> Rows:
@@ -80,6 +83,12 @@ class Known:
         for number, span in enumerate(self.coverage.spans, start=len(self.rows)):
             found.setdefault(span.recording, []).append((number, span))
         return found
+
+    @cached_property
+    def soft_numbers(self) -> dict[str, int]:
+        """The place of each recording with soft labels, numbered behind the spans."""
+        first = len(self.rows) + len(self.coverage.spans)
+        return {name: first + place for place, name in enumerate(self.soft.spans)}
 
     @cached_property
     def calls_of(self) -> dict[str, Rows]:
@@ -119,7 +128,7 @@ def labelled_windows(
         ValueError: the recipe wants the truth for supervision, and there is none.
     """
     recipe.check_truth(known=known.calls is not None)
-    names = sorted({*known.numbers, *known.spans})
+    names = sorted({*known.numbers, *known.spans, *known.soft_numbers})
     parts = [_part(known, name, grid.starts_s(totals[name]), recipe) for name in names]
     before = np.cumsum([0, *(len(part.first) for part in parts)])
     choices: dict[int, np.ndarray] = {}
@@ -177,8 +186,12 @@ def _part(known: Known, name: str, starts_s: Tensor, recipe: CropRecipe) -> _Par
     silent = np.empty(0, int)
     if recipe.background_share and len(numbers):
         silent = np.flatnonzero((held <= 0).all(1) & (starts_s + duration_s <= end_s + _ROUNDING_S))
-    first = np.unique(np.concatenate([*chosen, silent]))
     places = [*numbers.tolist(), *(number for number, _ in spans)]
+    if name in known.soft_numbers:  # any crop that lies in the recording
+        places.append(known.soft_numbers[name])
+        within = np.flatnonzero(starts_s + duration_s <= end_s + _ROUNDING_S)
+        chosen.append(within if len(within) else np.zeros(1, int))
+    first = np.unique(np.concatenate([*chosen, silent]))
     return _Part(
         first,
         _labels(known, name, rows, starts_s[first], recipe),
@@ -215,6 +228,9 @@ def _labels(
         complete = known.coverage.windows(name, starts, stops, known.num_species)
     target, weight = (part.view(shape) for part in label_windows(rows, *settings, complete))
     clip, frame = (Labels(target[:, at], weight[:, at]) for at in (0, slice(1, None)))
+    if name in known.soft.spans:
+        targets = known.soft.clip(name, starts_s, recipe.duration_s)
+        clip = with_soft(clip, targets, recipe.soft.weight)
     return clip, frame, truth
 
 

@@ -59,6 +59,8 @@ class Folds:
         num_folds: at least 2; where there are fewer recordings, there is a fold for each of them.
             One recording alone is in no fold (-1): it is trained on, and nothing is held out.
         held_out: the fold for validation; the others are for training.
+        unused: a fold that is neither trained nor validated on: that which judges a later model,
+            see `relabel`. None: there is no such fold.
         seed: of the assignment.
         rows_per_species: how many TP rows of each species, and as many FP rows, are trained on, see
             `few_rows`; those to validate on stay whole. None: all.
@@ -77,6 +79,7 @@ class Folds:
         seed: int = 0,
         rows_per_species: int | None = None,
         draw_seed: int = 0,
+        unused: int | None = None,
     ) -> None:
         if num_folds < 2:
             raise ValueError(
@@ -84,6 +87,11 @@ class Folds:
             )
         if not 0 <= held_out < num_folds:
             raise ValueError(f"held_out = {held_out} lies outside 0 to {num_folds - 1}")
+        if unused is not None and (unused == held_out or not 0 <= unused < num_folds):
+            raise ValueError(
+                f"data.folds.unused = {unused}; expected one of the folds 0 to {num_folds - 1} "
+                f"other than {held_out}, which is held out, or null"
+            )
         if rows_per_species is not None and rows_per_species < 1:
             raise ValueError(
                 f"data.rows_per_species = {rows_per_species}; expected at least 1, or null for all"
@@ -91,6 +99,7 @@ class Folds:
         self.file = None if file is None else Path(file)
         self.num_folds = num_folds
         self.held_out = held_out
+        self.unused = unused
         self.seed = seed
         self.rows_per_species = rows_per_species
         self.draw_seed = draw_seed
@@ -135,8 +144,10 @@ class Folds:
     def split(self, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
         """The rows for training, of which a few may be drawn, and those for validation."""
         folds = self.table(rows).set_index("recording_id")["fold"]
-        held_out = rows["recording_id"].map(folds) == self.held_out
-        train, val = rows[~held_out].reset_index(drop=True), rows[held_out].reset_index(drop=True)
+        fold = rows["recording_id"].map(folds)
+        away = fold.isin([self.held_out, self.unused])
+        train = rows[~away].reset_index(drop=True)
+        val = rows[fold == self.held_out].reset_index(drop=True)
         if self.rows_per_species is not None:
             train = few_rows(train, self.rows_per_species, self.draw_seed)
         return train, val

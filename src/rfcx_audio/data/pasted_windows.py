@@ -11,6 +11,7 @@ from torch import Tensor
 from rfcx_audio.batch import Labels, Rows
 from rfcx_audio.data.labels import crop_windows, label_windows, rows_by_recording, rows_of
 from rfcx_audio.data.sampler import CropRecipe
+from rfcx_audio.data.soft_labels import NO_SOFT_LABELS, SoftLabels, with_soft
 
 _AT_ONCE = 128  # windows that are labelled together
 
@@ -32,18 +33,24 @@ class PastedLabels(NamedTuple):
 
 
 def label_pasted(
-    table: pd.DataFrame, rows: pd.DataFrame, recipe: CropRecipe, num_species: int
+    table: pd.DataFrame,
+    rows: pd.DataFrame,
+    recipe: CropRecipe,
+    num_species: int,
+    soft: SoftLabels = NO_SOFT_LABELS,
 ) -> PastedLabels:
     """The labels of windows with pasted calls, as `label_windows` gives them.
 
     The row of the call covers its window; the rows of the background cover what they did before.
-    Everything else is as unknown as it was; complete spans of the background do not count.
+    Everything else is as unknown as it was, or has the soft target of the background; complete
+    spans of the background do not count.
 
     Args:
         table: of `PastedCalls.of_rows`, at least one line.
         rows: to train on.
         recipe: `duration_s` is that of the windows.
         num_species: width of the labels.
+        soft: targets of what is unknown.
     """
     # From one window to the next, so that no row touches two.
     step_s = recipe.duration_s + 2 * float((rows["t_max"] - rows["t_min"]).max())
@@ -59,7 +66,22 @@ def label_pasted(
         Labels(*(torch.cat(side) for side in zip(*kind, strict=True)))
         for kind in zip(*parts, strict=True)
     )
+    clip = _with_backgrounds(clip, table, recipe, soft)
     return PastedLabels(clip, frame, inside, _grouped(window, len(table)))
+
+
+def _with_backgrounds(
+    clip: Labels, table: pd.DataFrame, recipe: CropRecipe, soft: SoftLabels
+) -> Labels:
+    """The labels of windows, with the soft targets of their backgrounds where nothing is known."""
+    target, known = clip.target.clone(), clip.known.clone()
+    names, begins = table["background_id"].to_numpy(), table["background_s"].to_numpy(dtype=float)
+    for name in soft.spans:
+        which = torch.from_numpy(names == name)
+        targets = soft.clip(name, torch.tensor(begins)[which], recipe.duration_s)
+        own = Labels(clip.target[which], clip.known[which])
+        target[which], known[which] = with_soft(own, targets, recipe.soft.weight)
+    return Labels(target, known)
 
 
 def _rows_in(table: pd.DataFrame, rows: pd.DataFrame, duration_s: float) -> tuple[Rows, Tensor]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Literal, NamedTuple, get_args
 
 import numpy as np
 from torch.utils.data import Sampler
+
+from rfcx_audio.data.soft_labels import SoftRecipe
 
 BACKGROUND = -1
 ANY_SPECIES = -1
@@ -38,12 +40,14 @@ class CropRecipe:
         background_share: share of the crops, taken first, drawn where no row is.
         pasted_share: of the crops around TP rows, those of other recordings onto which the row's
             call is pasted, see `pasted_window`.
-        pseudo_share: share of the other crops drawn around pseudo rows, where there are any.
+        pseudo_share: share of the other crops drawn around pseudo rows or, where there are soft
+            labels, from anywhere in the recordings that have them.
         crops_per_epoch: whatever the number of rows: with the epochs, it decides what a training
             costs, and how many steps it has.
         frame_s: of a label frame, see `CropLabels`.
         supervision: `rows` labels a crop by the tables. `truth` labels it by every call in it, as
             is impossible in the field: the upper bound of a comparison, on complete truth.
+        soft: targets for what no row labels, see there.
     """
 
     duration_s: float
@@ -55,6 +59,7 @@ class CropRecipe:
     crops_per_epoch: int = 6400
     frame_s: float = 0.1
     supervision: Supervision = "rows"
+    soft: SoftRecipe = field(default_factory=SoftRecipe)
 
     def __post_init__(self) -> None:
         """Raises ValueError where a share or a duration is out of range."""

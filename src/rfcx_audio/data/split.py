@@ -88,8 +88,9 @@ class Split:
     def val_recordings(self) -> list[str]:
         """The recordings that are held out: with rows, or complete without one; sorted."""
         with_rows = set(self.val_rows["recording_id"])
-        silent = set(self.corpus.silent)
-        return sorted(with_rows | (silent - training_recordings(self.corpus, self.folds)))
+        fold_of = self.folds.table(self.corpus.labelled).set_index("recording_id")["fold"]
+        held_out = set(fold_of[fold_of == self.folds.held_out].index)
+        return sorted(with_rows | (set(self.corpus.silent) & held_out))
 
     def check(self) -> None:
         """Checks that both parts have rows.
@@ -153,9 +154,10 @@ class Split:
                 "good the model is, label a second one"
             )
         lowered = f" ({wanted} wanted, but there are {count} recordings)" if count < wanted else ""
+        unused = "" if self.folds.unused is None else f", fold {self.folds.unused} is not used"
         return (
-            f"fold {self.folds.held_out} of {count}{lowered} is held out: {len(self.train_rows)} "
-            f"rows to train on, {len(self.val_rows)} to validate on"
+            f"fold {self.folds.held_out} of {count}{lowered} is held out{unused}: "
+            f"{len(self.train_rows)} rows to train on, {len(self.val_rows)} to validate on"
         )
 
     def _drawn(self) -> str:
@@ -175,6 +177,12 @@ class Split:
 
 
 def training_recordings(corpus: Corpus, folds: Folds) -> set[str]:
-    """The recordings with audio whose fold is not held out."""
+    """The recordings with audio whose fold is trained on."""
     fold_of = folds.table(corpus.labelled).set_index("recording_id")["fold"]
-    return set(fold_of[fold_of != folds.held_out].index) & set(corpus.train.paths)
+    away = fold_of.isin([folds.held_out, folds.unused])
+    return set(fold_of[~away].index) & set(corpus.train.paths)
+
+
+def unlabelled_recordings(corpus: Corpus, folds: Folds) -> set[str]:
+    """The recordings with audio that are in no fold: nothing is known of them."""
+    return set(corpus.train.paths) - set(folds.table(corpus.labelled)["recording_id"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection
 
 import pandas as pd
 
@@ -36,17 +37,19 @@ def seen_folds(pseudo: pd.DataFrame, folds: pd.DataFrame) -> set[int]:
     return seen
 
 
-def seen_by_teacher(held_out: int, pseudo: pd.DataFrame | None, folds: pd.DataFrame) -> str:
+def seen_by_teacher(
+    held_out: Collection[int], pseudo: pd.DataFrame | None, folds: pd.DataFrame
+) -> str:
     """What the pseudo rows of a teacher state as `seen_folds`.
 
     Args:
-        held_out: the fold that the teacher did not train on.
+        held_out: the folds that the teacher did not train on.
         pseudo: all pseudo rows of the round before; the teacher learned from those of the other
             folds, and so from what their teachers saw.
         folds: `recording_id` and `fold`.
     """
-    seen = set(folds["fold"]) - {held_out}
+    seen = set(folds["fold"]) - set(held_out)
     if pseudo is not None:
-        elsewhere = folds.loc[folds["fold"] != held_out, "recording_id"]
+        elsewhere = folds.loc[~folds["fold"].isin(list(held_out)), "recording_id"]
         seen |= seen_folds(pseudo[pseudo["recording_id"].isin(elsewhere)], folds)
     return " ".join(map(str, sorted(seen)))

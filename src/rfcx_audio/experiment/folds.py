@@ -153,7 +153,23 @@ def fold_scores(
         fold: of the recordings.
         with_frames: whether to return those of frames too.
     """
-    paths = held_out_recordings(data, fold)
+    return scores_of(recogniser, data, held_out_recordings(data, fold), with_frames)
+
+
+def scores_of(
+    recogniser: Recogniser,
+    data: RecordingDataModule,
+    paths: Mapping[str, Path],
+    with_frames: bool = False,
+) -> tuple[Scores, Mapping[str, FrameScores]]:
+    """The scores of recordings to train on, see `fold_scores`.
+
+    Args:
+        recogniser: see `fold_scores`.
+        data: see `fold_scores`.
+        paths: of the recordings, by name.
+        with_frames: see `fold_scores`.
+    """
     if isinstance(data, FeatureDataModule):
         names = {name: data.names[name] for name in paths}
         if with_frames:

@@ -4,58 +4,39 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, cast
+from typing import Any
 
 import pandas as pd
 
-from rfcx_audio.config import DictConfig, build
-from rfcx_audio.data import (
-    PSEUDO_COLUMNS,
-    FrameScores,
-    RecordingDataModule,
-    add_pseudo_rows,
-    fold_table_id,
-    inside,
-    read_pseudo,
-    seen_by_teacher,
-)
+from rfcx_audio.config import DictConfig
+from rfcx_audio.data import RecordingDataModule, read_pseudo
 from rfcx_audio.experiment.folds import (
-    check_scored,
     continued,
-    fold_scores,
     folds_of,
     load_data,
     shared_by_folds,
-    train_fold,
 )
 from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run
-from rfcx_audio.labelling import against_truth, with_bands
+from rfcx_audio.experiment.teachers import SOFT, label_round, labels_of
+from rfcx_audio.labelling import against_truth
 from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 ROUNDS = "rounds.csv"
+_FEWEST_FOLDS = 3
 _RESULTS = ("test_scores.csv", "test_species.csv", "test_metrics.csv", "metrics.json")
 
 
-class Labelling(Protocol):
-    """What makes rows of scores."""
-
-    needs_frames: bool
-
-    def __call__(self, scores: Scores, frames: Mapping[str, FrameScores]) -> pd.DataFrame:
-        """Window scores, and frame scores by recording, to the columns of `FOUND_COLUMNS`."""
-        ...
-
-
 def relabel(config: DictConfig) -> Path:
-    """All rounds, and a run on what they wrote.
+    """All rounds, and a run on what they wrote: the student.
 
-    In a round, each fold's training recordings are labelled by a teacher that has held them out.
-    A teacher learns from the real rows of the other folds and from the pseudo rows that the round
-    before wrote for them. A round's rows replace those of the round before.
+    The fold `data.folds.held_out` judges the student; no teacher of any round learns from its
+    recordings, nor labels them. Each other fold's recordings are labelled by a teacher that has
+    held them out too, recordings that are in no fold by all teachers. A teacher learns from the
+    rows of its folds and from what the round before wrote for them. What a round writes replaces
+    that of the round before.
 
     Args:
         config: of `conf/relabel.yaml`. What is finished in its `folder` is not done again; what is
@@ -63,12 +44,13 @@ def relabel(config: DictConfig) -> Path:
 
     Returns:
         The folder. `round_1/rows.csv`, … are for `data.pseudo_rows`; `round_1/set_aside.csv` has
-        those that real rows overruled; `rounds.csv` has a line a round. The final run is
-        in `final_<rounds>`; copies of its results lie in the folder itself.
+        those that real rows overruled; with `labelling=soft`, `round_1/soft_labels.parquet`, … are
+        for `data.soft_labels`. `rounds.csv` has a line a round. The final run is in
+        `final_<rounds>`; copies of its results lie in the folder itself.
 
     Raises:
-        ValueError: the number of rounds is below 1, the folder was begun with other settings, or
-            there is no such round to go back to.
+        ValueError: the number of rounds is below 1, there are fewer than three folds, the folder
+            was begun with other settings, or there is no such round to go back to.
     """
     if config.rounds < 1:
         raise ValueError(f"rounds = {config.rounds}; at least 1 is needed")
@@ -78,19 +60,21 @@ def relabel(config: DictConfig) -> Path:
     keep_settings(config, folder, ("rounds", "rollback_to"))
     config = shared_by_folds(config, folder)
     data = load_data(config)
-    rows_file = config.data.pseudo_rows
+    if config.rounds > 1 or not config.teachers:
+        check_folds(data)
+    learned = {"data.pseudo_rows": config.data.pseudo_rows}
     for number in range(1, config.rounds + 1):
         place = folder / f"round_{number}"
         if is_finished(place):
             _log.info("round %d is finished", number)
         else:
-            _label_round(config, data, folder, number, rows_file)
-        rows_file = str(place / "rows.csv")
+            label_round(config, data, place, learned)
+        learned = labels_of(place)
     summary = [_summary(folder, number, data) for number in range(1, config.rounds + 1)]
     pd.DataFrame(summary).to_csv(folder / ROUNDS, index=False)
     final = folder / f"final_{config.rounds}"
     if not is_finished(final):
-        train_run(continued(config, final, {"data.pseudo_rows": rows_file}))
+        train_run(continued(config, final, {**learned, **(config.student or {})}))
         mark_finished(final)
     for name in _RESULTS:
         if (final / name).exists():
@@ -123,64 +107,27 @@ def rollback_to(folder: Path, first: int) -> None:
     _log.info("%s: %s", place, ", ".join(path.name for path in moved))
 
 
-def _label_round(
-    config: DictConfig,
-    data: RecordingDataModule,
-    folder: Path,
-    number: int,
-    rows_file: str | None,
-) -> None:
-    """Trains the teachers of a round and writes their pseudo-labels."""
-    labelling = cast(Labelling, build(config.labelling))
-    changes = {"data.pseudo_rows": rows_file, **_teacher_changes(config)}
-    folds = data.folds.table(data.corpus.labelled)
-    before = None if rows_file is None else read_pseudo(Path(rows_file))
-    tables = []
-    for fold in range(folds_of(data)):
-        teacher = f"round_{number}/fold_{fold}"
-        file = folder / teacher / "rows.csv"
-        if not is_finished(file.parent):
-            recogniser = train_fold(config, data, file.parent, fold, changes)
-            scores, frames = fold_scores(recogniser, data, fold, labelling.needs_frames)
-            check_scored(scores, file.parent)
-            found = labelling(scores, frames)
-            rows = with_bands(inside(found, data.corpus.train.durations_s), data.corpus.rows)
-            rows = rows.assign(round=number, teacher=teacher, fold_table=fold_table_id(folds))
-            rows["seen_folds"] = seen_by_teacher(fold, before, folds)
-            rows[list(PSEUDO_COLUMNS)].to_csv(file, index=False)
-            mark_finished(file.parent)
-        tables.append(read_pseudo(file))
-    found = pd.concat(tables, ignore_index=True)
-    union, aside = add_pseudo_rows(data.corpus.rows, found, data.corpus.coverage)
-    rows = union.loc[union["pseudo"], list(PSEUDO_COLUMNS)]
-    if rows.empty:
-        _log.warning(
-            "no pseudo-label was found in round %d; lower the thresholds of `labelling` or train "
-            "the teachers for longer",
-            number,
-        )
-    place = folder / f"round_{number}"
-    rows.to_csv(place / "rows.csv", index=False)
-    aside.to_csv(place / "set_aside.csv", index=False)
-    mark_finished(place)
+def check_folds(data: RecordingDataModule) -> None:
+    """Checks that a fold can judge, another be labelled, and one be left to learn from.
 
-
-def _teacher_changes(config: DictConfig) -> dict[str, Any]:
-    """What a teacher's run has otherwise: it may be shorter, and is not tested."""
-    changes: dict[str, Any] = {"trainer.limit_test_batches": 0}
-    epochs = config.teacher_epochs
-    if epochs is not None:
-        changes["trainer.max_epochs"] = epochs
-        # There is no best epoch without a validated one.
-        changes["trainer.check_val_every_n_epoch"] = min(
-            epochs, config.trainer.check_val_every_n_epoch
+    Raises:
+        ValueError: there are fewer than three folds.
+    """
+    count = folds_of(data)
+    if count < _FEWEST_FOLDS:
+        raise ValueError(
+            f"there are {count} folds, and relabel needs {_FEWEST_FOLDS}: one judges the student, "
+            "one is labelled, and its teacher learns from the others; set data.folds.num_folds=3 "
+            "or more, and data.folds.file to a new file"
         )
-    return changes
 
 
 def _summary(folder: Path, number: int, data: RecordingDataModule) -> dict[str, Any]:
     """One line of `rounds.csv`; the columns `truth_…` are measured with the true calls."""
     place = folder / f"round_{number}"
+    if (place / SOFT).exists():
+        soft = Scores.read(place / SOFT)
+        return {"round": number, "recordings": len(soft.recordings), "stretches": len(soft)}
     rows, aside = read_pseudo(place / "rows.csv"), pd.read_csv(place / "set_aside.csv")
     line: dict[str, Any] = {
         "round": number,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -11,12 +11,14 @@ from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 from rfcx_audio.batch import Boxes, CellLoss, CropLabels, Labels, Logits, SpectrogramBatch
+from rfcx_audio.data import NO_SOFT_LABELS
 from rfcx_audio.loss import Reduction
 from rfcx_audio.method.supervised import Supervised
 from rfcx_audio.metric import Metrics
 from rfcx_audio.model import ClassBandDetector
 from rfcx_audio.scoring import SlidingWindows
 
+_AT_PEAK = 0.5  # of the places of a species, those where the frames' target is highest
 _AT_ONCE = 64  # species of a crop that are scored; of more, random ones beside the drawn row's
 TrainOn = Literal["row", "all"]
 """Which species of a crop have a loss: that of the drawn row, or the unlabelled ones too."""
@@ -85,7 +87,9 @@ class FrequencyFiltering(Supervised):
 
     With `train_on="row"` no other cell is computed or has a loss. With `train_on="all"` the species
     that no row of the crop labels are scored too, each in the band of one of its classes and at a
-    random time, and the loss treats them as unknown. Species of the crop's other rows have no loss.
+    random time, and the loss treats them as unknown. Where the labels of the crop's frames know
+    more of them, as complete or soft labels do, the label in the middle of the place counts, and
+    every second place is that of the highest target. Species of the crop's other rows have no loss.
     Validation, test and prediction slide every class over time.
 
     The bands are fixed, so an augmentation that moves frequencies (pitch shift, resized crops,
@@ -142,25 +146,46 @@ class FrequencyFiltering(Supervised):
                 f"{type(self.model).__name__}; choose model=class_bands_crop or class_bands_mask"
             )
 
+    def setup(self, stage: str) -> None:
+        """See `Supervised.setup`.
+
+        Raises:
+            ValueError: soft labels are of whole windows, in which a band has no place.
+        """
+        super().setup(stage)
+        if stage != "fit":
+            return
+        data: Any = getattr(self.trainer, "datamodule", None)
+        soft = getattr(data, "soft", NO_SOFT_LABELS)
+        if soft.spans and not soft.localise(data.crops.duration_s):
+            raise ValueError(
+                f"the soft labels are of stretches of {soft.span_s:g} s, and "
+                "method=frequency_filtering needs to know where in a crop a call is; choose "
+                "teachers that localise (experiment=best, model/head=sed), or method=supervised"
+            )
+
     def training_cells(self, batch: SpectrogramBatch) -> tuple[CellLoss, Labels]:
         """The losses of the cells that are trained on."""
         model = cast(ClassBandDetector, self.model)
         spectrogram, crops = batch.spectrogram, batch.labels
         generator = torch.Generator(spectrogram.device).manual_seed(batch.seed)
         places, labels = _row_places(model, crops, spectrogram.shape[3], generator)
-        trained = labels.known > 0
         if self.train_on == "all":
-            places = _with_others(model, places, trained, spectrogram.shape[3], generator)
-            scored = torch.zeros_like(trained).scatter(1, places.species, True)
-            trained = trained | (crops.clip.known <= 0) & scored
+            width = spectrogram.shape[3]
+            places = _with_others(model, places, labels.known > 0, crops.frame, width, generator)
+            labels = _with_frames(labels, crops, _frame_labels(model, places, crops.frame, width))
+        labelled = labels.known > 0
+        # Labels of other rows stay known to the loss: their cells are not trained on, and a loss
+        # that estimates unknown cells must not estimate them.
+        known = torch.where(labelled, labels.known, crops.clip.known)
+        target = torch.where(labelled, labels.target, crops.clip.target)
         logits = model.of_classes(spectrogram, places.classes, places.start)
         clip = torch.zeros_like(labels.known, dtype=logits.dtype)
         clip = clip.scatter(1, places.species, logits)
-        # Labels of other rows stay known to the loss: their cells are not trained on, and a loss
-        # that estimates unknown cells must not estimate them.
-        known = torch.where(trained, labels.known, crops.clip.known)
-        target = torch.where(trained, labels.target, crops.clip.target)
-        of_clip = Labels(target, known) if self.train_on == "all" else labels
+        of_clip, trained = labels, labelled
+        if self.train_on == "all":
+            scored = torch.zeros_like(labelled).scatter(1, places.species, True)
+            of_clip, trained = Labels(target, known), scored & (labelled | (known <= 0))
         cells = self.loss(Logits(clip, clip[:, None]), crops._replace(clip=of_clip))
         return CellLoss(cells.value, cells.weight * trained), labels
 
@@ -203,7 +228,12 @@ def _row_places(
 
 
 def _with_others(
-    model: ClassBandDetector, row: _Places, trained: Tensor, width: int, generator: torch.Generator
+    model: ClassBandDetector,
+    row: _Places,
+    trained: Tensor,
+    frame: Labels,
+    width: int,
+    generator: torch.Generator,
 ) -> _Places:
     """A place of every species of each example, or of `_AT_ONCE` different ones.
 
@@ -211,7 +241,8 @@ def _with_others(
         model: with the classes of the species.
         row: of the drawn rows, (batch, 1).
         trained: (batch, species) bool, true for the species of a usable row: it keeps its place,
-            the others have random ones.
+            the others have random ones, or that of the highest target among the frames.
+        frame: (batch, label frames, species) twice.
         width: frames of the crop.
         generator: of the draws.
     """
@@ -227,9 +258,35 @@ def _with_others(
         classes = classes.gather(1, species)
     room = (width - model.frames[classes]).clamp(min=0)
     start = draw(species.shape[1]).mul(room + 1).floor().clamp(max=room)
+    expected = frame.target * frame.known  # (batch, label frames, species)
+    peak = (expected.argmax(1).gather(1, species) + 0.5) * width / expected.shape[1]
+    at_peak = (draw(species.shape[1]) < _AT_PEAK) & (expected.amax(1).gather(1, species) > 0)
+    centred = (peak - model.frames[classes] / 2).round().clamp(min=0)
+    start = torch.where(at_peak, torch.minimum(centred, room), start)
     own = trained.gather(1, species)
     classes, start = torch.where(own, row.classes, classes), torch.where(own, row.start, start)
     return _Places(species, classes, start)
+
+
+def _frame_labels(model: ClassBandDetector, places: _Places, frame: Labels, width: int) -> Labels:
+    """What is known in the middle of places, (batch, species) each; 0 of species without one."""
+    count = frame.known.shape[1]
+    middle = places.start + model.frames[places.classes].clamp(max=width) / 2
+    which = (middle * count / width).long().clamp(0, count - 1)  # (batch, some)
+    example = torch.arange(len(which), device=which.device)[:, None]
+    found = [part[example, which, places.species] for part in frame]
+    nothing = torch.zeros_like(frame.known[:, 0])
+    return Labels(*(nothing.scatter(1, places.species, part) for part in found))
+
+
+def _with_frames(labels: Labels, crops: CropLabels, of_frames: Labels) -> Labels:
+    """The labels of drawn rows, and of frames for species that no row of the crop is of."""
+    boxes = crops.boxes
+    is_box = (boxes.species >= 0).to(labels.known.dtype)
+    count = torch.zeros_like(labels.known).scatter_add(1, boxes.species.clamp(min=0), is_box)
+    which = (count == 0) & (of_frames.known > 0)
+    pairs = zip(of_frames, labels, strict=True)
+    return Labels(*(torch.where(which, frame, own) for frame, own in pairs))
 
 
 def _agreeing(crops: CropLabels) -> Tensor:
