@@ -15,6 +15,9 @@ from typing import Any
 
 _log = logging.getLogger(__name__)
 _FINISHED = "test/lwlrap"
+RECIPE_METRICS = Path("evaluation", "metrics.csv")
+"""Of a recipe whose scored recordings have a truth."""
+
 # One core per run. glibc keeps the large blocks of each step; returning them to the system and
 # allocating them again takes an eighth of the time of a run.
 _ENVIRONMENT = {
@@ -33,8 +36,10 @@ class Entry:
         name: of its folder and its row in the table.
         what: a short description.
         overrides: on the command line.
-        command: the entry point, `train` or `relabel`.
+        command: the entry point, `train`, `relabel` or `recipe`.
         num_seeds: how many of the study's seeds it has; None for all.
+        scores: of a recipe: which of its scores, as its `evaluation/metrics.csv` names them.
+        of: the entry whose run this one reads, with other `scores`; None: it has runs of its own.
         needs: what a run needs that not everybody has, for the page; None for nothing.
     """
 
@@ -43,6 +48,8 @@ class Entry:
     overrides: tuple[str, ...]
     command: str = "train"
     num_seeds: int | None = None
+    scores: str | None = None
+    of: str | None = None
     needs: str | None = None
 
     def elsewhere(self, place: str, overrides: Sequence[str]) -> Entry:
@@ -74,12 +81,14 @@ class Job:
     @property
     def finished(self) -> bool:
         """Whether the run has been tested against complete truth."""
+        if self.entry.command == "recipe":
+            return (self.folder / RECIPE_METRICS).exists()
         metrics = self.folder / "metrics.json"
         return metrics.exists() and _FINISHED in json.loads(metrics.read_text())
 
     def arguments(self) -> list[str]:
-        """The command line; `relabel` resumes in its folder by itself."""
-        place = "folder" if self.entry.command == "relabel" else "paths.output_dir"
+        """The command line; `relabel` and `recipe` resume in their folders by themselves."""
+        place = "paths.output_dir" if self.entry.command == "train" else "folder"
         return [
             *(sys.executable, "-m", f"rfcx_audio.{self.entry.command}"),
             *self.entry.overrides,
@@ -105,7 +114,7 @@ class Job:
 def jobs_of(entries: Sequence[Entry], seeds: Sequence[int], folder: Path) -> list[Job]:
     """The runs of a study, seed by seed, so that an unfinished study has every entry."""
     return [
-        Job(one, seed, folder / one.name / f"seed_{seed}")
+        Job(one, seed, folder / (one.of or one.name) / f"seed_{seed}")
         for number, seed in enumerate(seeds)
         for one in entries
         if one.num_seeds is None or number < one.num_seeds
@@ -122,7 +131,7 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> list[Job]:
     Returns:
         The jobs that failed; `output.log` in their folder has the reason.
     """
-    waiting = [job for job in jobs if not job.finished]
+    waiting = [job for job in jobs if not job.finished and job.entry.of is None]
     _log.info("%d runs, %d of them to go", len(jobs), len(waiting))
 
     def work(job: Job) -> bool:

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.config import parse_config
-from studies.jobs import Job
+from studies.jobs import RECIPE_METRICS, Job
 from studies.study import Question
 
 METRICS = ("lwlrap", "lwlrap_shuffled", "auc", "average_precision")
 SECONDS = ("fit_core_s", "embed_core_s")
 """Columns of costs: core-seconds to fit, and to embed a minute of audio, as far as known."""
+_NO_SPECIES = pd.DataFrame(columns=pd.Index(["entry", "seed", "species", "average_precision"]))
 _KEPT = "unknown labels kept, assumed absent, that are absent (last epoch)"
 _WRITTEN = "pseudo-labels written by the teachers whose species calls there"
 _COLUMNS = {
@@ -112,12 +113,13 @@ def collect(jobs: Sequence[Job], questions: Sequence[Question] = ()) -> Results:
         key = {"entry": job.entry.name, "seed": job.seed}
         values = {name: metrics[f"test/{name}"] for name in METRICS}
         runs.append({**key, **values, "crops": drawn_crops(job.folder), **seconds_of(job.folder)})
-        table = pd.read_csv(job.folder / "test_species.csv")
-        species.append(table[["species", "average_precision"]].assign(**key))
+        if job.entry.command != "recipe":
+            table = pd.read_csv(job.folder / "test_species.csv")
+            species.append(table[["species", "average_precision"]].assign(**key))
     return Results(
         pd.DataFrame(runs),
         _baselines(finished[0]),
-        species_gains(pd.concat(species, ignore_index=True), questions),
+        species_gains(pd.concat(species or [_NO_SPECIES], ignore_index=True), questions),
         chosen(finished),
     )
 
@@ -156,6 +158,8 @@ def seconds_of(folder: Path) -> dict[str, float]:
     own = folder / "seconds.json"
     if own.exists():
         found["fit_core_s"] = json.loads(own.read_text())["fit_core_s"]
+    if not (folder / "config.yaml").exists():  # a recipe has one a fold
+        return found
     config = parse_config((folder / "config.yaml").read_text())
     store = config.data.get("store")
     if store is not None and (embedded := Path(store) / "seconds.json").exists():
@@ -188,6 +192,10 @@ def _baselines(job: Job) -> pd.DataFrame:
 
 
 def _metrics(job: Job) -> dict[str, float]:
+    """The metrics of a run, or of the scores of a recipe that an entry names."""
+    if job.entry.command == "recipe":
+        table = pd.read_csv(job.folder / RECIPE_METRICS).set_index("scores")
+        return {f"test/{name}": table.loc[job.entry.scores, name] for name in METRICS}
     return json.loads((job.folder / "metrics.json").read_text())
 
 

@@ -37,6 +37,22 @@ def test_a_run_is_finished_when_it_was_tested(tmp_path: Path) -> None:
     assert job.finished
 
 
+def test_an_entry_that_reads_another_entry_has_its_folder_and_no_run(tmp_path: Path) -> None:
+    named = {
+        "all": {"what": "x", "overrides": [], "command": "recipe", "scores": "corrected"},
+        "raw": {"what": "y", "overrides": [], "command": "recipe", "scores": "mean", "of": "all"},
+    }
+    made, read = jobs_of(Entry.read(named, []), [0], tmp_path)
+    assert made.folder == read.folder == tmp_path / "all" / "seed_0"
+    assert f"folder={made.folder}" in made.arguments()
+    assert run_jobs([read], at_once=1) == []
+    (made.folder / "evaluation").mkdir(parents=True)
+    assert not made.finished
+    (made.folder / "evaluation" / "metrics.csv").write_text("scores\n")
+    assert made.finished
+    assert read.finished
+
+
 def test_finished_runs_are_not_run_again_and_failures_are_returned(tmp_path: Path) -> None:
     done, wrong = jobs_of([entry("loss=no_such_loss")], [0, 1], tmp_path)
     done.folder.mkdir(parents=True)

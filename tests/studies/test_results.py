@@ -62,6 +62,21 @@ def test_runs_that_are_not_repeated_stay_in_the_table(jobs: list[Job]) -> None:
     assert both["lwlrap"].to_list() == [0.4, 0.5, 0.8, 0.9]
 
 
+def test_entries_of_a_recipe_are_rows_of_its_metrics(jobs: list[Job], tmp_path: Path) -> None:
+    kinds = ("mean of the models", 0.6), ("corrected", 0.7)
+    folder = tmp_path / "recipe" / "0"
+    (folder / "evaluation").mkdir(parents=True)
+    lines = [{"scores": name, **dict.fromkeys(METRICS, value)} for name, value in kinds]
+    pd.DataFrame(lines).to_csv(folder / "evaluation" / "metrics.csv", index=False)
+    entries = [Entry(name, "", (), "recipe", scores=name) for name, _ in kinds]
+    found = collect([*jobs, *(Job(entry, 0, folder) for entry in entries)], [QUESTION])
+    assert found.runs.set_index("entry").loc[[name for name, _ in kinds], "auc"].to_list() == [
+        0.6,
+        0.7,
+    ]
+    assert set(found.gains["of"]) == {"good"}
+
+
 def test_nothing_finished_and_nothing_written_are_errors(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no run of the study is finished"):
         collect([Job(Entry("a", "b", ()), 0, tmp_path)])
