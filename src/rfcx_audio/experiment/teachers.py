@@ -179,9 +179,9 @@ def _join_rows(data: RecordingDataModule, place: Path, tables: Sequence[pd.DataF
     rows = union.loc[union["pseudo"], list(PSEUDO_COLUMNS)]
     if rows.empty:
         _log.warning(
-            "no pseudo-label was found in %s; lower the thresholds of `labelling` or train the "
-            "teachers for longer",
-            place.name,
+            "no pseudo-label was found in round %s; lower the thresholds of `labelling` or train "
+            "the teachers for longer",
+            place.name.removeprefix("round_"),
         )
     rows.to_csv(place / "rows.csv", index=False)
     aside.to_csv(place / "set_aside.csv", index=False)
