@@ -75,9 +75,9 @@ def test_long_recordings_are_used(
 @pytest.mark.promise(PART, "a command that did none of its work fails with the reason")
 @pytest.mark.parametrize("verb", ["train", "crossval", "relabel"])
 def test_a_training_without_sound_fails(verb: str, tmp_path: Path, tally: Tally) -> None:
-    write_labels(tmp_path / "data", ROWS)
+    write_labels(tmp_path / "data", [*ROWS, ("noon", "Wren", 1), ("noon", "Rail", 0)])
     words = [f"data.root={tmp_path}/data", f"out={tmp_path}/run", "data.reader.channel=2"]
-    done = command(verb, *SMALL, *QUICK, *words, cwd=tmp_path)
+    done = command(verb, *SMALL, *QUICK, "data.folds.num_folds=3", *words, cwd=tmp_path)
     tally.case(refused(done, "nothing was trained", "no channel 2"), done.stderr[-2000:])
     tally.case(not list(tmp_path.rglob("*.ckpt")), "a checkpoint was left")
 
