@@ -51,7 +51,7 @@ def run(command: str, folder: Path, *words: str) -> Path:
     own = {
         "evaluate": [f"scores={scores}"],
         "calibrate": [f"oof={scores}", "precision=0.5", "num_bootstrap=20", "num_folds=2"],
-        "prevalence": [f"scores={scores}", f"oof={scores}", "num_bootstrap=20"],
+        "prevalence": [f"scores={scores}", f"oof={scores}"],
         "ensemble": [f"scores=[{scores}]", f"oof=[{scores}]", "weights=fit"],
     }[command]
     labels = f"labels={folder}/labels"
