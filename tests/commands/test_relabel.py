@@ -43,7 +43,7 @@ def test_one_command_runs_the_rounds_and_takes_one_back(forest: Path, tmp_path: 
     ]
     assert epochs == [0, 1]
 
-    done = command(tmp_path, forest, "rollback_to=1", "labelling.threshold=0.999")
+    done = command(tmp_path, forest, "rollback_to=1", "labelling.threshold=0.9999999")
     assert done.returncode == 0, done.stderr
     assert "no pseudo-label was found in round 1" in done.stdout + done.stderr
     assert pd.read_csv(folder / "rounds.csv")["rows"].to_list() == [0]

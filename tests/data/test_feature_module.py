@@ -283,7 +283,7 @@ def test_soft_labels_fill_the_unknown_cells_of_any_window_of_a_recording(root: P
     ]
     Scores.concatenate(tables).write(root / "soft.parquet")
     soft = [f"data.soft_labels={root}/soft.parquet", "data.crops.soft.weight=0.5"]
-    data = module(root, *soft, "data.crops.pseudo_share=1")
+    data = module(root, *soft, "data.crops.soft.power=1", "data.crops.pseudo_share=1")
     held_out = set(data.split.val_recordings)
     assert set(data.soft.spans) == set(names) - held_out
     found = data.labelled

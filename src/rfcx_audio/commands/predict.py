@@ -96,8 +96,8 @@ def score(config: DictConfig) -> Path:
     load = partial(load_recogniser, Path(config.checkpoint).absolute(), **changes)
     if config.store is not None:
         return score_stored(config, load().to(best_device()))
-    check_encoder(load())
     paths = list_recordings(config.recordings)
+    check_encoder(load())
     infos = infos_of_audio(config, paths)
     archive = score_archive(build(config.engine), load, paths, Path(config.paths.output_dir))
     sample = None if config.sample_submission is None else Path(config.sample_submission)

@@ -26,7 +26,7 @@ from rfcx_audio.data.loader import Loader
 from rfcx_audio.data.recording_dataset import RecordingDataset, RecordingLoader
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.resident import ResidentAudio, ResidentReader
-from rfcx_audio.data.sampler import CropRecipe, CropSampler
+from rfcx_audio.data.sampler import ANY_SPECIES, CropRecipe, CropSampler
 from rfcx_audio.data.soft_labels import SoftLabels
 from rfcx_audio.data.source import Corpus, RfcxFolder
 from rfcx_audio.data.spectrograms import (
@@ -109,7 +109,7 @@ class RecordingDataModule(pl.LightningDataModule):
         places = self.split.places
         if not self.soft.spans:
             return places
-        whole = self.soft.places(self.corpus.train.durations_s)
+        whole = self.soft.places(self.corpus.train.durations_s).assign(species_id=ANY_SPECIES)
         return pd.concat([places[list(whole)], whole], ignore_index=True)
 
     @property

@@ -43,6 +43,8 @@ def keep_settings(config: DictConfig, folder: Path, free: Iterable[str] = ()) ->
         return
     lines = ndiff(path.read_text().splitlines(), text.splitlines())
     changed = [line for line in lines if line[0] in "+-"]
+    # What was set stands near the root; what follows from it is deeper, and may be much.
+    changed.sort(key=lambda line: len(line) - len(line[1:].lstrip()))
     if changed:
         raise ValueError(
             f"{folder} was begun with other settings (-) than these (+):\n"
