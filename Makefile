@@ -27,7 +27,7 @@ lock:  ## pin the newest versions that pyproject.toml allows (needs uv)
 demo: $(ENV)  ## synthetic rainforest, training, true scores and baselines (minutes)
 	$(BIN)/python -m rfcx_audio.train experiment=best scale=laptop
 
-STUDIES := deck beyond best forest_2 forest_3 holds encoders
+STUDIES := deck beyond best forest_2 forest_3 holds encoders real_sound
 
 study: $(ENV)  ## compare all techniques: several seeds, complete truth (a night)
 	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study || exit; done

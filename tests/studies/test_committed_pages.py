@@ -19,7 +19,7 @@ DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.parametrize(
-    "name", ["deck", "beyond", "best", "forest_2", "forest_3", "holds", "encoders"]
+    "name", ["deck", "beyond", "best", "forest_2", "forest_3", "holds", "encoders", "real_sound"]
 )
 def test_the_page_of_a_study_follows_from_its_tables(name: str) -> None:
     study = Study.read(build(load_config("study", [f"study={name}"], CONF_DIR).study))
