@@ -194,8 +194,9 @@ def _baselines(job: Job) -> pd.DataFrame:
 def _metrics(job: Job) -> dict[str, float]:
     """The metrics of a run, or of the scores of a recipe that an entry names."""
     if job.entry.command == "recipe":
-        table = pd.read_csv(job.folder / RECIPE_METRICS).set_index("scores")
-        return {f"test/{name}": table.loc[job.entry.scores, name] for name in METRICS}
+        table = pd.read_csv(job.folder / RECIPE_METRICS)
+        (line,) = table[table["scores"] == job.entry.scores].to_dict("records")
+        return {f"test/{name}": line[name] for name in METRICS}
     return json.loads((job.folder / "metrics.json").read_text())
 
 
