@@ -13,6 +13,7 @@ import pandas as pd
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.place_and_time import infos_of_audio
+from rfcx_audio.commands.resumable import resumable
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import AudioReader, add_to_table
 from rfcx_audio.data.feature_store import SETTINGS, FeatureStore
@@ -23,7 +24,6 @@ from rfcx_audio.screen import print_line
 from rfcx_audio.whole_files import write_atomically
 
 _log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 _SECONDS = "seconds.json"
 _DTYPES = ("float16", "float32")
 
@@ -60,14 +60,8 @@ def embed(recordings: str | Path, *overrides: str, out: str | Path | None = None
 def run(config: DictConfig) -> None:
     """The command."""
     begun = monotonic()
-    try:
+    with resumable(config.paths.output_dir):
         store = make_store(config)
-    except KeyboardInterrupt:
-        _log.warning(
-            "stopped; what is done is kept. To go on, give the same command with out=%s",
-            config.paths.output_dir,
-        )
-        raise SystemExit(_INTERRUPTED) from None
     report(store, encoder_of(config).licence, monotonic() - begun)
 
 

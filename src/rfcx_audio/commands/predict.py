@@ -9,6 +9,7 @@ from pathlib import Path
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.encoder_file import check_encoder
 from rfcx_audio.commands.place_and_time import infos_of_audio
+from rfcx_audio.commands.resumable import resumable
 from rfcx_audio.commands.stored_scores import score_stored
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import add_to_table, probe
@@ -26,7 +27,6 @@ from rfcx_audio.scoring.archive import RECORDINGS, Archive, file_name, score_arc
 from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 
 
 def predict(
@@ -70,14 +70,8 @@ def predict(
 
 def run(config: DictConfig) -> None:
     """The command."""
-    try:
+    with resumable(config.paths.output_dir):
         score(config)
-    except KeyboardInterrupt:
-        _log.warning(
-            "stopped; what is done is kept. To go on, give the same command with out=%s",
-            config.paths.output_dir,
-        )
-        raise SystemExit(_INTERRUPTED) from None
 
 
 def score(config: DictConfig) -> Path:

@@ -25,6 +25,7 @@ from rfcx_audio.commands.recipe_steps import (
     score,
     train_folds,
 )
+from rfcx_audio.commands.resumable import resumable
 from rfcx_audio.config import DictConfig, parse_config
 from rfcx_audio.data import Recordings
 from rfcx_audio.experiment.cost import embedding_minute_s, estimate, measured, work_of
@@ -35,7 +36,6 @@ from rfcx_audio.experiment.steps import MARK, Step, mark_of, take
 from rfcx_audio.screen import print_line, print_table
 
 _log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
 _LATER = ("recordings", "complete_labels")  # may be given when the models are trained
 
 
@@ -86,16 +86,8 @@ def recipe(*overrides: str, out: str | Path | None = None) -> Recipe:
 
 def run(config: DictConfig) -> None:
     """The command."""
-    try:
+    with resumable(config.paths.output_dir):
         make(config)
-    except (KeyboardInterrupt, SystemExit) as error:  # the latter is how training ends after Ctrl-C
-        if isinstance(error, SystemExit) and error.code != _INTERRUPTED:
-            raise
-        _log.warning(
-            "stopped; what is done is kept. To go on, give the same command with out=%s",
-            config.paths.output_dir,
-        )
-        raise SystemExit(_INTERRUPTED) from None
 
 
 def make(config: DictConfig) -> Recipe:

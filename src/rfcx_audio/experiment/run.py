@@ -20,7 +20,8 @@ from rfcx_audio.method import Supervised, check_shapes, check_steps
 from rfcx_audio.scoring import SEEN_KEY, read_checkpoint
 
 _log = logging.getLogger(__name__)
-_INTERRUPTED = 130  # the exit code of what Ctrl-C has ended
+INTERRUPTED = 130
+"""The exit code of what Ctrl-C has ended."""
 
 
 def train_run(config: DictConfig) -> pl.Trainer:
@@ -72,7 +73,7 @@ def train_run(config: DictConfig) -> pl.Trainer:
             last = Path(config.paths.output_dir) / "checkpoints" / "last.ckpt"
             way = f"to go on: resume={last}" if last.exists() else "no epoch was finished"
             _log.warning("stopped; what is done is kept; %s", way)
-            raise SystemExit(_INTERRUPTED) from None
+            raise SystemExit(INTERRUPTED) from None
         raise
     if data.has_truth:
         kept = cast("ModelCheckpoint", trainer.checkpoint_callback)

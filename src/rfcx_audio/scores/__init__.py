@@ -36,6 +36,7 @@ from rfcx_audio.scores.known import (
     check_names,
     label_keys,
 )
+from rfcx_audio.scores.known_scores import KnownScores, known_beside, known_scores
 from rfcx_audio.scores.leak import SEEN, check_unseen, leaked_recordings
 from rfcx_audio.scores.pool import (
     Pool,
@@ -51,11 +52,9 @@ from rfcx_audio.scores.precision_recall import (
 )
 from rfcx_audio.scores.prevalence import (
     Beliefs,
-    KnownScores,
     Prevalence,
     balanced_scores,
     estimate_prevalence,
-    known_scores,
     mean_prevalence,
 )
 from rfcx_audio.scores.prevalence_picture import draw_prevalence
@@ -83,7 +82,7 @@ from rfcx_audio.scores.threshold import (
     read_thresholds,
     thresholds,
 )
-from rfcx_audio.scores.unlabelled_prevalence import known_beside, unlabelled_prevalence
+from rfcx_audio.scores.unlabelled_prevalence import unlabelled_prevalence
 
 __all__ = [
     "RECORDING",

@@ -10,10 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rfcx_audio.data import Annotations
-from rfcx_audio.scores.known import check_labels, label_keys
-from rfcx_audio.scores.pool import Pool, pool_windows
-from rfcx_audio.scores.scores import Scores
+from rfcx_audio.scores.known_scores import KnownScores
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 _PSEUDO_CELLS = 4.0  # weight of the variance over all species in that of one, in known cells
@@ -23,20 +20,6 @@ _STEP, _FURTHEST = 0.2, 7.0  # of the grid of prevalences, log-odds
 _STRAY, _STRAY_WIDTH = 0.02, 5.0  # share of scores that neither density explains, and their spread
 _SUREST = 12.0  # log-odds that balanced scores do not exceed: normal tails promise too much
 LEVEL = 0.9  # probability of an interval
-
-
-class KnownScores(NamedTuple):
-    """Scores of known presences and absences; NaN where there is none.
-
-    Attributes:
-        present: (recordings, species) pooled score of a recording where the species is present.
-        absent: (recordings, species) highest score of the windows labelled absent.
-        share: (recordings, species) in [0, 1], share of the recording's windows labelled absent.
-    """
-
-    present: Tensor
-    absent: Tensor
-    share: Tensor
 
 
 class Prevalence(NamedTuple):
@@ -174,38 +157,6 @@ def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
     """The mean, in log-odds, of the estimates and interval ends of several models."""
     parts = (torch.stack(part).logit() for part in zip(*several, strict=True))
     return Prevalence(*(part.nanmean(0).sigmoid() for part in parts))
-
-
-def known_scores(
-    scores: Scores, annotations: Annotations, pool: Pool, min_overlap: float
-) -> KnownScores:
-    """The scores of known presences and absences.
-
-    Args:
-        scores: of windows.
-        annotations: see `check_labels` for what does not match.
-        pool: of the windows of a recording.
-        min_overlap: see `label_windows`.
-
-    Raises:
-        ValueError: no recording has both scores and annotations.
-    """
-    scores = scores.rows_of(check_labels(scores.recordings, annotations))
-    labels = label_keys(scores.keys, len(scores.species), annotations, min_overlap)
-    found: list[tuple[Tensor, Tensor, Tensor]] = []
-    for places in scores.places.values():
-        values, target = torch.from_numpy(scores.values[places]).double(), labels.target[places]
-        known = labels.known[places] > 0  # (windows, species)
-        present, lacks = (known & (target >= 0.5)).any(0), known & (target < 0.5)
-        highest = torch.where(lacks, values, -1).amax(0)
-        found.append(
-            (
-                pool_windows(values, pool).masked_fill(~present, torch.nan),
-                highest.masked_fill(~lacks.any(0), torch.nan),
-                lacks.double().mean(0),
-            )
-        )
-    return KnownScores(*(torch.stack(part) for part in zip(*found, strict=True)))
 
 
 def _known_moments(known: KnownScores) -> tuple[_Moments, _Moments, Tensor]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from rfcx_audio.data import Annotations
-from rfcx_audio.scores.leak import check_unseen
-from rfcx_audio.scores.prevalence import KnownScores, Prevalence, estimate_prevalence, known_scores
+from rfcx_audio.scores.known_scores import known_beside
+from rfcx_audio.scores.prevalence import Prevalence, estimate_prevalence
 from rfcx_audio.scores.scores import Scores
 
 
@@ -32,17 +32,3 @@ def unlabelled_prevalence(
     """
     known = known_beside(scores, oof, annotations, min_overlap)
     return estimate_prevalence(scores.pool().tensor, known)
-
-
-def known_beside(
-    scores: Scores, oof: Scores, annotations: Annotations, min_overlap: float
-) -> KnownScores:
-    """Known scores that may be compared with others, see `unlabelled_prevalence`."""
-    check_unseen(oof, "oof")
-    oof_pool, pool = oof.metadata.get("pool", "max"), scores.metadata.get("pool", "max")
-    if oof_pool != pool:
-        raise ValueError(
-            f"the out-of-fold scores are pooled by {oof_pool}, those of the unlabelled recordings "
-            f"by {pool}: predict with pool={oof_pool}"
-        )
-    return known_scores(oof, annotations, pool, min_overlap)
