@@ -32,6 +32,7 @@ FLOORS = {
     "tracked": 0,
     "screen": 0,
     "unsettled": -1,
+    "verdicts": 0,
     "versions": 0,
     "whole_files": 0,
     "data": 1,

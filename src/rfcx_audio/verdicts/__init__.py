@@ -1,0 +1,35 @@
+"""What reviewers answered, kept in one file, with how each clip was drawn."""
+
+from rfcx_audio.verdicts.agreement import agreement, cohens_kappa, settled
+from rfcx_audio.verdicts.store import (
+    ABSENT,
+    ANSWERS,
+    CLIP_COLUMNS,
+    OTHER,
+    PRESENT,
+    SKIPPED,
+    STRATUM_COLUMNS,
+    UNSURE,
+    Verdict,
+    VerdictError,
+    VerdictStore,
+    is_verdict_store,
+)
+
+__all__ = [
+    "ABSENT",
+    "ANSWERS",
+    "CLIP_COLUMNS",
+    "OTHER",
+    "PRESENT",
+    "SKIPPED",
+    "STRATUM_COLUMNS",
+    "UNSURE",
+    "Verdict",
+    "VerdictError",
+    "VerdictStore",
+    "agreement",
+    "cohens_kappa",
+    "is_verdict_store",
+    "settled",
+]
