@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from reviews import filled
@@ -17,9 +18,12 @@ from rfcx_audio.verdicts import (
 from rfcx_audio.verdicts.agreement import disputed
 
 
-def given(folder: Path, *rows: tuple[int, str, str] | tuple[int, str, str, str]):
+def given(folder: Path, *rows: tuple[int, str, str] | tuple[int, str, str, str]) -> pd.DataFrame:
     store = filled(folder, number=40)
-    store.record(Verdict(*row[:3], str(n), *row[3:]) for n, row in enumerate(rows))
+    store.record(
+        Verdict(clip, reviewer, answer, str(n), *other[:1])
+        for n, (clip, reviewer, answer, *other) in enumerate(rows)
+    )
     return store.answers()
 
 
@@ -47,7 +51,7 @@ def test_agreement_counts_clips_of_both(tmp_path: Path) -> None:
     assert table["species"].to_list() == ["", "owl"]
 
 
-def test_a_clip_on_which_reviewers_disagree_is_settled_by_nobody(tmp_path: Path) -> None:
+def test_a_clip_on_which_reviewers_disagree_is_not_settled(tmp_path: Path) -> None:
     rows = [(1, "ana", PRESENT), (1, "ben", ABSENT), (2, "ana", ABSENT), (2, "ben", UNSURE)]
     rows += [(3, "ana", OTHER, "wren"), (3, "ben", OTHER, "wren")]
     rows += [(4, "ana", OTHER, "wren"), (4, "ben", ABSENT), (5, "ana", UNSURE)]

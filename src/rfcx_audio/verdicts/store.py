@@ -132,7 +132,7 @@ class VerdictStore:
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
                 raise VerdictError(
-                    f"{path} is no store of verdicts of version {_VERSION}; it says {version}"
+                    f"{path} is no store of verdicts of version {_VERSION}, but of {version}"
                 )
         return store
 
@@ -307,7 +307,7 @@ def _write(connection: sqlite3.Connection, verdict: Verdict) -> int:
         f"answer = {verdict.answer!r}; expected {', '.join(ANSWERS)}": verdict.answer
         not in ANSWERS,
         "a verdict needs the name of its reviewer": not verdict.reviewer.strip(),
-        "a verdict needs a request that tells it from all others": not verdict.request,
+        "a verdict needs a request of its own": not verdict.request,
         f"other_species goes with the answer {OTHER!r}, and only with it": (
             (verdict.answer == OTHER) != bool(verdict.other_species)
         ),
