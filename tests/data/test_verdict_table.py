@@ -10,18 +10,17 @@ from reviews import BOX, filled, found, reviewed
 from rfcx_audio import read_annotations
 from rfcx_audio.data import AnnotationError, Recordings
 from rfcx_audio.data.verdict_table import labels_of_verdicts
-from rfcx_audio.verdicts import ABSENT, Verdict
+from rfcx_audio.verdicts import ABSENT, PRESENT, Verdict
 
 
 def test_each_answer_is_the_rows_that_it_means(tmp_path: Path) -> None:
     store = reviewed(tmp_path, ["a", "b", "c", "d"])
     labels = labels_of_verdicts(store.answers())
-    rows = labels[["recording_id", "species", "present"]].itertuples(index=False, name=None)
-    assert list(rows) == [
-        ("a", "owl", True),
-        ("b", "owl", False),
-        ("d", "owl", False),
-        ("d", "wren", True),
+    assert labels[["recording_id", "species", "present"]].to_numpy().tolist() == [
+        ["a", "owl", True],
+        ["b", "owl", False],
+        ["d", "owl", False],
+        ["d", "wren", True],
     ]
     assert labels.loc[0, ["t_min", "t_max", "f_min", "f_max"]].to_list() == list(BOX)
     assert labels.loc[1, ["t_min", "t_max"]].to_list() == [0.0, 3.0]
@@ -97,6 +96,15 @@ def test_verdicts_stand_beside_rfcx_tables(tmp_path: Path) -> None:
     assert len(corpus.usable) == 6
     own = corpus.usable[corpus.usable["source"] == "verdicts.sqlite"]
     assert found(own)[0] == ("a", 0, True, 0.5, 1.5, 300.0, 900.0)
+
+
+@pytest.mark.parametrize("answer", [PRESENT, ABSENT])
+def test_answers_of_one_kind_are_rows_of_one_kind(tmp_path: Path, answer: str) -> None:
+    store = filled(tmp_path)
+    store.record(Verdict(clip, "ana", answer, str(clip)) for clip in (1, 2))
+    rows = read_annotations(store.path, ["owl"]).rows
+    assert rows["present"].to_list() == [answer == PRESENT] * 2
+    assert rows["recording_id"].to_list() == ["night_0", "night_1"]
 
 
 def test_a_store_without_an_answer_has_no_rows(tmp_path: Path) -> None:

@@ -31,12 +31,11 @@ def labels_of_verdicts(answers: pd.DataFrame) -> pd.DataFrame:
     found = settled(answers)
     of_clip = found.assign(**{name: found[f"clip_{name}"] for name in _BOX})
     own = found.assign(**{name: found[name].fillna(of_clip[name]) for name in _BOX})
+    named = own[own["answer"] == OTHER]
     parts = [
         own[own["answer"] == PRESENT].assign(present=True),
         of_clip[of_clip["answer"].isin([ABSENT, OTHER])].assign(present=False),
-        own[own["answer"] == OTHER].assign(
-            species=own["other_species"], present=True, score=float("nan")
-        ),
+        named.assign(species=named["other_species"], present=True, score=float("nan")),
     ]
     rows = pd.concat(parts).sort_values(["verdict", "present"], ignore_index=True)
     columns = ["recording_id", "species", *_BOX, "present", "verdict", "reviewer", "answered"]
