@@ -15,7 +15,7 @@ from rfcx_audio.verdicts import ABSENT, PRESENT, UNSURE, Verdict, VerdictStore
 from studies import CONF_DIR
 
 _log = logging.getLogger(__name__)
-_CLEAR = 0.5  # of the shorter one of call and clip: heard without doubt
+_CLEAR = 0.5  # of the shorter one of call and clip: in the clip without doubt
 
 
 @entry_point("reviewer", CONF_DIR)
@@ -70,8 +70,8 @@ class Reviewer:
         shorter = np.minimum(
             pairs["t_max"] - pairs["t_min"], pairs["t_max_call"] - pairs["t_min_call"]
         )
-        heard = (shared / shorter).groupby(pairs["clip"]).max()
-        share = clips["clip"].map(heard).fillna(0.0).to_numpy()
+        inside = (shared / shorter).groupby(pairs["clip"]).max()
+        share = clips["clip"].map(inside).fillna(0.0).to_numpy()
         answers = np.where(share >= _CLEAR, PRESENT, np.where(share > 0, UNSURE, ABSENT))
         turned = self.rng.random(len(clips)) < self.wrong
         opposite = {PRESENT: ABSENT, ABSENT: PRESENT, UNSURE: UNSURE}
