@@ -6,7 +6,7 @@ import pytest
 
 from queued import answer, frame, new_store
 from rfcx_audio.queues import Places, QueueError, Random, Strata, draw
-from rfcx_audio.queues.chance import place_and_hour, shared_out
+from rfcx_audio.queues.chance import _STREAM, place_and_hour, shared_out
 from rfcx_audio.queues.earlier import earlier_answers, nothing
 
 
@@ -99,8 +99,10 @@ def test_what_was_answered_keeps_its_turn_and_is_not_offered(tmp_path: Path) -> 
     assert len(drawn.clips) == 10
     assert drawn.strata["drawn"].to_list() == [10 + len(again)]
     assert again
-    taken = {place for place, _ in again}
-    order = np.random.default_rng(1).permutation(len(candidates.table))
+    taken = {turn for turn, *_ in again}
+    scores = store.clips(1).set_index("clip")["score"]
+    assert all(scores[clip] == score for _, clip, score in again)
+    order = np.random.default_rng([_STREAM, 1]).permutation(len(candidates.table))
     offered = [n for n in range(10 + len(again)) if n not in taken]
     expected = candidates.table.iloc[order[offered]]
     pd.testing.assert_frame_equal(drawn.clips[list(expected)], expected)

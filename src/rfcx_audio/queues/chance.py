@@ -18,6 +18,7 @@ from rfcx_audio.scores import RECORDING
 EVERYTHING = "all"
 """The stratum of a design without strata."""
 
+_STREAM = 20_240  # so that invented scores of the same seed are not of the same random numbers
 _LEAST = 2  # clips of a stratum, so that its prefix has one soon and its spread can be estimated
 
 
@@ -44,13 +45,13 @@ class ByChance(Design):
 
     def draw(self, frame: Frame, earlier: Earlier) -> Drawn:
         """See `Design.draw`."""
-        rng = np.random.default_rng(self.seed)
+        rng = np.random.default_rng([_STREAM, self.seed])
         present = np.array(frame.table["species"].astype(str))
         names = [name for name in frame.species if (present == name).any()]
         shares = dict(zip(names, shared_out(self.number, [len(present)] * len(names)), strict=True))
         parts: list[pd.DataFrame] = []
         strata: list[tuple[str, str, int, int]] = []
-        drawn_again: dict[str, dict[str, list[list[int]]]] = {}
+        drawn_again: dict[str, dict[str, list[list[float | None]]]] = {}
         for name, share in shares.items():
             rows = np.flatnonzero(present == name)
             own = frame.rows(present == name)
@@ -62,7 +63,7 @@ class ByChance(Design):
                 order = _enough(rng.permutation(cell), earlier.clip, wanted[stratum])
                 clip = earlier.clip[order]
                 strata.append((name, stratum, len(cell), len(order)))
-                again = [[int(p), int(clip[p])] for p in np.flatnonzero(clip >= 0)]
+                again = redrawn(frame, order, clip)
                 if again:
                     drawn_again.setdefault(name, {})[stratum] = again
                 turn = (np.arange(len(order)) + rng.random()) / max(1, len(order))
@@ -188,6 +189,24 @@ def shared_out(number: int, sizes: Sequence[int]) -> list[int]:
             given[place] += more
             left -= more
     return [int(one) for one in given]
+
+
+def redrawn(frame: Frame, order: np.ndarray, clip: np.ndarray) -> list[list[float | None]]:
+    """Of a stratum, what was answered before: its turn, the number of the clip, and the score.
+
+    Args:
+        frame: of candidates.
+        order: in which they were drawn.
+        clip: (drawn,) the number of each, see `Earlier`.
+    """
+    turns = np.flatnonzero(clip >= 0)
+    scores = frame.table["score"].to_numpy()[order[turns]]
+    whole = zip(turns, clip[turns], scores, strict=True)
+    return [[int(turn), int(number), _plain(score)] for turn, number, score in whole]
+
+
+def _plain(score: float) -> float | None:
+    return None if np.isnan(score) else float(score)
 
 
 def _enough(order: np.ndarray, clip: np.ndarray, wanted: int) -> np.ndarray:
