@@ -76,12 +76,13 @@ def test_every_begin_of_a_queue_has_all_strata_in_proportion() -> None:
         assert abs(counts - length / 12).max() <= 1
 
 
-def test_places_take_the_finest_strata_with_two_clips_each() -> None:
+def test_places_take_the_finest_strata_with_enough_clips_each() -> None:
     candidates = frame(12, None)  # two sites, six hours, all before midnight
-    names = Places().strata(candidates, 24)
+    names = Places().strata(candidates, 96)
     assert len(set(names)) == 12
-    assert set(Places().strata(candidates, 5)) == {"pond_0", "pond_1"}
-    assert set(Places().strata(candidates, 3)) == {"all"}
+    assert names[0] == "pond_0 2026-03-01 18"
+    assert set(Places().strata(candidates, 20)) == {"pond_0", "pond_1"}
+    assert set(Places().strata(candidates, 15)) == {"all"}
     site, date, hour = place_and_hour(candidates)
     assert (site[0], date[0], hour[0]) == ("pond_0", "2026-03-01", "18")
     bare = type(candidates)(candidates.table, candidates.species, "windows", {}, {})

@@ -15,7 +15,7 @@ def test_a_queue_is_written_with_all_that_a_reader_needs(tmp_path: Path) -> None
     assert (number, queue["design"], queue["seed"]) == (1, "strata", 5)
     assert settings["options"]["number"] == 30
     assert settings["model"] == "abc"
-    assert (settings["kind"], settings["by_chance"]) == ("windows", True)
+    assert settings["kind"] == "windows"
     assert settings["frame"] == candidates.fingerprint
     clips = store.clips(1)
     assert len(clips) == 30

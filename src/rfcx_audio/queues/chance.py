@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,7 @@ EVERYTHING = "all"
 
 _STREAM = 20_240  # so that invented scores of the same seed are not of the same random numbers
 _LEAST = 2  # clips of a stratum, so that its prefix has one soon and its spread can be estimated
+_ENOUGH = 8  # of a stratum of place and time, which may be many
 
 
 @dataclass(frozen=True)
@@ -46,17 +47,20 @@ class ByChance(Design):
     def draw(self, frame: Frame, earlier: Earlier) -> Drawn:
         """See `Design.draw`."""
         rng = np.random.default_rng([_STREAM, self.seed])
-        present = np.array(frame.table["species"].astype(str))
-        names = [name for name in frame.species if (present == name).any()]
-        shares = dict(zip(names, shared_out(self.number, [len(present)] * len(names)), strict=True))
+        codes, kinds = pd.factorize(frame.table["species"])
+        places = {str(kind): np.flatnonzero(codes == n) for n, kind in enumerate(kinds)}
+        names = [name for name in frame.species if name in places]
+        shares = dict(zip(names, shared_out(self.number, [len(codes)] * len(names)), strict=True))
         parts: list[pd.DataFrame] = []
         strata: list[tuple[str, str, int, int]] = []
         drawn_again: dict[str, dict[str, list[list[float | None]]]] = {}
         for name, share in shares.items():
-            rows = np.flatnonzero(present == name)
-            own = frame.rows(present == name)
-            of = self.strata(own, share) if share else np.full(len(rows), EVERYTHING)
-            cells = {str(stratum): rows[of == stratum] for stratum in np.unique(of)}
+            rows = places[name]
+            of = np.full(len(rows), EVERYTHING)
+            if share:
+                of = self.strata(replace(frame, table=frame.table.iloc[rows]), share)
+            which, strata_of = pd.factorize(of, sort=True)
+            cells = {str(one): rows[which == n] for n, one in enumerate(strata_of)}
             free = [int((earlier.clip[cell] < 0).sum()) for cell in cells.values()]
             wanted = dict(zip(cells, shared_out(share, free), strict=True))
             for stratum, cell in cells.items():
@@ -114,23 +118,23 @@ class Strata(ByChance):
         shares = 1 - 0.5 ** np.arange(1, bins)  # of the candidates below each edge
         edges = np.unique(np.quantile(scores, shares, method="higher")) if bins > 1 else []
         place = np.searchsorted(edges, scores, side="right")
-        names = np.array([f"{n + 1}" for n in range(len(edges) + 1)], dtype=object)
+        names = np.full(len(edges) + 1, "", dtype=object)
         for n in np.unique(place):
             inside = scores[place == n]
             names[n] = f"{n + 1}: score {inside.min():.4g} to {inside.max():.4g}"
-        return names[place].astype(str)
+        return names[place]
 
 
 @dataclass(frozen=True)
 class Places(ByChance):
     """Strata of site, date and hour, so that all times and places are reviewed alike.
 
-    Where there are less than two clips for each stratum, those of site and hour of the day are
-    taken; failing these, those of the site; else there is one only.
+    Where there are less than eight clips for each stratum, of which a rate can be estimated, those
+    of site and hour of the day are taken; failing these, those of the site; else there is one only.
     """
 
     def strata(self, frame: Frame, number: int) -> np.ndarray:
-        """The finest that have two clips each."""
+        """The finest that have enough clips each."""
         site, date, hour = place_and_hour(frame)
         if not (site.astype(bool) | date.astype(bool)).any():
             raise QueueError(
@@ -139,7 +143,7 @@ class Places(ByChance):
             )
         for parts in ((site, date, hour), (site, hour), (site,)):
             names = _joined(parts)
-            if len(np.unique(names)) <= max(1, number // _LEAST):
+            if len(np.unique(names)) <= max(1, number // _ENOUGH):
                 return names
         return np.full(len(frame.table), EVERYTHING)
 
@@ -218,7 +222,9 @@ def _enough(order: np.ndarray, clip: np.ndarray, wanted: int) -> np.ndarray:
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    text: Any = parts[0].astype(object)
-    for part in parts[1:]:
-        text = text + " " + part.astype(object)
-    return text.astype(str)
+    """Texts, a space between the parts; each different one is made once."""
+    table = pd.DataFrame(dict(enumerate(parts)))
+    number = table.groupby(list(table), sort=False).ngroup()
+    firsts = table[~number.duplicated()]
+    texts = [" ".join(row) for row in firsts.itertuples(index=False, name=None)]
+    return np.array(texts, dtype=object)[number.to_numpy()]

@@ -52,7 +52,6 @@ def draw(
         "options": design.options,
         "kind": frame.kind,
         "frame": population,
-        "by_chance": design.by_chance,
         **drawn.settings,
         **settings,
     }

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 from scipy.stats import norm
 
-_STEPS = 60  # of the bisection; each halves what is left
+_STEPS = 45  # of the bisection; each halves what is left
 _TINY = 1e-12
+_MOST = 2.0  # as of two: from one nothing is known of a variance
 
 
 class Share(NamedTuple):
@@ -69,7 +70,15 @@ def share_of(counts: Counts, level: float = 0.95) -> Share:
         share = np.where(known, weight * found / np.maximum(inside, 1), 0).sum(-1) / total
     finite = (population - judged) / np.maximum(population - 1, 1)  # 0 where all are judged
     spread = np.where(known, (factor * population) ** 2 * finite / np.maximum(judged, 1), 0)
-    strata = _Strata(weight, inside, found, rate, spread, finite)
+    strata = _Strata(
+        weight,
+        inside,
+        found,
+        rate,
+        spread,
+        finite,
+        _correction(np.where((weight > 0) & (finite > 0), inside, 0)),
+    )
     z = float(norm.ppf((1 + level) / 2))
     low, high = (_end(strata, share, z, side) for side in (1.0, -1.0))
     empty = np.where(known, 0, factor * population).sum(-1)
@@ -92,6 +101,7 @@ class _Strata(NamedTuple):
     rate: np.ndarray
     spread: np.ndarray
     finite: np.ndarray
+    correction: np.ndarray
 
 
 def _end(strata: _Strata, share: np.ndarray, z: float, side: float) -> np.ndarray:
@@ -107,11 +117,22 @@ def _end(strata: _Strata, share: np.ndarray, z: float, side: float) -> np.ndarra
         rates = constrained(strata, pull)
         reached = (strata.weight * rates).sum(-1) / total
         away = (rates - reached[..., None]) ** 2
-        variance = strata.rate * rates * (1 - rates) + strata.rate * (1 - strata.rate) * away
+        within = strata.correction * strata.rate * rates * (1 - rates)
+        variance = within + strata.rate * (1 - strata.rate) * away
         error = (strata.spread * variance).sum(-1) / total**2
         rejected = (share - reached) ** 2 > z**2 * error + _TINY**2  # of rounding
         least, most = np.where(rejected, least, middle), np.where(rejected, middle, most)
     return reached
+
+
+def _correction(inside: np.ndarray) -> np.ndarray:
+    """Of the variance, for the rates of several strata that are estimated from few each.
+
+    A rate that is estimated from `n` gives a variance that is too small by `(n - 1) / n`; of all
+    strata together one rate is given, by the hypothesis, so that one stratum alone needs none.
+    """
+    strata = np.maximum((inside > 0).sum(-1, keepdims=True), 1)
+    return np.minimum(inside / np.maximum(inside - 1 + 1 / strata, _TINY), _MOST)
 
 
 def constrained(strata: _Strata, pull: np.ndarray) -> np.ndarray:

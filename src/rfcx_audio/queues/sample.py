@@ -36,21 +36,24 @@ class Sample(NamedTuple):
 def read_sample(store: VerdictStore) -> Sample:
     """What the verdicts of a store answer of its queues."""
     clips, answers = store.clips(), store.answers()
-    status = clips["clip"].map(status_of(answers)).fillna(WAITING)
+    status = clips["clip"].map(status_of(answers)).astype(object).fillna(WAITING)
     clips = clips.assign(status=status)
     by_clip = dict(zip(clips["clip"], clips["status"], strict=True))
+    strata = store.strata()
+    chance = set(strata["queue"])
     abouts, again = [], []
     for row in store.queues().to_dict("records"):
         settings = json.loads(row["settings"])
-        abouts.append(_about(int(row["queue"]), str(row["design"]), settings))
+        number = int(row["queue"])
+        abouts.append((number, row["design"], number in chance, *_about(number, settings)))
         own = clips[clips["queue"] == row["queue"]]
-        again += _drawn_again(int(row["queue"]), own, settings, by_clip)
+        again += _drawn_again(number, own, settings, by_clip)
     earlier = pd.DataFrame(again, columns=pd.Index(_COLUMNS))
     parts = [part for part in (clips[list(_COLUMNS)], earlier) if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else earlier
     columns = ["queue", "design", "by_chance", "kind", "frame", "source", "calibrated"]
     queues = pd.DataFrame(abouts, columns=pd.Index(columns))
-    return Sample(queues, store.strata(), whole.astype({"score": float}))
+    return Sample(queues, strata, whole.astype({"score": float}))
 
 
 def status_of(answers: pd.DataFrame) -> pd.Series:
@@ -68,9 +71,8 @@ def status_of(answers: pd.DataFrame) -> pd.Series:
     return whole[~whole.index.duplicated(keep="last")]
 
 
-def _about(queue: int, design: str, settings: Mapping[str, Any]) -> tuple[Any, ...]:
+def _about(queue: int, settings: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
-        *(queue, design, bool(settings.get("by_chance", False))),
         *(settings.get("kind", "windows"), settings.get("frame", f"queue {queue}")),
         *(settings.get("fingerprint", ""), bool(settings.get("calibrated", False))),
     )
