@@ -45,21 +45,21 @@ def test_a_queue_from_scores(place: Path, design: str) -> None:
 
 
 def test_a_queue_from_detections(place: Path) -> None:
-    rows = [(f"night_{n % 6:04d}", "owl", 2.0 * n, 2.0 * n + 1, n / 20) for n in range(12)]
+    rows = [(f"night_{n % 6:04d}", "owl", 2.0 * n, 2.0 * n + 1, n / 40) for n in range(24)]
     names = pd.Index(["recording_id", "species", "t_min", "t_max", "score"])
     pd.DataFrame(rows, columns=names).to_csv(place / "events.csv", index=False)
     store = new_store(place)
     events = str(place / "events.csv")
     draw_queue(config("top", detections=events, **{"queue.number": 3}), store)
-    assert store.clips(1)["score"].to_list() == [0.55, 0.5, 0.45]
+    assert store.clips(1)["score"].to_list() == [0.575, 0.55, 0.525]
     table = place / "sites.csv"
     table.write_text(
         "recording_id,site,start\n"
         + "".join(f"night_{n:04d},pond_{n % 2},2026-03-01T18:00:00\n" for n in range(6))
     )
-    words = {"detections": events, "recordings_table": str(table), "queue.number": 4}
+    words = {"detections": events, "recordings_table": str(table), "queue.number": 16}
     draw_queue(config("places", **words), store)
-    assert store.clips(2)["site"].value_counts().to_dict() == {"pond_0": 2, "pond_1": 2}
+    assert store.clips(2)["site"].value_counts().to_dict() == {"pond_0": 8, "pond_1": 8}
     assert store.clips(2)["clock"].str.startswith("2026-03-01T18:00:").all()
 
 

@@ -37,13 +37,13 @@ def test_every_candidate_is_drawn_with_its_probability() -> None:
     candidates = frame(8, None).of_species(["owl"])
     times = pd.Series(0, candidates.table.index)
     stated = pd.Series(0.0, candidates.table.index)
-    for seed in range(1000):
+    for seed in range(400):
         clips = Strata(number=9, bins=3, seed=seed).draw(candidates, nothing(candidates)).clips
         times[clips.index] += 1
         stated[clips.index] = clips["probability"]
     assert (stated > 0).all()
-    # 40 shares of 1000 draws: within four standard errors.
-    assert (np.abs(times / 1000 - stated) < 4 * np.sqrt(stated * (1 - stated) / 1000)).all()
+    # 40 shares of 400 draws: within four standard errors.
+    assert (np.abs(times / 400 - stated) < 4 * np.sqrt(stated * (1 - stated) / 400)).all()
 
 
 def test_strata_halve_with_the_score() -> None:

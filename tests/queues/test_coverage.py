@@ -9,8 +9,9 @@ numbers and thresholds, so that the coverage of each species is known to 0.5 %, 
 A discrete interval cannot cover 95 % of the time for every single number: of one species it covers
 between 90 and 99 %. The mean over the species of a kind is asserted to be between 93 and 97 %. It
 is near 95 % for one stratum, and 95.5 to 97 % for several, as nothing is assumed of strata in which
-no call was found. For the same reason it may be 97.5 % with ten clips in each of six strata, up to
-98 % where strata are combined with another queue, and up to 99.9 % for the recall of strata.
+no call was found. For the same reason it may be 97.5 % for the density of six strata with ten or
+twenty clips each, up to 98 % where strata are combined with another queue, and up to 99.9 % for the
+recall of strata.
 Precisions above 98 % are beyond this: there, most draws find no wrong clip, and the interval covers
 from 85 % of the time to always.
 """
@@ -121,7 +122,8 @@ def test_shares_cover(
         counts, _, truth, _ = drawn_counts(forests[kind], name, number, bins, part, rng)
         if truth < SURE:
             hits.append(covers(share_of(counts), truth).mean())
-    assert BETWEEN[0] <= np.mean(hits) <= BETWEEN[1], hits
+    most = 0.975 if (bins, part) == (6, 0.0) else BETWEEN[1]
+    assert BETWEEN[0] <= np.mean(hits) <= most, hits
     assert min(hits) > 0.9
 
 
