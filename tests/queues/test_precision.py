@@ -93,7 +93,12 @@ def test_only_queues_of_the_same_scores_give_thresholds(tmp_path: Path) -> None:
     for n, model in enumerate("aba"):
         draw(candidates, Random(number=30, seed=n), store, {"fingerprint": model})
     assert set(comparable(read_sample(store))["queue"]) == {1, 3}
+    answer(store, store.clips(2)[:20])  # of the others nothing is judged
+    assert set(comparable(read_sample(store))["queue"]) == {2}
+    answer(store, store.clips(3)[:20])
+    assert set(comparable(read_sample(store))["queue"]) == {1, 3}
     draw(candidates, Random(number=10, species=["owl"]), store, {"fingerprint": "b"})
+    answer(store, store.clips(4))
     last = comparable(read_sample(store)).groupby("species")["queue"].agg(list).to_dict()
     assert last == {"owl": [2, 4], "wren": [1, 3], "frog": [1, 3]}
 

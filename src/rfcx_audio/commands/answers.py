@@ -167,7 +167,9 @@ def beside(densities: pd.DataFrame, prevalence: str) -> pd.DataFrame:
 
 def summary(found: Answers) -> pd.DataFrame:
     """A row for each species: what a person wants to know first."""
-    whole = found.density[found.density["stratum"] == ALL].drop_duplicates("species", keep="last")
+    whole = found.density[found.density["stratum"] == ALL]
+    order = (whole["judged"] > 0).argsort(kind="stable")  # of several populations, a judged one
+    whole = whole.iloc[order].drop_duplicates("species", keep="last")
     table = whole[["species", "judged", "present", "share", "low", "high"]]
     table = table.rename(columns={"share": "density"})
     if "prevalence" in whole:

@@ -20,13 +20,18 @@ _MOST = 100  # thresholds of a species
 def comparable(sample: Sample) -> pd.DataFrame:
     """The strata of the queues by chance whose scores mean the same.
 
-    For each species, those of the last queue by chance, and of all others from the same population
-    and the same scores.
+    For each species, those of the last queue by chance of which something is judged, and of all
+    others from the same population and the same scores.
     """
     queues = sample.queues[sample.queues["by_chance"]].set_index("queue")
     strata = sample.strata[sample.strata["queue"].isin(queues.index)]
     same = queues["frame"] + " " + queues["source"]
-    last = strata.groupby("species")["queue"].transform("max")
+    judged = sample.clips[sample.clips["status"].isin([PRESENT, ABSENT])]
+    pairs = pd.MultiIndex.from_frame(judged[["queue", "species"]])
+    begun = pd.MultiIndex.from_frame(strata[["queue", "species"]]).isin(pairs)
+    # Where nothing is judged, the last one: its numbers count as if they were negative.
+    last = strata["queue"].where(begun, strata["queue"] - 10**9)
+    last = last.groupby(strata["species"]).transform("max") % 10**9
     return strata[strata["queue"].map(same) == last.map(same)]
 
 
