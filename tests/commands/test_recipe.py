@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import rfcx_audio
 from conftest import forest_overrides
@@ -21,6 +22,7 @@ from pond import SPECIES, write_pond
 from quick import SECONDS, run_module
 from rfcx_audio.commands import recipe as module
 from rfcx_audio.scores import Scores
+from rfcx_audio.scoring import Embedder
 from stores import write_data
 
 pytestmark = pytest.mark.slow
@@ -48,10 +50,11 @@ def pond(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def features(folder: Path) -> list[str]:
     """Data, a store of it and two further recordings; the words of a recipe on them."""
     write_data(folder / "own", 12)
-    for name in ("dawn", "dusk"):
+    for name in ("dawn", "evening"):
         write_data(folder / name, 1)
         (folder / "new").mkdir(exist_ok=True)
-        next((folder / name / "audio").rglob("*.wav")).rename(folder / "new" / f"{name}.wav")
+        sound, rate = soundfile.read(next((folder / name / "audio").rglob("*.wav")))
+        soundfile.write(folder / "new" / f"{name}.wav", sound * len(name) / 10, rate)
     store = folder / "store"
     embed(*encoder_words(folder), f"recordings={folder / 'own' / 'audio'}", f"out={store}")
     return [
@@ -164,7 +167,9 @@ def test_other_labels_are_refused(pond: Path, monkeypatch: pytest.MonkeyPatch) -
     table.write_text(text)
 
 
-def test_features_killed_in_the_middle_go_on_to_the_same_scores(tmp_path: Path) -> None:
+def test_features_killed_in_the_middle_go_on_to_the_same_scores(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     words = features(tmp_path)
     whole = rfcx_audio.recipe(*words, out=tmp_path / "whole")
     line = [sys.executable, "-m", "rfcx_audio.recipe", *words, f"out={tmp_path / 'killed'}"]
@@ -177,15 +182,20 @@ def test_features_killed_in_the_middle_go_on_to_the_same_scores(tmp_path: Path) 
     assert not (folds / "step.json").exists()
     trained = folds / "fold_0" / "checkpoints" / "best.ckpt"
     before = trained.stat().st_mtime_ns
+    # What was embedded in the meantime is not embedded again.
+    new, store = (f"recordings={tmp_path / 'new'}", f"out={tmp_path / 'store'}")
+    embed(*encoder_words(tmp_path), new, store)
+    monkeypatch.setattr(Embedder, "rows", lambda *_: pytest.fail("it embeds"))
     made = rfcx_audio.recipe(*words, out=tmp_path / "killed")
     assert trained.stat().st_mtime_ns == before
     assert len(made.checkpoints) == len(whole.checkpoints) == 2
     assert made.scores is not None
     assert whole.scores is not None
     one, other = Scores.read(made.scores), Scores.read(whole.scores)
-    assert one.recordings == ["dawn", "dusk"]
+    assert one.recordings == ["dawn", "evening"]
     np.testing.assert_array_equal(one.values, other.values)
-    assert "embed" in (tmp_path / "killed" / "cost.csv").read_text()
+    costs = [(tmp_path / name / "cost.csv").read_text() for name in ("whole", "killed")]
+    assert ["to embed" in cost for cost in costs] == [True, False]
 
 
 def test_ctrl_c_is_answered_with_how_to_go_on(

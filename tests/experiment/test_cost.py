@@ -46,7 +46,10 @@ def test_an_estimate_is_the_sum_of_what_is_left() -> None:
 
 
 def test_what_is_decoded_and_embedded_first_has_lines_of_its_own() -> None:
-    table = estimate(WORK._replace(cached_bytes=3e8), SPEED._replace(embed_s=2.0)).set_index("work")
+    table = estimate(
+        WORK._replace(cached_bytes=3e8, embedded_minutes=WORK.other_minutes),
+        SPEED._replace(embed_s=2.0),
+    ).set_index("work")
     decoded = table.filter(like="to decode", axis=0).iloc[0]
     assert decoded.tolist() == pytest.approx([5.0, 300.0])
     embedded = table.filter(like="to embed", axis=0).iloc[0]

@@ -22,6 +22,7 @@ from rfcx_audio.commands.recipe_steps import (
     calibrate_scores,
     correct,
     evaluate_scores,
+    not_stored,
     score,
     train_folds,
 )
@@ -173,10 +174,13 @@ def print_cost(material: Material) -> None:
     measured without them.
     """
     config, source, folder = material.config, material.source, material.folder
-    minutes = sum(Recordings.probe(dict(material.unlabelled.paths)).durations_s.values()) / 60
+    durations_s = Recordings.probe(dict(material.unlabelled.paths)).durations_s
+    minutes, new = sum(durations_s.values()) / 60, dict[str, Path]()
+    if has_encoder(config):
+        new = not_stored(config.data.store, material.unlabelled.paths)
     _log.info("measuring for some seconds what it will cost")
     embed_s = 0.0
-    if has_encoder(config) and (minutes or config.data.store is None):
+    if new or (has_encoder(config) and config.data.store is None):
         embed_s = embedding_minute_s(with_encoder(config))
         if config.data.store is None:
             names = set(source.rows["recording_id"])
@@ -188,7 +192,9 @@ def print_cost(material: Material) -> None:
     settled = shared_by_folds(config, folder / "folds")
     finished = sum(is_finished(place) for place in (folder / "folds").glob("fold_*"))
     speed = measured(settled)._replace(embed_s=embed_s)
-    table = estimate(work_of(settled, finished, minutes), speed)
+    embedded = sum(s for name, s in durations_s.items() if name in new) / 60
+    work = work_of(settled, finished, minutes)._replace(embedded_minutes=embedded)
+    table = estimate(work, speed)
     table.to_csv(folder / COST, index=False)
     title = (
         "an estimate of what is left, from a few steps and a minute of sound on this machine; "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, cast
@@ -14,14 +15,20 @@ from rfcx_audio.commands import calibrate, ensemble, evaluate, predict, prevalen
 from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.commands.recipe_inputs import SCORES, Material, Unlabelled, step_config
 from rfcx_audio.config import DictConfig, build, variant
-from rfcx_audio.data import AudioReader, add_to_table, read_annotations
+from rfcx_audio.data import AudioReader, FeatureStore, add_to_table, read_annotations
 from rfcx_audio.encoders import EncoderFrontend
 from rfcx_audio.experiment import crossval
 from rfcx_audio.experiment.encoders import has_encoder, with_encoder
 from rfcx_audio.scores import Scores, draw_prevalence
 from rfcx_audio.scores import evaluate as measure
 from rfcx_audio.scoring import Embedder
-from rfcx_audio.scoring.archive import RECORDINGS, LocalEngine, embed_archive
+from rfcx_audio.scoring.archive import (
+    RECORDINGS,
+    LocalEngine,
+    embed_archive,
+    fingerprint,
+    stored_contents,
+)
 from rfcx_audio.screen import print_table
 from rfcx_audio.whole_files import save_picture
 
@@ -163,11 +170,18 @@ def _embedded(
         step_config("predict", folder, checkpoint="", **listed), unlabelled.paths
     )
     load = partial(Embedder, reader, frontend)
-    growing = embed_archive(LocalEngine(), load, unlabelled.paths, folder)
+    known = None if config.data.store is None else FeatureStore.open(config.data.store)
+    growing = embed_archive(LocalEngine(), load, unlabelled.paths, folder, known=known)
     growing.join()
     add_to_table(infos, folder / RECORDINGS)
     growing.check_some_kept()
     return folder
+
+
+def not_stored(store: str | None, paths: Mapping[str, Path]) -> dict[str, Path]:
+    """The recordings of whose files a store has no features; all without a store."""
+    known = set() if store is None else set(stored_contents(Path(store)).values())
+    return {name: path for name, path in paths.items() if fingerprint(path) not in known}
 
 
 def _sample(unlabelled: Unlabelled) -> str | None:

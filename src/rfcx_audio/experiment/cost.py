@@ -59,11 +59,11 @@ class Work(NamedTuple):
         validations: of one, of its whole held-out recordings.
         recordings: with labels.
         minutes: of sound in them.
-        other_minutes: in the recordings that each model scores in the end; of them, an encoder
-            gives the features once.
+        other_minutes: in the recordings that each model scores in the end.
         species: number.
         hop_s: from one scored window to the next.
         cached_bytes: of the decoded sound that is kept; 0 where none is.
+        embedded_minutes: of `other_minutes`, of which an encoder has yet to give the features.
     """
 
     models: int
@@ -76,6 +76,7 @@ class Work(NamedTuple):
     species: int
     hop_s: float
     cached_bytes: float
+    embedded_minutes: float = 0.0
 
 
 def work_of(config: DictConfig, finished: int, other_minutes: float) -> Work:
@@ -168,9 +169,9 @@ def estimate(work: Work, speed: Speed) -> pd.DataFrame:
     if work.cached_bytes:
         line = f"{work.recordings} recordings to decode, unless the cache of data.reader has them"
         lines.insert(0, (line, work.recordings * speed.first_read_s / 60, work.cached_bytes))
-    if speed.embed_s:
-        line = f"{work.other_minutes:.0f} minutes to embed, {speed.embed_s:.2g} s each"
-        lines.insert(-1, (line, work.other_minutes * speed.embed_s / 60, 0.0))
+    if work.embedded_minutes:
+        line = f"{work.embedded_minutes:.0f} minutes to embed, {speed.embed_s:.2g} s each"
+        lines.insert(-1, (line, work.embedded_minutes * speed.embed_s / 60, 0.0))
     table = pd.DataFrame(lines, columns=pd.Index(["work", "minutes", "disk_mb"]))
     table.loc[len(table)] = ["in all", table["minutes"].sum(), table["disk_mb"].sum()]
     return table.assign(disk_mb=table["disk_mb"] / 1e6)

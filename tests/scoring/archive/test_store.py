@@ -130,6 +130,19 @@ def test_another_encoder_hop_or_type_is_refused_by_name(tmp_path: Path) -> None:
         begin(tmp_path / "out", dtype="float16")
 
 
+def test_what_another_store_has_of_the_same_files_is_taken(tmp_path: Path) -> None:
+    other = fill(begin(tmp_path / "other", ["a", "b/1", "c"])).join()
+    found = begin(tmp_path / "out", ["b/1", "a", "ü"])
+    assert found.take(other) == 2
+    assert found.left() == ["ü"]
+    check(fill(found).join(), ["b/1", "a", "ü"])
+
+
+def test_nothing_is_taken_from_a_store_of_other_settings(tmp_path: Path) -> None:
+    other = fill(begin(tmp_path / "other", ["a"], hop_s=3.0)).join()
+    assert begin(tmp_path / "out", ["a"]).take(other) == 0
+
+
 def test_recordings_are_known_again_by_their_content_before_and_after_the_join(
     tmp_path: Path,
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -20,7 +21,7 @@ from rfcx_audio.scoring.archive.growing import (
     file_name,
     fingerprint,
 )
-from rfcx_audio.scoring.archive.scorer import Outcome
+from rfcx_audio.scoring.archive.scorer import FileScores, Outcome
 from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.versions import versions
 from rfcx_audio.whole_files import write_atomically
@@ -107,6 +108,27 @@ class GrowingStore(GrowingFolder):
         content = fingerprint(self.paths[recording_id])
         columns = {"starts_s": outcome.starts_s, "features": features, "content": content}
         write_atomically(self._part(recording_id), lambda part: np.savez(part, **columns))
+
+    def take(self, other: FeatureStore) -> int:
+        """Keeps what another store has of the same files, made with the same settings.
+
+        Args:
+            other: a finished store; one of other settings has nothing to take.
+
+        Returns:
+            How many recordings are kept.
+        """
+        own = json.loads(json.dumps(self.settings))  # as they are read from a file
+        if self.comparable(dict(other.settings)) != self.comparable(own):
+            return 0
+        theirs = {content: name for name, content in stored_contents(other.folder).items()}
+        taken = 0
+        for name in self.left():
+            there = theirs.get(fingerprint(self.paths[name]))
+            if there:
+                self.keep(name, FileScores(*other.of(there)))
+                taken += 1
+        return taken
 
     def join(self) -> FeatureStore:
         """Adds what was kept to `features.npy` and `windows.parquet`; writes `failures.csv`.

@@ -14,6 +14,7 @@ from typing import Literal, Protocol
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
+from rfcx_audio.data import FeatureStore
 from rfcx_audio.hardware import best_precision
 from rfcx_audio.scoring.archive.folder import Archive, archive_settings
 from rfcx_audio.scoring.archive.growing import GrowingFolder
@@ -76,6 +77,7 @@ def embed_archive(
     paths: Mapping[str, Path],
     folder: Path,
     dtype: Literal["float16", "float32"] = "float16",
+    known: FeatureStore | None = None,
 ) -> GrowingStore:
     """Embeds every recording that the folder has not done yet; `join` makes it a store.
 
@@ -85,6 +87,7 @@ def embed_archive(
         paths: audio files by recording id.
         folder: see `GrowingStore`.
         dtype: that the features are kept in.
+        known: a store, whose features of the same files are taken; None: there is none.
 
     Raises:
         ArchiveError: the folder was begun with other settings or files.
@@ -92,6 +95,9 @@ def embed_archive(
     """
     settings = store_settings(load(), engine.device_type, dtype)
     store = GrowingStore(folder, paths, settings)
+    taken = 0 if known is None else store.take(known)
+    if known is not None and taken:
+        _log.info("%d of %d recordings are taken from %s", taken, len(paths), known.folder)
     fill(store, engine, load, settings["precision"])
     return store
 

@@ -1,0 +1,90 @@
+"""`python -m studies.reviewer`: a reviewer who knows the truth, in place of a person."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from rfcx_audio import read_annotations
+from rfcx_audio.config import DictConfig, entry_point
+from rfcx_audio.verdicts import ABSENT, PRESENT, UNSURE, Verdict, VerdictStore
+from studies import CONF_DIR
+
+_log = logging.getLogger(__name__)
+_CLEAR = 0.5  # of the shorter one of call and clip: heard without doubt
+
+
+@entry_point("reviewer", CONF_DIR)
+def main(config: DictConfig) -> None:
+    """The command."""
+    store = VerdictStore.open(config.store)
+    clips = store.clips(int(store.queues()["queue"].iloc[-1]))
+    done = store.answers()
+    mine = done.loc[done["reviewer"] == config.name, "clip"]
+    clips = clips[~clips["clip"].isin(mine)].head(config.number or len(clips))
+    truth = read_annotations(config.truth)
+    number_of = {name: number for number, name in truth.names.items()}
+    if not number_of:
+        number_of = {f"s{number}": number for number in set(truth.rows["species_id"])}
+    reviewer = Reviewer(truth.rows, config.wrong, np.random.default_rng(config.seed), config.name)
+    written = store.record(reviewer.verdicts(clips, number_of))
+    _log.info("%d verdicts in %s", len(written), store.path)
+
+
+@dataclass
+class Reviewer:
+    """A reviewer who knows every call, and errs with a given probability.
+
+    A species is present for it where a call shares half of the time of the shorter one of clip and
+    call, and absent where no call of it shares any; between them it is unsure.
+
+    Attributes:
+        truth: `recording_id`, `species_id`, `t_min`, `t_max` of every call.
+        wrong: the share of verdicts that are turned round.
+        rng: of the wrong ones.
+        name: of the reviewer.
+    """
+
+    truth: pd.DataFrame
+    wrong: float
+    rng: np.random.Generator
+    name: str = "simulated"
+
+    def verdicts(self, clips: pd.DataFrame, number_of: Mapping[str, int]) -> list[Verdict]:
+        """One for each clip.
+
+        Args:
+            clips: as `VerdictStore.clips` returns them.
+            number_of: each species, by name.
+        """
+        calls = self.truth[["recording_id", "species_id", "t_min", "t_max"]]
+        asked = clips.assign(species_id=clips["species"].map(dict(number_of)))
+        pairs = asked.merge(calls, on=["recording_id", "species_id"], suffixes=("", "_call"))
+        shared = np.minimum(pairs["t_max"], pairs["t_max_call"]) - np.maximum(
+            pairs["t_min"], pairs["t_min_call"]
+        )
+        shorter = np.minimum(
+            pairs["t_max"] - pairs["t_min"], pairs["t_max_call"] - pairs["t_min_call"]
+        )
+        heard = (shared / shorter).groupby(pairs["clip"]).max()
+        share = clips["clip"].map(heard).fillna(0.0).to_numpy()
+        answers = np.where(share >= _CLEAR, PRESENT, np.where(share > 0, UNSURE, ABSENT))
+        turned = self.rng.random(len(clips)) < self.wrong
+        opposite = {PRESENT: ABSENT, ABSENT: PRESENT, UNSURE: UNSURE}
+        return [
+            Verdict(
+                int(clip),
+                self.name,
+                opposite[str(one)] if turn else str(one),
+                f"{self.name} {clip}",
+            )
+            for clip, one, turn in zip(clips["clip"], answers, turned, strict=True)
+        ]
+
+
+if __name__ == "__main__":
+    main()
