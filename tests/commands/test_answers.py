@@ -43,6 +43,19 @@ def test_the_tables_are_written_and_returned(store: Path, tmp_path: Path) -> Non
     assert found.agreement.empty  # no clip was judged by both
 
 
+def test_the_verdicts_are_written_as_labels(store: Path, tmp_path: Path) -> None:
+    rfcx_audio.answers(store, out=tmp_path / "out")
+    own = rfcx_audio.read_annotations(store, ["owl", "wren", "frog"]).rows
+    table = tmp_path / "out" / "labels" / "labels.csv"
+    read = rfcx_audio.read_annotations(table, ["owl", "wren", "frog"]).rows
+    columns = ["recording_id", "species_id", "present", "t_min", "t_max"]
+    assert len(own) == 159
+    pd.testing.assert_frame_equal(own[columns], read[columns])
+    assert len(pd.read_csv(tmp_path / "out" / "verdicts.csv")) == 9 + 150 + 2
+    with pytest.raises(ValueError, match="formats 'xml'; choose among csv, raven, rfcx"):
+        rfcx_audio.answers(store, "formats=[xml]", out=tmp_path / "other")
+
+
 def test_detect_reads_the_thresholds(store: Path, tmp_path: Path) -> None:
     found = rfcx_audio.answers(store, "wanted_precision=0.8", out=tmp_path / "out")
     limits = read_thresholds(str(tmp_path / "out" / "thresholds.csv"), scores_of(2))

@@ -12,6 +12,9 @@ import pandas as pd
 
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.config import DictConfig
+from rfcx_audio.data import Recordings
+from rfcx_audio.data.verdict_table import labels_of_verdicts
+from rfcx_audio.events import LABEL_FORMATS, write_labels
 from rfcx_audio.queues import (
     ALL,
     Sample,
@@ -24,8 +27,9 @@ from rfcx_audio.queues import (
     threshold_table,
 )
 from rfcx_audio.scores import read_by_species
+from rfcx_audio.scoring import list_recordings
 from rfcx_audio.screen import print_line, print_table
-from rfcx_audio.verdicts import VerdictStore, agreement
+from rfcx_audio.verdicts import BOX, VerdictStore, agreement
 from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
@@ -64,7 +68,8 @@ def answers(store: str | Path, *overrides: str, out: str | Path | None = None) -
         out: the folder; None: one with the time as its name, in `runs/answers/`.
 
     Returns:
-        The tables, which also stand in the folder, with a picture, `answers.png`.
+        The tables, which also stand in the folder, with a picture, `answers.png`, every verdict,
+        `verdicts.csv`, and the labels that follow from them, `labels/`.
 
     Raises:
         ConfigError: an override is none, or names what does not exist.
@@ -89,6 +94,7 @@ def run(config: DictConfig) -> None:
     )
     if unsure:
         print_line(f"{unsure} clips are unsure or skipped: they are counted, and enter no estimate")
+    print_line(f"{config.store} is read as labels: labels=… and data.verdicts=… take it")
     print_line(f"the tables are in {folder}; detect thresholds={folder / 'thresholds.csv'}")
 
 
@@ -116,11 +122,45 @@ def write_answers(config: DictConfig) -> Answers:
     for name, table in found._asdict().items():
         write = partial(table.to_csv, index=False, float_format="%.9g")
         write_atomically(folder / f"{name}.csv", write)
-    # The verdicts as labels are written here, too: write_labels(store, folder, formats).
+    write_verdicts(config, store, given, folder)
     if len(found.thresholds):
         picture = draw_answers(found.density, found.precision, config.wanted_precision)
         save_picture(picture, folder / "answers.png")
     return found
+
+
+def write_verdicts(
+    config: DictConfig, store: VerdictStore, given: pd.DataFrame, folder: Path
+) -> None:
+    """Writes what was answered, and the labels that follow from it.
+
+    Args:
+        config: of the command.
+        store: of the verdicts.
+        given: its answers.
+        folder: receives `verdicts.csv`, with every verdict that was ever given, and the tables of
+            `write_labels`.
+
+    Raises:
+        ValueError: there is no such format, or there are no such recordings.
+    """
+    unknown = sorted(set(config.formats) - set(LABEL_FORMATS))
+    if unknown:
+        raise ValueError(f"formats {unknown[0]!r}; choose among {', '.join(LABEL_FORMATS)}")
+    clips = store.clips().drop(columns="queue").rename(columns={one: f"clip_{one}" for one in BOX})
+    table = store.verdicts().merge(clips, on="clip", how="left")
+    write_atomically(folder / "verdicts.csv", lambda part: table.to_csv(part, index=False))
+    place = config.recordings
+    audio = None if place is None else Recordings.probe(list_recordings(str(place)))
+    species, formats = sorted(set(clips["species"])), list(config.formats)
+    labels = labels_of_verdicts(given)
+    for line in write_labels(labels, folder / "labels", audio, species, formats):
+        _log.warning("labels are not written for %s", line)
+    present = int(labels["present"].sum())
+    _log.info(
+        "%d rows of labels, %d present and %d absent",
+        *(len(labels), present, len(labels) - present),
+    )
 
 
 def estimated(sample: Sample, wanted: float, width: float, level: float) -> Answers:

@@ -4,6 +4,7 @@ from rfcx_audio.verdicts.agreement import agreement, cohens_kappa, settled
 from rfcx_audio.verdicts.store import (
     ABSENT,
     ANSWERS,
+    BOX,
     CLIP_COLUMNS,
     OTHER,
     PRESENT,
@@ -19,6 +20,7 @@ from rfcx_audio.verdicts.store import (
 __all__ = [
     "ABSENT",
     "ANSWERS",
+    "BOX",
     "CLIP_COLUMNS",
     "OTHER",
     "PRESENT",
