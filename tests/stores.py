@@ -39,25 +39,17 @@ def write_data(root: Path, count: int = 10, names: tuple[str, ...] = NAMES) -> P
     return root
 
 
-def encoder(
-    folder: Path, width: int = WIDTH, rate: int = RATE, window_s: float = WINDOW_S
-) -> Bands:
-    """An encoder of windows of half a second, if nothing else is given."""
+def encoder(folder: Path, width: int = WIDTH) -> Bands:
+    """An encoder of windows of half a second."""
     file = folder / f"weights{width}.txt"
     file.write_text("x\n" * width)
-    made = Bands(str(file), rate, window_s)
-    return Bands(str(file), rate, window_s, sha256=made.sha256, num_features=width)
+    made = Bands(str(file), RATE, WINDOW_S)
+    return Bands(str(file), RATE, WINDOW_S, sha256=made.sha256, num_features=width)
 
 
-def frontend(
-    folder: Path,
-    hop_s: float = HOP_S,
-    width: int = WIDTH,
-    rate: int = RATE,
-    window_s: float = WINDOW_S,
-) -> EncoderFrontend:
+def frontend(folder: Path, hop_s: float = HOP_S, width: int = WIDTH) -> EncoderFrontend:
     """Windows that overlap by half."""
-    return EncoderFrontend(encoder(folder, width, rate, window_s), hop_s)
+    return EncoderFrontend(encoder(folder, width), hop_s)
 
 
 def write_store(root: Path, paths: dict[str, Path], made_by: EncoderFrontend) -> FeatureStore:

@@ -7,14 +7,15 @@ import pandas as pd
 import pytest
 
 from rfcx_audio.config import DictConfig, load_config
+from rfcx_audio.encoders import EncoderFrontend, OnnxEncoder
 from rfcx_audio.verdicts import ABSENT, PRESENT, UNSURE, VerdictStore
-from stores import frontend, write_store
+from stores import write_store
 from studies import CONF_DIR
 from studies.review import Pool, collected, folds_of, run_all
 from studies.review_page import page_text
 from studies.reviewer import Reviewer
+from tiny_encoders import RATE, SAMPLES, tiny, write_onnx
 
-WINDOW_S = 3.0
 SPECIES = {"owl": 0, "wren": 1}
 
 
@@ -67,7 +68,9 @@ def studied_review(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Di
         for part in ("train", "test")
         for path in sorted((forest / part).glob("*.flac"))
     }
-    write_store(root, paths, frontend(root, hop_s=1.5, rate=48_000, window_s=WINDOW_S))
+    write_onnx(root / "tiny.onnx", tiny())
+    encoder = OnnxEncoder(str(root / "tiny.onnx"), RATE, SAMPLES / RATE)
+    write_store(root, paths, EncoderFrontend(encoder, hop_s=0.25))
     config = config_of(
         *("seeds=[0]", "rounds=2", "per_round=6"),
         "reviewers=[{wrong: 0.0, queues: [random, farthest]}]",
