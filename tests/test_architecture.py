@@ -50,6 +50,7 @@ FLOORS = {
     "callbacks": 4,
     "experiment": 5,
     "graph": 5,
+    "page": 5,
     "commands": 6,
     "__main__": 8,
 }

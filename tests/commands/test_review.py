@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import rfcx_audio
+from quick import words
+from review_pages import served, write_review
+from rfcx_audio.commands.review import check_installed, check_recordings, prepared
+from rfcx_audio.config import load_config
+from rfcx_audio.verdicts import VerdictError, VerdictStore
+
+
+def of(folder: Path, *words: str):
+    config = load_config("review", [f"recordings={folder / 'audio'}", *words])
+    return prepared(config, folder / "review" / "verdicts.sqlite")
+
+
+def test_the_command_serves_the_last_queue_of_a_store(tmp_path: Path) -> None:
+    store = write_review(tmp_path)
+    store.add_queue("top", store.clips(1).head(2), store.strata()[:0], 0, {})
+    review = of(tmp_path, "reviewer=ana", "once_per=recording")
+    assert review.about()["queue"] == 2
+    assert review.about()["reviewer"] == "ana"
+    assert review.about()["views"] == ["fine"]
+    state = review.state("ana")
+    assert [one["clip"] for one in state["upcoming"]] == [13, 14]
+    review.close()
+
+
+def test_a_missing_extra_is_named() -> None:
+    check_installed(["json"])
+    with pytest.raises(ValueError, match=r'needs no_such_package: pip install "rfcx-audio\[review'):
+        check_installed(["json", "no_such_package"])
+
+
+def test_recordings_that_are_missing_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    table = pd.DataFrame({"recording_id": ["a", "b", "a", "c", "d", "e"]})
+    check_recordings(table, ["a", "b", "c", "d", "e", "more"], "audio")
+    assert not caplog.text
+    check_recordings(table, ["a"], "audio")
+    assert "recordings=audio lacks 4 of 5 recordings of the queue" in caplog.text
+    with pytest.raises(ValueError, match=r"lacks 5 of 5 .*: a, b, c, …; give the folder"):
+        check_recordings(table, ["x"], "audio")
+
+
+def test_stores_that_cannot_be_used_are_refused_in_words(tmp_path: Path) -> None:
+    write_review(tmp_path)
+    for word, reason in (
+        ("once_per=day", "once_per=day; expected recording, site or null"),
+        ("context_s=-1", "context_s=-1; expected 0 to 30"),
+    ):
+        with pytest.raises(ValueError, match=reason):
+            of(tmp_path, word)
+    place = tmp_path / "review" / "verdicts.sqlite"
+    place.unlink()
+    with pytest.raises(VerdictError, match=r"verdicts.sqlite does not exist"):
+        of(tmp_path)
+    VerdictStore.open(place, create=True)
+    with pytest.raises(ValueError, match=r"verdicts.sqlite has no queue"):
+        of(tmp_path)
+
+
+def test_a_refusal_is_one_sentence_and_sharing_states_what_it_means(tmp_path: Path) -> None:
+    write_review(tmp_path)
+    with served(tmp_path, "share=true") as one:
+        port = one.address.partition("1:")[2].partition("/")[0]
+        line = [sys.executable, "-m", "rfcx_audio.review", f"port={port}", "browser=false"]
+        words = [f"recordings={tmp_path / 'audio'}", f"out={tmp_path / 'review'}"]
+        done = subprocess.run([*line, *words], capture_output=True, text=True, check=False)
+        assert done.returncode == 1
+        assert f"port={port} cannot be used" in done.stderr
+        assert "Traceback" not in done.stderr
+        text = one.interrupt()
+    assert "in the network at http://" in text
+    assert "anybody in the network with this address can play the recordings" in text
+
+
+@pytest.mark.slow
+def test_a_checkpoint_adds_its_view_and_its_species(tmp_path: Path, forest: Path) -> None:
+    run = tmp_path / "run"
+    rfcx_audio.train(*words(forest, run, "model=tiny", "trainer.max_epochs=1"))
+    write_review(tmp_path)
+    review = of(tmp_path, f"checkpoint={run / 'checkpoints' / 'last.ckpt'}")
+    assert review.about()["views"] == ["model", "fine"]
+    assert len(review.about()["species"]) > 2
+    _, model = review.picture(1, "model")
+    _, fine = review.picture(1, "fine")
+    assert (model["f_min"], model["f_max"]) == (fine["f_min"], fine["f_max"])
+    assert not model["smooth"]
+    review.close()
