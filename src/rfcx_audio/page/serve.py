@@ -54,21 +54,25 @@ def serve(review: Review, folder: Path, port: int, browser: bool, share: bool) -
             ws="none",
         )
     )
-    address = f"http://127.0.0.1:{port}/?token={token}"
-    print_line(f"the page is at {address}")
-    if share:
-        print_line(f"in the network at http://{_own_number()}:{port}/?token={token}")
-        print_line(_SHARED)
-    print_line("Ctrl-C ends it; every verdict is kept as it is given")
-    if browser:
-        webbrowser.open(address)
     try:
+        _announce(f"{port}/?token={token}", browser, share)
         server.run(sockets=[opened])
     except KeyboardInterrupt:
         pass  # uvicorn has ended what was open, and passes the signal on
     finally:
         review.close()
         opened.close()
+
+
+def _announce(place: str, browser: bool, share: bool) -> None:
+    address = f"http://127.0.0.1:{place}"
+    print_line(f"the page is at {address}")
+    if share:
+        print_line(f"in the network at http://{_own_number()}:{place}")
+        print_line(_SHARED)
+    print_line("Ctrl-C ends it; every verdict is kept as it is given")
+    if browser:
+        webbrowser.open(address)
 
 
 def _opened(host: str, port: int, earlier: int) -> socket.socket:
