@@ -14,7 +14,7 @@ _KEYS = _TRUE_OR_PATH | {
     *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
     *("scores", "species", "start_from", "thresholds"),
     *("data.folds.file", "data.pseudo_rows", "data.reader.folder", "data.root"),
-    *("data.crops.soft.file", "data.soft_labels", "teachers"),
+    *("data.crops.soft.file", "data.soft_labels", "data.verdicts", "teachers"),
     *("data.source.audio", "data.source.species_file", "hydra.run.dir", "hydra.sweep.dir"),
     *("model.encoder.about.species_file", "model.encoder.checkpoint", "model.encoder.file"),
     *("paths.data_dir", "paths.output_dir", "paths.runs_dir"),

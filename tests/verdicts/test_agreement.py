@@ -18,12 +18,11 @@ from rfcx_audio.verdicts import (
 from rfcx_audio.verdicts.agreement import disputed
 
 
-def given(folder: Path, *rows: tuple[int, str, str] | tuple[int, str, str, str]) -> pd.DataFrame:
+def given(folder: Path, *rows: tuple[str, ...]) -> pd.DataFrame:
+    """Answers to clips: the number of the clip, reviewer, answer, and the other species if any."""
     store = filled(folder, number=40)
-    store.record(
-        Verdict(clip, reviewer, answer, str(n), *other[:1])
-        for n, (clip, reviewer, answer, *other) in enumerate(rows)
-    )
+    numbered = enumerate(rows)
+    store.record(Verdict(int(one[0]), one[1], one[2], str(n), *one[3:4]) for n, one in numbered)
     return store.answers()
 
 
@@ -42,8 +41,13 @@ def test_kappa_of_one_answer_only_is_unknown() -> None:
 
 
 def test_agreement_counts_clips_of_both(tmp_path: Path) -> None:
-    rows = [(1, "ana", PRESENT), (2, "ana", ABSENT), (3, "ana", PRESENT), (4, "ana", UNSURE)]
-    rows += [(1, "ben", PRESENT), (2, "ben", PRESENT), (4, "ben", PRESENT)]
+    rows = [
+        ("1", "ana", PRESENT),
+        ("2", "ana", ABSENT),
+        ("3", "ana", PRESENT),
+        ("4", "ana", UNSURE),
+    ]
+    rows += [("1", "ben", PRESENT), ("2", "ben", PRESENT), ("4", "ben", PRESENT)]
     table = agreement(given(tmp_path, *rows))
     everything = table[table["species"] == ""].iloc[0]
     assert (everything["clips"], everything["agree"]) == (2, 0.5)
@@ -52,9 +56,9 @@ def test_agreement_counts_clips_of_both(tmp_path: Path) -> None:
 
 
 def test_a_clip_on_which_reviewers_disagree_is_not_settled(tmp_path: Path) -> None:
-    rows = [(1, "ana", PRESENT), (1, "ben", ABSENT), (2, "ana", ABSENT), (2, "ben", UNSURE)]
-    rows += [(3, "ana", OTHER, "wren"), (3, "ben", OTHER, "wren")]
-    rows += [(4, "ana", OTHER, "wren"), (4, "ben", ABSENT), (5, "ana", UNSURE)]
+    rows = [("1", "ana", PRESENT), ("1", "ben", ABSENT), ("2", "ana", ABSENT), ("2", "ben", UNSURE)]
+    rows += [("3", "ana", OTHER, "wren"), ("3", "ben", OTHER, "wren")]
+    rows += [("4", "ana", OTHER, "wren"), ("4", "ben", ABSENT), ("5", "ana", UNSURE)]
     answers = given(tmp_path, *rows)
     found = settled(answers).sort_values("clip")[["clip", "answer", "other_species"]].fillna("")
     assert found.to_numpy().tolist() == [[2, ABSENT, ""], [3, OTHER, "wren"], [4, ABSENT, ""]]

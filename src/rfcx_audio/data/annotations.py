@@ -26,6 +26,7 @@ from rfcx_audio.data.table_rows import table_rows
 from rfcx_audio.data.table_text import columns_of, separator_of, text_of
 from rfcx_audio.data.tables import NO_SPECIES, read_tables
 from rfcx_audio.data.truth import read_truth
+from rfcx_audio.verdicts import is_verdict_store
 
 _log = logging.getLogger(__name__)
 _SPECIES_FILE = "species.csv"
@@ -111,6 +112,7 @@ def read_annotations(
     | a folder with `train_tp.csv`, `train_fp.csv` | RFCX: confirmed and refuted rows |
     | `train_tp.csv` or `train_fp.csv` by itself | one of them |
     | `truth.csv`, or a CSV with the column `split` | complete truth: every call |
+    | `verdicts.sqlite` | a store of `rfcx-audio review`: confirmed and rejected clips |
     | another folder, or a file | Raven, Audacity or CSV tables, see `read_tables` |
 
     A folder is never read as complete truth, also where it holds a `truth.csv` beside its rows: ask
@@ -174,7 +176,7 @@ def read_annotations(
 
 def is_truth(place: Path) -> bool:
     """Whether a file lists every call: it is called `truth.csv`, or has a column `split`."""
-    if place.is_dir():
+    if place.is_dir() or is_verdict_store(place):
         return False
     if place.name == "truth.csv":
         return True

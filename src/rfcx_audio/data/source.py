@@ -11,6 +11,8 @@ from typing import Literal, get_args
 
 import pandas as pd
 
+from rfcx_audio.data.annotations import read_annotations
+from rfcx_audio.data.contradictions import warn_of_contradictions
 from rfcx_audio.data.coverage import NOWHERE, Coverage
 from rfcx_audio.data.pseudo import read_pseudo
 from rfcx_audio.data.recordings import Recordings
@@ -89,6 +91,8 @@ class RfcxFolder:
             `common_name`; None: `species.csv` in `root`. Where there is none, the species are
             called s0, s1, …
         species: their names in the order of their numbers, if they are known already.
+        verdicts: a store of `rfcx-audio review`, whose confirmed and rejected clips are rows beside
+            those of the tables; None for none.
 
     Raises:
         ValueError: `missing_audio` is neither, `species` is one text, or are not `num_species`.
@@ -105,6 +109,7 @@ class RfcxFolder:
         pseudo_rows: str | None = None,
         species_file: str | None = None,
         species: Sequence[str] | None = None,
+        verdicts: str | None = None,
     ) -> None:
         if missing_audio not in get_args(MissingAudio):
             raise ValueError(f"missing_audio = {missing_audio!r}; choose error or leave_out")
@@ -124,6 +129,7 @@ class RfcxFolder:
         self.audio = self.root / "train"
         self.missing_audio: MissingAudio = missing_audio
         self.pseudo_rows = pseudo_rows
+        self.verdicts = verdicts
         self.species_file = (
             Path(root) / "species.csv" if species_file is None else Path(species_file)
         )
@@ -164,12 +170,23 @@ class RfcxFolder:
 
     @cached_property
     def rows(self) -> pd.DataFrame:
-        """The rows of the tables, with or without audio, read on first use.
+        """The rows of the tables and the verdicts, with or without audio, read on first use.
 
         Raises:
             AnnotationError: a table breaks a rule.
         """
-        return read_rfcx(self.root, self.num_species)
+        return self._with_verdicts(read_rfcx(self.root, self.num_species))
+
+    def _with_verdicts(self, rows: pd.DataFrame) -> pd.DataFrame:
+        """Rows of tables, and below them those of the verdicts, which `source` and `line` name."""
+        if self.verdicts is None:
+            return rows
+        file = self.species_file if self.species_file.exists() else None
+        settings = (self.species.names, file, None, self.recordings.nyquist_hz)
+        found = read_annotations(self.verdicts, *settings, recordings=self.recordings).rows
+        every = pd.concat([rows, found], ignore_index=True)
+        warn_of_contradictions(every)
+        return every
 
     def _species_of_tables(self) -> SpeciesNames:
         """As many as are given, or as the tables and the sample submission have."""
@@ -240,6 +257,7 @@ class SyntheticFolder(RfcxFolder):
         pseudo_rows: see `RfcxFolder`.
         species_file: see `RfcxFolder`.
         species: see `RfcxFolder`.
+        verdicts: see `RfcxFolder`.
     """
 
     def __init__(
@@ -253,8 +271,10 @@ class SyntheticFolder(RfcxFolder):
         pseudo_rows: str | None = None,
         species_file: str | None = None,
         species: Sequence[str] | None = None,
+        verdicts: str | None = None,
     ) -> None:
-        super().__init__(root, num_species, missing_audio, pseudo_rows, species_file, species)
+        others = (pseudo_rows, species_file, species, verdicts)
+        super().__init__(root, num_species, missing_audio, *others)
         self.boxes = rfcx_templates() if templates is None else templates
         self.recipe = recipe
         self.workers = workers

@@ -36,6 +36,7 @@ class TableFolder(RfcxFolder):
             their order.
         species: see `RfcxFolder`.
         complete: where every call is marked, see `Annotations.declared`; None for nowhere.
+        verdicts: see `RfcxFolder`.
     """
 
     _at_any_depth = True
@@ -52,17 +53,22 @@ class TableFolder(RfcxFolder):
         species_file: str | None = None,
         species: Sequence[str] | None = None,
         complete: bool | str | None = None,
+        verdicts: str | None = None,
     ) -> None:
-        super().__init__(root, num_species, missing_audio, pseudo_rows, species_file, species)
+        others = (pseudo_rows, species_file, species, verdicts)
+        super().__init__(root, num_species, missing_audio, *others)
         self.audio = Path(audio)
         self.columns = columns
         self.ignore = ignore
         self.complete = complete
 
-    @property
-    def rows(self) -> pd.DataFrame:  # pyright: ignore[reportIncompatibleVariableOverride]
-        """The rows of the tables, with or without audio; see `RfcxFolder`."""
-        return self._annotations.rows
+    @cached_property
+    def rows(self) -> pd.DataFrame:
+        """The rows of the tables and the verdicts, with or without audio; see `RfcxFolder`."""
+        rows = self._annotations.rows
+        if self.verdicts is None:
+            warn_of_contradictions(rows)
+        return self._with_verdicts(rows)
 
     @cached_property
     def _annotations(self) -> Annotations:
@@ -90,25 +96,28 @@ class TableFolder(RfcxFolder):
         Raises:
             AnnotationError: a table breaks a rule, or no row has audio.
         """
-        train, found = self.recordings, self._annotations
+        train, found, rows = self.recordings, self._annotations, self.rows
         usable, left_out = match_audio(
-            found.rows, train.durations_s, self.missing_audio, train.failures, found.unmatched
+            rows, train.durations_s, self.missing_audio, train.failures, found.unmatched
         )
         if usable.empty:
-            raise AnnotationError(train.without_audio(len(found.rows), self.audio))
-        unused = set(found.without_rows) - set(found.complete.named(sorted(train.paths)))
+            raise AnnotationError(train.without_audio(len(rows), self.audio))
+        unused = (
+            set(found.without_rows)
+            - set(rows["recording_id"])
+            - set(found.complete.named(sorted(train.paths)))
+        )
         if unused:
             _log.info(
                 "%d recordings are not used: their tables have no row of a species (%s); if that "
                 "means that none calls there, state it in data.source.complete",
                 *(len(unused), few(sorted(unused))),
             )
-        warn_of_contradictions(found.rows)
-        missed = set(found.complete.missed(train.paths)) - set(found.rows["recording_id"])
+        missed = set(found.complete.missed(train.paths)) - set(rows["recording_id"])
         if missed:
             _log.warning(
                 "%d recordings or patterns of data.source.complete match no audio, the first %r",
                 *(len(missed), min(missed)),
             )
         others = (train, None, None, None, self.pseudo(), found.complete, found.without_rows)
-        return Corpus(found.rows, usable, left_out, *others)
+        return Corpus(rows, usable, left_out, *others)

@@ -22,8 +22,11 @@ from rfcx_audio.data.table_columns import (
     find_columns,
 )
 from rfcx_audio.data.table_text import columns_of, first_line, frame_of, separator_of, text_of
+from rfcx_audio.data.verdict_table import verdict_table
+from rfcx_audio.verdicts import is_verdict_store
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_STORE_NAME = "verdicts.sqlite"
 RAVEN_COLUMNS = (
     "Selection",
     "View",
@@ -89,11 +92,12 @@ def read_tables(
 
     What a file is shows in its first line: an Audacity label track begins with two numbers, a
     Raven selection table has a column `Selection`, other tables have column names too, and commas,
-    semicolons or tabs between them.
+    semicolons or tabs between them. A store of verdicts of `rfcx-audio review` is a table too.
 
     Args:
-        place: a file, or a folder whose files `*.csv`, `*.tsv` and `*.txt` are read at any depth,
-            but for hidden ones and for those in folders of results of this library.
+        place: a file, or a folder whose files `*.csv`, `*.tsv`, `*.txt` and `verdicts.sqlite` are
+            read at any depth, but for hidden ones and for those in folders of results of this
+            library.
         columns: name of the column by field (a key of `ALIASES`); where it is missing or None, the
             names of `ALIASES` are looked for.
         passed_over: files of the folder that are no tables of labels.
@@ -114,7 +118,9 @@ def read_tables(
     for path in paths:
         try:
             folder = path.parent.relative_to(place).as_posix() if path != place else "."
-            tables.append(_read(path, chosen).assign(path=str(path), folder=_composed(folder)))
+            table, found = _read(path, chosen)
+            tables.append(table.assign(path=str(path), folder=_composed(folder)))
+            notes += found
         except _NoTableError as error:
             strays.append(str(error))
         except AnnotationError as error:
@@ -141,7 +147,8 @@ def _table_files(place: Path, passed_over: tuple[Path, ...]) -> tuple[list[Path]
     found, results = [], set()
     for path in sorted(place.rglob("*")):
         inner = path.relative_to(place)
-        if path.suffix.lower() not in TABLE_SUFFIXES or path.resolve() in leave:
+        is_table = path.suffix.lower() in TABLE_SUFFIXES or path.name == _STORE_NAME
+        if not is_table or path.resolve() in leave:
             continue
         if path.name in _OF_SOMETHING_ELSE:
             continue
@@ -156,8 +163,14 @@ def _table_files(place: Path, passed_over: tuple[Path, ...]) -> tuple[list[Path]
     ]
 
 
-def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
-    """One table as text, see `Tables`; one without rows, of its own name, is a row with line 0."""
+def _read(path: Path, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, list[str]]:
+    """One table as text, see `Tables`, and notes.
+
+    A table without rows, of its own name, is a row with line 0.
+    """
+    if is_verdict_store(path) or path.name == _STORE_NAME:
+        table, notes = verdict_table(path)
+        return table.assign(own_name=""), notes
     content = text_of(path)
     first = first_line(content)
     if not first.strip() or is_label_track(first):
@@ -169,7 +182,7 @@ def _read(path: Path, chosen: Mapping[str, str]) -> pd.DataFrame:
     table["named"] = _composed(_ENDINGS.sub("", path.stem)) if own_name else _named(table)
     table["named"] = table["named"].map(without_ending)
     table["recording_id"] = table["named"].astype(str).map(_last)
-    return table.assign(own_name=own_name, end_file=_end_file(table))
+    return table.assign(own_name=own_name, end_file=_end_file(table)), []
 
 
 def _with_columns(path: Path, content: str, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, str]:

@@ -19,6 +19,7 @@ from rfcx_audio.events.find import (
 )
 from rfcx_audio.events.hours_picture import draw_calls_by_hour
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
+from rfcx_audio.events.labels import LABEL_FORMATS, write_labels
 from rfcx_audio.events.selections import (
     FORMATS,
     check_formats,
@@ -33,6 +34,7 @@ __all__ = [
     "CLOCK_COLUMNS",
     "EVENT_COLUMNS",
     "FORMATS",
+    "LABEL_FORMATS",
     "below_nyquist",
     "birdnet_selections",
     "birdnet_table",
@@ -51,6 +53,7 @@ __all__ = [
     "write_audacity",
     "write_birdnet",
     "write_events",
+    "write_labels",
     "write_raven",
     "zone_name",
 ]

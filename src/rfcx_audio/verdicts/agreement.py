@@ -15,10 +15,9 @@ _JUDGED = (PRESENT, ABSENT, OTHER)
 def settled(answers: pd.DataFrame) -> pd.DataFrame:
     """One answer for each clip, where those who judged it agree; the last one's row.
 
-    Unsure and skipped answers leave a clip to the others. Where one says that the species is
-    present and one that it is absent, the clip stays unknown. Where all say that it is absent, but
-    name different species in its place, or only some name one, it is absent, and no other species
-    is claimed.
+    Unsure and skipped answers leave a clip to the others. Where the species is present for one and
+    absent for another, the clip stays unknown. Where it is absent for all, but they name different
+    species in its place, or only some name one, no other species is claimed.
 
     Args:
         answers: as `VerdictStore.answers` returns them.
