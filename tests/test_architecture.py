@@ -48,6 +48,7 @@ FLOORS = {
     "scoring": 3,
     "method": 4,
     "callbacks": 4,
+    "queues": 4,
     "experiment": 5,
     "graph": 5,
     "page": 5,

@@ -32,7 +32,7 @@ OPTIONS = sorted(
     if path.parent.name
     not in (CONF_DIR.name, "run", "paths", "experiment", "scale", "hparams_search")
 )
-ROOT_OF = {"labelling": "relabel", "engine": "predict", "model/encoder": "embed"}
+ROOT_OF = {"labelling": "relabel", "engine": "predict", "model/encoder": "embed", "queue": "review"}
 """The root of a group, if it is not `train`."""
 LEFT_TO_THE_CALLER = {"rfcx_audio.method.build_trainer", "rfcx_audio.data.synthetic.Rainforest"}
 

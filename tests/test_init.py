@@ -17,6 +17,8 @@ import torch
 
 import rfcx_audio
 from archives import write_checkpoint, write_recordings
+from reviews import filled
+from rfcx_audio.verdicts import ABSENT, PRESENT, Verdict
 
 SLOW = {"recipe", "train"}
 PACKAGE = Path(rfcx_audio.__file__).parent
@@ -28,7 +30,7 @@ NAMES = [
 
 @pytest.fixture
 def place(tmp_path: Path, forest: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with the files of the examples: a checkpoint, two recordings, truth, RFCX's."""
+    """A folder with the files of the examples: a checkpoint, two recordings, labels, verdicts."""
     write_checkpoint(tmp_path).rename(tmp_path / "best.ckpt")
     (tmp_path / "audio").mkdir()
     for path, name in zip(write_recordings(tmp_path, 2).values(), ("dawn", "dusk"), strict=True):
@@ -38,6 +40,8 @@ def place(tmp_path: Path, forest: Path, monkeypatch: pytest.MonkeyPatch) -> Path
     (tmp_path / "rfcx").mkdir()
     for part in ("train", "train_tp.csv", "train_fp.csv"):
         (tmp_path / "rfcx" / part).symlink_to(forest / part)
+    given = (ABSENT, PRESENT, PRESENT, PRESENT)
+    filled(tmp_path).record(Verdict(n + 1, "ana", one, f"{n}") for n, one in enumerate(given))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

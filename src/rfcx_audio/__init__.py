@@ -22,6 +22,7 @@ _HOMES = {
     "LogMel": "rfcx_audio.frontend:LogMel",
     "Recogniser": "rfcx_audio.scoring:Recogniser",
     "Scores": "rfcx_audio.scores:Scores",
+    "answers": "rfcx_audio.commands.answers:answers",
     "build": "rfcx_audio.config:build",
     "detect": "rfcx_audio.commands.detect:detect",
     "draw_prevalence": "rfcx_audio.scores:draw_prevalence",

@@ -1,4 +1,5 @@
 from rfcx_audio.batch import Labels
+from rfcx_audio.commands.answers import answers
 from rfcx_audio.commands.detect import detect
 from rfcx_audio.commands.embed import embed
 from rfcx_audio.commands.predict import predict
@@ -20,6 +21,7 @@ __all__ = [
     "LogMel",
     "Recogniser",
     "Scores",
+    "answers",
     "build",
     "detect",
     "draw_prevalence",

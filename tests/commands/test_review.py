@@ -4,10 +4,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 
 import rfcx_audio
+from queued import scores_of
 from quick import words
 from review_pages import served, write_review
 from rfcx_audio.commands.review import check_installed, check_recordings, prepared
@@ -58,11 +61,43 @@ def test_stores_that_cannot_be_used_are_refused_in_words(tmp_path: Path) -> None
             of(tmp_path, word)
     place = tmp_path / "review" / "verdicts.sqlite"
     place.unlink()
-    with pytest.raises(VerdictError, match=r"verdicts.sqlite does not exist"):
+    with pytest.raises(ValueError, match=r"verdicts.sqlite does not exist; give scores=…"):
         of(tmp_path)
     VerdictStore.open(place, create=True)
-    with pytest.raises(ValueError, match=r"verdicts.sqlite has no queue"):
+    with pytest.raises(ValueError, match=r"verdicts.sqlite has no queue; give scores=…"):
         of(tmp_path)
+    place.write_text("no database")
+    with pytest.raises(VerdictError, match="is no store of verdicts"):
+        of(tmp_path)
+
+
+def test_a_queue_is_drawn_once_and_again_when_its_options_or_scores_change(
+    tmp_path: Path,
+) -> None:
+    scores_of(4).write(tmp_path / "scores.parquet")
+    (tmp_path / "audio").mkdir()
+    for n in range(4):
+        path = tmp_path / "audio" / f"night_{n:04d}.wav"
+        soundfile.write(path, np.zeros(33_000, np.float32), 1000)
+    scores, number = f"scores={tmp_path / 'scores.parquet'}", "queue.number=12"
+
+    def queue(*words: str) -> int:
+        review = of(tmp_path, *words)
+        review.close()
+        return review.about()["queue"]
+
+    assert queue(scores, number) == 1
+    assert queue(scores, number) == 1  # goes on where it was
+    assert queue() == 1
+    assert queue(scores, number, "queue=top") == 2
+    assert queue(scores, number, "queue=top", "queue.species=[owl]") == 3
+    assert queue(scores, number, "queue=top", "queue.species=[owl]", "queue.seed=1") == 4
+    scores_of(4, seed=1).write(tmp_path / "scores.parquet")
+    assert queue(scores, number, "queue=top", "queue.species=[owl]", "queue.seed=1") == 5
+    assert queue() == 5
+    store = VerdictStore.open(tmp_path / "review" / "verdicts.sqlite")
+    assert store.queues()["design"].to_list() == ["strata", "top", "top", "top", "top"]
+    assert set(store.clips(4)["species"]) == {"owl"}
 
 
 def test_a_refusal_is_one_sentence_and_sharing_states_what_it_means(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Iterable
 from importlib.util import find_spec
@@ -10,8 +11,10 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from rfcx_audio.config import DictConfig
+from rfcx_audio.commands.queue_draw import draw_queue
+from rfcx_audio.config import DictConfig, build
 from rfcx_audio.scoring import Recogniser, list_recordings, load_recogniser
+from rfcx_audio.scoring.archive import fingerprint
 from rfcx_audio.screen import print_line
 from rfcx_audio.verdicts import VerdictStore
 
@@ -57,11 +60,11 @@ def store_path(config: DictConfig) -> Path:
 
 
 def prepared(config: DictConfig, place: Path) -> Review:
-    """The review that the page shows: of the last queue of a store.
+    """The review that the page shows.
 
     Raises:
-        ValueError: the store has no queue, an option is out of its range, or none of the
-            recordings of the queue is there.
+        ValueError: an option is out of its range, or none of the recordings of the queue is there;
+            see also `queue_of`.
         VerdictError: there is no store, or it is of another version.
     """
     from rfcx_audio.page import Clips, Review  # noqa: PLC0415 (of an extra)
@@ -69,11 +72,7 @@ def prepared(config: DictConfig, place: Path) -> Review:
     if not 0 <= config.context_s <= 30:
         raise ValueError(f"context_s={config.context_s}; expected 0 to 30")
     files = list_recordings(str(config.recordings))
-    store = VerdictStore.open(place)
-    queues = store.queues()
-    if queues.empty:
-        raise ValueError(f"{place} has no queue of clips")
-    queue = int(queues["queue"].iloc[-1])
+    store, queue = queue_of(config, place)
     table = store.clips(queue)
     check_recordings(table, files, str(config.recordings))
     recogniser = recogniser_of(config)
@@ -82,6 +81,41 @@ def prepared(config: DictConfig, place: Path) -> Review:
     _log.info("queue %d of %s: %d clips", queue, place, len(table))
     reviewer = "" if config.reviewer is None else str(config.reviewer)
     return Review(store, queue, clips, config.once_per, species, reviewer)
+
+
+def queue_of(config: DictConfig, place: Path) -> tuple[VerdictStore, int]:
+    """The queue that is reviewed: the last of a store, or a new one.
+
+    A new one is drawn where scores or detections are given, unless the last one was drawn from
+    these, and with the same options.
+
+    Raises:
+        ValueError: there is no queue, and nothing to draw one from; see also `draw_queue`.
+        VerdictError: the store is none, or of another version.
+    """
+    source = config.scores or config.detections
+    if source is None and not place.exists():
+        raise ValueError(
+            f"{place} does not exist; give scores=… or detections=…, from which clips are drawn"
+        )
+    store = VerdictStore.open(place, create=source is not None)
+    queues = store.queues()
+    if source is not None and (queues.empty or not is_drawn(queues.iloc[-1], config)):
+        return store, draw_queue(config, store)
+    if queues.empty:
+        raise ValueError(
+            f"{place} has no queue; give scores=… or detections=…, from which clips are drawn"
+        )
+    return store, int(queues["queue"].iloc[-1])
+
+
+def is_drawn(queue: pd.Series, config: DictConfig) -> bool:
+    """Whether a queue is the one that a configuration describes."""
+    source = Path(config.scores or config.detections)
+    design, kept = build(config.queue), json.loads(queue["settings"])
+    options = json.loads(json.dumps(design.options))
+    same = (queue["design"], kept.get("options")) == (design.name, options)
+    return same and source.is_file() and kept.get("fingerprint") == fingerprint(source)
 
 
 def check_recordings(table: pd.DataFrame, files: Iterable[str], place: str) -> None:
