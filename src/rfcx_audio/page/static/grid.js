@@ -86,6 +86,7 @@ export class Grid {
     if (!picture || !cell.button.isConnected) return;
     plot.brightness = this.app.plot.brightness;
     plot.contrast = this.app.plot.contrast;
+    plot.range = this.app.plot.range;
     if (position === null) plot.draw(picture);
     const box = [clip.t_min, clip.t_max, clip.f_min, clip.f_max];
     plot.drawOver(box, position, mark === "present" ? "" : mark);

@@ -104,9 +104,12 @@ function advance(begun) {
   else {
     app.current = app.shown = null;
     app.player.stop();
+    byId("stage").classList.add("empty");
     const done = !app.outbox.unsent.length;
     byId("species").textContent = done ? "All clips are answered" : "…";
-    byId("about").textContent = done ? "Close this page, and end the command with Ctrl-C." : "";
+    byId("about").textContent = done
+      ? "End the command with Ctrl-C. Given again with another queue.seed=… or queue=…, it draws more."
+      : "";
     drawOver();
     document.body.dataset.shown = done ? "done" : "";
   }
@@ -125,11 +128,11 @@ async function show(clip, { box = null, note = "", begun } = {}) {
     app.shown = shown;
     redraw();
     app.player.play(shown.sound);
-    byId("stage").classList.remove("unreadable");
+    byId("stage").classList.remove("empty");
   } catch (error) {
     if (app.current !== clip) return;
     app.plot.picture = null;
-    byId("stage").classList.add("unreadable");
+    byId("stage").classList.add("empty");
     announce(`This clip cannot be shown: ${error.message}. S skips it.`);
   }
   document.body.dataset.shown = clip.clip;

@@ -137,9 +137,10 @@ async function changeView(app, view) {
 }
 
 function toggleRange(app) {
-  const [, , low, high] = app.box.box ?? [];
+  const clip = app.mode === "many" ? app.grid.cells[app.grid.at]?.clip : null;
+  const [, , low, high] = clip ? [0, 0, clip.f_min, clip.f_max] : (app.box.box ?? [0, 0, null, null]);
   if (app.plot.range) setRange(app, null);
-  else if (low !== null && app.shown) setRange(app, [low / AROUND, high * AROUND]);
+  else if (low !== null) setRange(app, [low / AROUND, high * AROUND]);
   else app.announce("The box has no frequencies; give them in kHz.");
 }
 
