@@ -16,6 +16,7 @@ from benchmarks.prediction import prediction_rows
 from benchmarks.reading import reading_rows
 from benchmarks.refit import refit_rows
 from benchmarks.report import keep, show, write_page
+from benchmarks.review import review_rows
 from benchmarks.search import search_rows
 from benchmarks.startup import memory_rows, startup_rows
 from benchmarks.timing import NotMeasured, Row
@@ -61,6 +62,7 @@ GROUPS: dict[str, Callable[[], Iterable[Row | NotMeasured]]] = {
     "refit": lambda: refit_rows(3),
     "embedding": lambda: birdnet_rows(recordings()[:8], 5, 1.1),
     "search": lambda: search_rows(5),
+    "review": lambda: review_rows(1),
     "growth": lambda: growth_rows(recordings(), 2),
     "memory": lambda: memory_rows(checkpoint(), recordings()[0], (10, 100, 1000)),
 }

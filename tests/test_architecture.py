@@ -51,6 +51,7 @@ FLOORS = {
     "queues": 4,
     "experiment": 5,
     "graph": 5,
+    "page": 5,
     "commands": 6,
     "__main__": 8,
 }

@@ -49,6 +49,8 @@ def test_the_configuration_works_from_a_wheel_in_an_empty_folder(tmp_path: Path)
     assert top == {"rfcx_audio"}  # no studies, no benchmarks, no tests
     assert not list((tmp_path / "site").rglob("*stud*"))
     assert _weights((tmp_path / "site").rglob("*")) == []
+    served = {path.name for path in (tmp_path / "site/rfcx_audio/page/static").iterdir()}
+    assert {"index.html", "review.js", "review.css"} <= served  # the page is no Python
     (scripts,) = (tmp_path / "site").glob("*.dist-info/entry_points.txt")
     assert scripts.read_text().split("\n")[:2] == [
         "[console_scripts]",

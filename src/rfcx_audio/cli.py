@@ -15,7 +15,7 @@ VERBS = (
     *("embed", "search"),  # from a pretrained encoder to features, and to what sounds alike
     *("predict", "evaluate"),  # to scores
     *("calibrate", "prevalence", "ensemble", "detect"),  # from scores to answers
-    "answers",  # from verdicts of a review
+    *("review", "answers"),  # from answers to confirmed ones
     "export",
 )
 """In the order of a day's work."""

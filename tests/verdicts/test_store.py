@@ -48,6 +48,30 @@ def test_the_last_verdict_of_each_reviewer_counts(tmp_path: Path) -> None:
     assert len(store.verdicts()) == 4
 
 
+def test_requests_are_withdrawn_once_however_often_it_is_asked(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    store.record([Verdict(1, "ana", PRESENT, "a"), Verdict(2, "ana", ABSENT, "b")])
+    store.record([Verdict(3, "ana", ABSENT, "c"), Verdict(1, "ben", ABSENT, "d")])
+    assert store.withdraw("ana", ["a", "b"]) == [1, 2]
+    when = store.verdicts()["undone"].to_list()
+    assert store.withdraw("ana", ["a", "b", "unknown", "d"]) == [1, 2]
+    assert store.verdicts()["undone"].to_list() == when
+    assert store.answers()["request"].to_list() == ["c", "d"]
+
+
+def test_the_standing_verdicts_are_those_of_a_queue_that_are_not_undone(tmp_path: Path) -> None:
+    store = filled(tmp_path)
+    store.add_queue("top", clips(2), strata()[:0], 0, {})
+    store.record([Verdict(1, "ana", SKIPPED, "a"), Verdict(5, "ana", PRESENT, "b")])
+    store.record([Verdict(1, "ana", PRESENT, "c"), Verdict(2, "ben", ABSENT, "d")])
+    store.withdraw("ben", ["d"])
+    assert [tuple(one) for one in store.standing(1)] == [
+        (1, "ana", SKIPPED, "a"),
+        (1, "ana", PRESENT, "c"),
+    ]
+    assert [one.clip for one in store.standing(2)] == [5]
+
+
 def test_undo_brings_back_what_was_before(tmp_path: Path) -> None:
     store = filled(tmp_path)
     store.record([Verdict(1, "ana", PRESENT, "a"), Verdict(1, "ana", ABSENT, "b")])

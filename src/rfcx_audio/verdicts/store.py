@@ -89,6 +89,15 @@ class Verdict(NamedTuple):
     note: str = ""
 
 
+class Standing(NamedTuple):
+    """What is needed of a verdict to know what is left to do, see `Verdict`."""
+
+    clip: int
+    reviewer: str
+    answer: str
+    request: str
+
+
 class VerdictStore:
     """Queues, clips and verdicts in one file.
 
@@ -217,6 +226,42 @@ class VerdictStore:
             changed = "UPDATE verdicts SET undone = ? WHERE verdict = ?"
             connection.execute(changed, (_now(), row[0]))
             return int(row[1])
+
+    def withdraw(self, reviewer: str, requests: Sequence[str]) -> list[int]:
+        """Marks the verdicts of some requests as undone, in one transaction.
+
+        What is undone already stays as it is, so that a request to undo may be sent twice.
+
+        Args:
+            reviewer: whose.
+            requests: of the verdicts, see `Verdict`.
+
+        Returns:
+            The clips that they were about; none for a request that is not this reviewer's.
+        """
+        clips = []
+        with self._connected() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            for request in requests:
+                row = connection.execute(
+                    "UPDATE verdicts SET undone = coalesce(undone, ?) "
+                    "WHERE reviewer = ? AND request = ? RETURNING clip",
+                    (_now(), reviewer, request),
+                ).fetchone()
+                clips += [] if row is None else [int(row[0])]
+        return clips
+
+    def standing(self, queue: int) -> list[Standing]:
+        """The verdicts on a queue's clips that are not undone, in their order; quick to read.
+
+        Of several that a reviewer gave to a clip, the last counts.
+        """
+        chosen = (
+            "SELECT clip, reviewer, answer, request FROM verdicts JOIN clips USING (clip) "
+            "WHERE queue = ? AND undone IS NULL ORDER BY verdict"
+        )
+        with self._connected() as connection:
+            return [Standing(*row) for row in connection.execute(chosen, (queue,))]
 
     def queues(self) -> pd.DataFrame:
         """`queue`, `made` (UTC), `design`, `seed` and `settings` (JSON), in their order."""
