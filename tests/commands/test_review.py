@@ -126,3 +126,12 @@ def test_a_checkpoint_adds_its_view_and_its_species(tmp_path: Path, forest: Path
     assert (model["f_min"], model["f_max"]) == (fine["f_min"], fine["f_max"])
     assert not model["smooth"]
     review.close()
+
+
+def test_without_a_page_the_queue_is_drawn_for_later(tmp_path: Path) -> None:
+    write_review(tmp_path)
+    folder = tmp_path / "review"
+    line = [f"out={folder}", f"recordings={tmp_path / 'audio'}", "page=false"]
+    done = run_module("rfcx_audio.review", *line, cwd=tmp_path)
+    clips = len(VerdictStore.open(folder / "verdicts.sqlite").clips())
+    assert f"{clips} clips are queued in {folder / 'verdicts.sqlite'}" in done.stdout

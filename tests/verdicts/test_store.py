@@ -72,16 +72,13 @@ def test_the_standing_verdicts_are_those_of_a_queue_that_are_not_undone(tmp_path
     assert [one.clip for one in store.standing(2)] == [5]
 
 
-def test_undo_brings_back_what_was_before(tmp_path: Path) -> None:
+def test_what_is_withdrawn_brings_back_what_was_before(tmp_path: Path) -> None:
     store = filled(tmp_path)
     store.record([Verdict(1, "ana", PRESENT, "a"), Verdict(1, "ana", ABSENT, "b")])
     store.record([Verdict(2, "ben", PRESENT, "c")])
-    assert store.undo("ana") == 1
+    assert store.withdraw("ana", ["b", "c"]) == [1]
     assert store.answers()["answer"].to_list() == [PRESENT, PRESENT]
-    assert store.undo("ana", queue=2) is None
-    assert store.undo("ana", queue=1) == 1
-    assert store.undo("ana") is None
-    assert store.verdicts()["undone"].notna().to_list() == [True, True, False]
+    assert store.verdicts()["undone"].notna().to_list() == [False, True, False]
 
 
 def test_a_verdict_that_is_sent_twice_counts_once(tmp_path: Path) -> None:

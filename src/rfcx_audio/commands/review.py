@@ -31,10 +31,14 @@ _NAMED = 3  # recordings that are missing
 
 def run(config: DictConfig) -> None:
     """The command."""
+    place = store_path(config)
+    if not config.page:
+        store, queue = queue_of(config, place)
+        print_line(f"{len(store.clips(queue))} clips are queued in {place}")
+        return
     check_installed(_NEEDED)
     from rfcx_audio.page import serve  # noqa: PLC0415 (of an extra)
 
-    place = store_path(config)
     review = prepared(config, place)
     serve(review, place.parent, int(config.port), bool(config.browser), bool(config.share))
     words = f"store={place} recordings={config.recordings}"

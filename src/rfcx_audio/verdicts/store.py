@@ -204,29 +204,6 @@ class VerdictStore:
                 written.append(known[0] if known else _write(connection, verdict))
         return written
 
-    def undo(self, reviewer: str, queue: int | None = None) -> int | None:
-        """Marks a reviewer's last verdict as undone.
-
-        Args:
-            reviewer: whose.
-            queue: of the clip; None: of any.
-
-        Returns:
-            The clip that it was about; None: there was none.
-        """
-        with self._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            row = connection.execute(
-                "SELECT verdict, clip FROM verdicts JOIN clips USING (clip) WHERE reviewer = ? "
-                "AND undone IS NULL AND (? IS NULL OR queue = ?) ORDER BY verdict DESC LIMIT 1",
-                (reviewer, queue, queue),
-            ).fetchone()
-            if row is None:
-                return None
-            changed = "UPDATE verdicts SET undone = ? WHERE verdict = ?"
-            connection.execute(changed, (_now(), row[0]))
-            return int(row[1])
-
     def withdraw(self, reviewer: str, requests: Sequence[str]) -> list[int]:
         """Marks the verdicts of some requests as undone, in one transaction.
 
