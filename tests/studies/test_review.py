@@ -64,7 +64,7 @@ def studied_review(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Di
     """Two rounds of two queues on the small rainforest, with features of a few bands."""
     root = tmp_path_factory.mktemp("review")
     paths = {
-        f"{part}/{path.stem}": path
+        path.stem: path
         for part in ("train", "test")
         for path in sorted((forest / part).glob("*.flac"))
     }
