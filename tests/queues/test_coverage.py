@@ -4,7 +4,8 @@ Two tests go together. One draws whole queues, 400 times, and has a reviewer who
 answer half of each, or all: of designs by chance, with species in 2 % and in about a third of the
 windows. The other draws what a reviewer would have found, 2 000 times, for more densities,
 numbers and thresholds, so that the coverage of each species is known to 0.5 %, and their mean to
-0.2 %: it decides nothing whether another seed is taken.
+0.2 %: it decides nothing whether another seed is taken. Coverages of 400 draws have an error of
+1 %, by which the limits of the first test are wider.
 
 A discrete interval cannot cover 95 % of the time for every single number: of one species it covers
 between 90 and 99 %. The mean over the species of a kind is asserted to be between 93 and 97 %. It
@@ -40,6 +41,7 @@ from rfcx_audio.queues.earlier import nothing
 from rfcx_audio.queues.estimates import combined, counts_of
 
 DRAWS, MANY = 400, 2000
+ERROR = 0.01  # of a coverage that is counted in 400 draws, one standard deviation
 SURE = 0.98  # precision from which no interval from few clips covers as it should
 KINDS = ("rare", "middle", "common")
 BETWEEN = (0.93, 0.97)
@@ -67,9 +69,10 @@ def test_intervals_of_whole_queues_cover(design: type[ByChance]) -> None:
         forest = forests[kind]
         (name,) = forest.frame.species
         frame = replace(forest.frame, infos=infos_of(forest.scores, sites=3))
-        limit = float(np.quantile(forest.scores_of(name), 0.7))
+        limit = float(np.quantile(forest.scores_of(name), 0.5))
         present, above = forest.present_in(name), forest.scores_of(name) >= limit
         truth = {"density": present.mean(), "precision": present[above].mean()}
+        assert truth["precision"] < SURE
         found: dict[tuple[str, float], list[Counts]] = defaultdict(list)
         for seed in range(DRAWS):
             drawn = design(number=160, seed=seed).draw(frame, nothing(frame))
@@ -83,7 +86,8 @@ def test_intervals_of_whole_queues_cover(design: type[ByChance]) -> None:
             hits[of].append(covers(share_of(stacked(several)), truth[of]))
     for of, several in hits.items():
         mean = np.mean(several)
-        assert BETWEEN[0] <= mean <= BETWEEN[1], (of, mean, [one.mean() for one in several])
+        least, most = BETWEEN[0] - ERROR, BETWEEN[1] + ERROR
+        assert least <= mean <= most, (of, mean, [one.mean() for one in several])
 
 
 def drawn_counts(
