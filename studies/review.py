@@ -10,6 +10,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+
+from rfcx_audio import load, train
+from rfcx_audio.config import DictConfig, entry_point
+from rfcx_audio.data import RFCX_FILES, FeatureStore, RecordingInfo
 from rfcx_audio.queues import (
     Design,
     Entropy,
@@ -21,10 +25,6 @@ from rfcx_audio.queues import (
     draw,
     frame_of_scores,
 )
-
-from rfcx_audio import load, train
-from rfcx_audio.config import DictConfig, entry_point
-from rfcx_audio.data import RFCX_FILES, FeatureStore, RecordingInfo
 from rfcx_audio.verdicts import ABSENT, PRESENT, UNSURE, VerdictStore
 from rfcx_audio.whole_files import write_atomically
 from studies import CONF_DIR
@@ -198,7 +198,7 @@ def reviewed(
         options = {"features": str(pool.store.folder)} if queue == "farthest" else {}
         seed = 1000 * pool.seed + round_
         design = DESIGNS[queue](number=config.per_round, seed=seed, **options)
-        number = draw(frame, design, store, {"round": round_})
+        number = draw(frame, design, store, {"fingerprint": f"round {round_}"})
         number_of = {name: place for place, name in enumerate(recogniser.species)}
         store.record(reviewer.verdicts(store.clips(number), number_of))
     shutil.rmtree(folder / "run", ignore_errors=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,18 +22,37 @@ _CLEAR = 0.5  # of the shorter one of call and clip: in the clip without doubt
 @entry_point("reviewer", CONF_DIR)
 def main(config: DictConfig) -> None:
     """The command."""
-    store = VerdictStore.open(config.store)
-    clips = store.clips(int(store.queues()["queue"].iloc[-1]))
-    done = store.answers()
-    mine = done.loc[done["reviewer"] == config.name, "clip"]
-    clips = clips[~clips["clip"].isin(mine)].head(config.number or len(clips))
-    truth = read_annotations(config.truth)
-    number_of = {name: number for number, name in truth.names.items()}
+    given = {key: config[key] for key in ("store", "truth", "name", "wrong", "seed", "number")}
+    _log.info("%d verdicts in %s", answer(**given), config.store)
+
+
+def answer(
+    store: str | Path, truth: str | Path, name: str, wrong: float, seed: int, number: int | None
+) -> int:
+    """Answers the clips of the last queue that the reviewer has not answered.
+
+    Args:
+        store: of verdicts.
+        truth: a table of every call, see `read_annotations`.
+        name: of the reviewer.
+        wrong: see `Reviewer`.
+        seed: of the wrong verdicts.
+        number: of clips, at most; None: all.
+
+    Returns:
+        How many were answered.
+    """
+    verdicts = VerdictStore.open(store)
+    clips = verdicts.clips(int(verdicts.queues()["queue"].iloc[-1]))
+    done = verdicts.answers()
+    mine = done.loc[done["reviewer"] == name, "clip"]
+    clips = clips[~clips["clip"].isin(mine)].head(number or len(clips))
+    calls = read_annotations(truth)
+    number_of = {species: number for number, species in calls.names.items()}
     if not number_of:
-        number_of = {f"s{number}": number for number in set(truth.rows["species_id"])}
-    reviewer = Reviewer(truth.rows, config.wrong, np.random.default_rng(config.seed), config.name)
-    written = store.record(reviewer.verdicts(clips, number_of))
-    _log.info("%d verdicts in %s", len(written), store.path)
+        number_of = {f"s{number}": number for number in set(calls.rows["species_id"])}
+    reviewer = Reviewer(calls.rows, wrong, np.random.default_rng(seed), name)
+    return len(verdicts.record(reviewer.verdicts(clips, number_of)))
 
 
 @dataclass

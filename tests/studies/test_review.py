@@ -2,55 +2,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
-import pandas as pd
 import pytest
 
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.encoders import EncoderFrontend, OnnxEncoder
-from rfcx_audio.verdicts import ABSENT, PRESENT, UNSURE, VerdictStore
+from rfcx_audio.verdicts import VerdictStore
 from stores import write_store
 from studies import CONF_DIR
 from studies.review import Pool, collected, folds_of, run_all
-from studies.review_page import page_text
-from studies.reviewer import Reviewer
 from tiny_encoders import RATE, SAMPLES, tiny, write_onnx
-
-SPECIES = {"owl": 0, "wren": 1}
 
 
 def config_of(*words: str) -> DictConfig:
     return load_config("review", list(words), CONF_DIR)
-
-
-def asked(*clips: tuple[str, str, float]) -> pd.DataFrame:
-    """Clips of 3 s: recording, species and start."""
-    rows = [(n, *clip, clip[2] + 3.0) for n, clip in enumerate(clips, 1)]
-    columns = ["clip", "recording_id", "species", "t_min", "t_max"]
-    return pd.DataFrame(rows, columns=pd.Index(columns))
-
-
-def reviewer(wrong: float = 0.0) -> Reviewer:
-    calls = [("a", 0, 1.0, 2.0), ("a", 1, 2.8, 4.8), ("b", 0, 0.0, 9.0)]
-    columns = pd.Index(["recording_id", "species_id", "t_min", "t_max"])
-    truth = pd.DataFrame(calls, columns=columns)
-    return Reviewer(truth, wrong, np.random.default_rng(0))
-
-
-def test_the_reviewer_knows_every_call() -> None:
-    clips = asked(("a", "owl", 0.0), ("a", "wren", 0.0), ("a", "wren", 3.0), ("b", "wren", 0.0))
-    answers = [one.answer for one in reviewer().verdicts(clips, SPECIES)]
-    assert answers == [PRESENT, UNSURE, PRESENT, ABSENT]
-
-
-def test_a_share_of_the_verdicts_is_wrong() -> None:
-    clips = asked(*(("a", "owl", 0.0), ("b", "wren", 0.0), ("a", "wren", 0.0)) * 400)
-    right = [one.answer for one in reviewer().verdicts(clips, SPECIES)]
-    answers = [one.answer for one in reviewer(0.25).verdicts(clips, SPECIES)]
-    turned = {ABSENT: PRESENT, PRESENT: ABSENT, UNSURE: UNSURE}
-    wrong = [one != other for one, other in zip(answers, right, strict=True)]
-    assert 0.2 < np.mean([one for one, of in zip(wrong, right, strict=True) if of != UNSURE]) < 0.3
-    assert all(one in (of, turned[of]) for one, of in zip(answers, right, strict=True))
 
 
 def test_the_first_of_ten_folds_is_held_out() -> None:
@@ -101,29 +65,3 @@ def test_what_is_there_is_not_run_again(
 ) -> None:
     monkeypatch.setattr(Pool, "trained", lambda *_: pytest.fail("it trains"))
     run_all(studied_review, "forest")
-
-
-def invented() -> pd.DataFrame:
-    """Rounds of three queues, of which one learns faster; two seeds."""
-    rows = []
-    for seed in (0, 1):
-        about = {"data": "own", "wrong": 0.0, "seed": seed}
-        metrics = {"lwlrap": 0.9, "auc": 0.9, "average_precision": 0.8}
-        rows.append({**about, "queue": "complete", "verdicts": 10_000, **metrics})
-        for queue, speed in (("random", 0.001), ("top", 0.0005), ("entropy", 0.004)):
-            for verdicts in (0, 50, 100):
-                value = 0.5 + speed * verdicts + 0.01 * seed
-                metrics = {"lwlrap": value, "auc": value, "average_precision": value}
-                kinds = {"present": verdicts // 2, "absent": verdicts // 2, "unsure": 0}
-                row = {"queue": queue, "verdicts": verdicts, **kinds, **metrics}
-                rows.append({**about, **row})
-    return pd.DataFrame(rows)
-
-
-def test_the_page_states_when_a_queue_reaches_the_goal() -> None:
-    text = page_text(invented(), config_of())
-    assert "| `entropy` | 100 | 50% |" in text
-    assert "at 100 verdicts, 1.00%" in text
-    assert text.count("not reached") == 2
-    assert "Against `random`" in text
-    assert "`entropy` higher, +0.300 ± 0.000" in text

@@ -78,6 +78,11 @@ def prepared(config: DictConfig, place: Path) -> Review:
     files = list_recordings(str(config.recordings))
     store, queue = queue_of(config, place)
     table = store.clips(queue)
+    if config.once_per is not None and (store.strata()["queue"] == queue).any():
+        raise ValueError(
+            f"once_per={config.once_per} passes over clips of a queue that was drawn by chance, so "
+            "that no estimate would hold; choose another queue, such as queue=top, or once_per=null"
+        )
     check_recordings(table, files, str(config.recordings))
     recogniser = recogniser_of(config)
     species = () if recogniser is None else recogniser.species

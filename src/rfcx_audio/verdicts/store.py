@@ -53,8 +53,7 @@ CREATE INDEX verdicts_of_clips ON verdicts (clip, reviewer);
 _COUNTING = """
 SELECT verdicts.*, clips.queue, clips.place, clips.recording_id, clips.species,
     clips.t_min AS clip_t_min, clips.t_max AS clip_t_max, clips.f_min AS clip_f_min,
-    clips.f_max AS clip_f_max, clips.score, clips.stratum, clips.probability, queues.design,
-    queues.settings
+    clips.f_max AS clip_f_max, clips.score, clips.stratum, clips.probability, queues.design
 FROM verdicts JOIN clips USING (clip) JOIN queues USING (queue)
 WHERE verdict IN (SELECT max(verdict) FROM verdicts WHERE undone IS NULL GROUP BY clip, reviewer)
 ORDER BY verdict
@@ -267,7 +266,7 @@ class VerdictStore:
         Returns:
             The columns of `verdicts`, where the box is the reviewer's (missing: as the clip's), and
             of the clip `queue`, `place`, `recording_id`, `species`, its own box as `clip_t_min`, …,
-            `score`, `stratum`, `probability`, and of its queue `design` and `settings` (JSON).
+            `score`, `stratum`, `probability`, and of its queue `design`.
         """
         return self._table(_COUNTING)
 
