@@ -104,10 +104,11 @@ class Served:
         assert self.process.stdout is not None
         while line := self.process.stdout.readline():
             self.lines.append(line)
-            found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", line)
-            if found:
-                return found[0]
-        raise AssertionError("".join(self.lines))
+            if line.startswith("Ctrl-C ends it"):  # the last before it serves
+                break
+        found = re.search(r"http://127\.0\.0\.1:\d+/\?token=\S+", "".join(self.lines))
+        assert found is not None, "".join(self.lines)
+        return found[0]
 
     def kill(self) -> None:
         """As a failing power supply does it."""
