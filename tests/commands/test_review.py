@@ -34,6 +34,12 @@ def test_the_command_serves_the_last_queue_of_a_store(tmp_path: Path) -> None:
     review.close()
 
 
+def test_clips_by_chance_are_not_passed_over(tmp_path: Path) -> None:
+    write_review(tmp_path)
+    with pytest.raises(ValueError, match="drawn by chance, so that no estimate would hold"):
+        of(tmp_path, "once_per=site")
+
+
 def test_a_missing_extra_is_named() -> None:
     check_installed(["json"])
     with pytest.raises(ValueError, match=r'needs no_such_package: pip install "rfcx-audio\[review'):

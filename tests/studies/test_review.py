@@ -41,7 +41,7 @@ def studied_review(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Di
         *("only=[forest]", f"data.forest.root={forest}", f"data.forest.store={root / 'store'}"),
         *(f"folder={root / 'runs'}", "complete=['loss=bce','data.crops.supervision=truth']"),
     )
-    quick = ["trainer.max_epochs=1", "data.crops.crops_per_epoch=256"]
+    quick = ["trainer.max_epochs=1", "data.crops.crops_per_epoch=256", "data.batch_size=16"]
     config.common = [*config.common, *quick]
     run_all(config, "forest")
     return config
@@ -53,7 +53,7 @@ def test_each_round_adds_verdicts_that_are_trained_on(studied_review: DictConfig
     own = rounds[rounds["queue"] == "random"]
     assert own["verdicts"].to_list() == [0, 6, 12]
     assert own[["present", "absent", "unsure"]].sum(axis=1).to_list() == [0, 6, 12]
-    assert own["average_precision"].iloc[0] != own["average_precision"].iloc[-1]
+    assert len(own[["lwlrap", "auc", "average_precision"]].drop_duplicates()) == 3
     store = VerdictStore.open(
         Path(studied_review.folder, "forest", "random_0", "seed_0", "verdicts.sqlite")
     )

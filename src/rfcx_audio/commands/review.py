@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterable
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pandas as pd
 
@@ -72,13 +72,14 @@ def prepared(config: DictConfig, place: Path) -> Review:
         VerdictError: there is no store, or it is of another version.
     """
     from rfcx_audio.page import Clips, Review  # noqa: PLC0415 (of an extra)
+    from rfcx_audio.page.order import OncePer  # noqa: PLC0415 (of an extra)
 
     if not 0 <= config.context_s <= 30:
         raise ValueError(f"context_s={config.context_s}; expected 0 to 30")
     files = list_recordings(str(config.recordings))
     store, queue = queue_of(config, place)
     table = store.clips(queue)
-    if config.once_per is not None and (store.strata()["queue"] == queue).any():
+    if config.once_per in get_args(OncePer) and (store.strata()["queue"] == queue).any():
         raise ValueError(
             f"once_per={config.once_per} passes over clips of a queue that was drawn by chance, so "
             "that no estimate would hold; choose another queue, such as queue=top, or once_per=null"
