@@ -31,14 +31,16 @@ STUDIES := deck beyond best forest_2 forest_3 holds encoders real_sound
 
 study: $(ENV)  ## compare all techniques: several seeds, complete truth (a night)
 	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study || exit; done
+	$(BIN)/python -m studies.review
 
 selection: $(ENV)  ## compare measures for choosing a model, over the runs of the study (an hour)
 	$(BIN)/python -m studies study=epochs docs=runs/epochs
 	$(BIN)/python -m studies.selection
 
-pages: $(ENV)  ## write the pages of both from their tables in docs/ (a minute, no training)
+pages: $(ENV)  ## write the pages of all from their tables in docs/ (a minute, no training)
 	for study in $(STUDIES); do $(BIN)/python -m studies study=$$study stage=page || exit; done
 	$(BIN)/python -m studies.selection stage=page
+	$(BIN)/python -m studies.review stage=page
 
 walkthrough: $(ENV)  ## run the commands of docs/walkthrough.md (half an hour)
 	sed -n '/^```bash$$/,/^```$$/{/^```/!p}' docs/walkthrough.md \

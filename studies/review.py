@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -195,9 +195,10 @@ def reviewed(
             break
         scores = recogniser.score_store(pool.store, pool.names)
         frame = frame_of_scores(scores, pool.infos)
-        options = {"features": str(pool.store.folder)} if queue == "farthest" else {}
         seed = 1000 * pool.seed + round_
-        design = DESIGNS[queue](number=config.per_round, seed=seed, **options)
+        design = DESIGNS[queue](number=config.per_round, seed=seed)
+        if isinstance(design, Farthest):
+            design = replace(design, features=str(pool.store.folder))
         number = draw(frame, design, store, {"fingerprint": f"round {round_}"})
         number_of = {name: place for place, name in enumerate(recogniser.species)}
         store.record(reviewer.verdicts(store.clips(number), number_of))

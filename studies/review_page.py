@@ -32,8 +32,8 @@ reviewer simulated from complete truth answers them, and the head is trained ane
 all verdicts (`data.verdicts`). The reviewer is unsure where a call only begins or ends in the clip.
 Results are on the test recordings, with complete truth. *Complete labels*: those of all windows of
 the same recordings ({complete}), where an answer is one window, without overlap, and one species.
-Mean ± standard deviation over {seeds} seeds, of which each draws its own rows to begin with.
-{rule}
+Mean ± standard deviation over the seeds, of which each line has its number; each draws its own rows
+to begin with. {rule}
 
 ![macro AP against the number of verdicts, for each queue](active_learning.png)
 """
@@ -64,7 +64,6 @@ def page_text(rounds: pd.DataFrame, config: DictConfig) -> str:
             complete=", ".join(f"`{one}`" for one in config.complete),
             start=config.start_rows,
             per_round=config.per_round,
-            seeds=rounds["seed"].nunique(),
             rule=RULE,
         )
     ]
@@ -76,8 +75,8 @@ def page_text(rounds: pd.DataFrame, config: DictConfig) -> str:
 def _parts(rounds: pd.DataFrame) -> Iterator[tuple[str, float, pd.DataFrame]]:
     """By data set and share of wrong verdicts, the rounds of all queues."""
     of_queues = rounds[rounds["queue"] != _COMPLETE]
-    for (name, wrong), part in of_queues.groupby(["data", "wrong"], sort=False):
-        yield str(name), float(wrong), part
+    for _, part in of_queues.groupby(["data", "wrong"], sort=False):
+        yield str(part["data"].iloc[0]), float(part["wrong"].iloc[0]), part
 
 
 def _complete(rounds: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -92,12 +91,13 @@ def _section(what: str, wrong: float, part: pd.DataFrame, complete: pd.DataFrame
     means = part.groupby(["queue", "seed"])[_AP].mean().reset_index()
     ended = ends.groupby("entry", sort=False)
     errs = f"{wrong:.0%} of the verdicts are wrong" if wrong else "no verdict is wrong"
+    titles = " | ".join(SHOWN.values())
     lines = [
         f"## {what}, {errs}",
         "",
-        f"| queue | verdicts | present | {' | '.join(SHOWN.values())} | macro AP, mean of all "
-        f"rounds | {_GOAL:.0%} of the macro AP of complete labels |",
-        "|---|---|---|---|---|---|---|---|",
+        f"| queue | seeds | verdicts | present | {titles} | macro AP, mean of all rounds | "
+        f"{_GOAL:.0%} of the macro AP of complete labels |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
     for queue, found in ended:
         own = means.loc[means["queue"] == queue, _AP]
@@ -105,11 +105,15 @@ def _section(what: str, wrong: float, part: pd.DataFrame, complete: pd.DataFrame
         at = _reached(part[part["queue"] == queue], goal)
         reached = "not reached" if at is None else f"at {at} verdicts, {at / answers:.2%}"
         lines.append(
-            f"| `{queue}` | {last} | {found['present'].mean() / last:.0%} | {' | '.join(cells)} | "
+            f"| `{queue}` | {len(found)} | {last} | {found['present'].mean() / last:.0%} | "
+            f"{' | '.join(cells)} | "
             f"{mean_and_spread(own.mean(), own.std())} | {reached} |"
         )
     cells = [mean_and_spread(complete[one].mean(), complete[one].std()) for one in SHOWN]
-    lines += [f"| complete labels | {answers:.0f} | | {' | '.join(cells)} | | |", ""]
+    lines += [
+        f"| complete labels | {len(complete)} | {answers:.0f} | | {' | '.join(cells)} | | |",
+        "",
+    ]
     lines += [_against(ends, means, base) for base in _BASELINES if base in set(ends["entry"])]
     return [*lines, ""]
 
@@ -123,6 +127,8 @@ def _against(ends: pd.DataFrame, means: pd.DataFrame, base: str) -> str:
         f"{compared_at(throughout, _AP, one, base)})"
         for one in others
     ]
+    if not found:
+        return ""
     return f"* Against `{base}`, macro AP after the last round: {'; '.join(found)}."
 
 

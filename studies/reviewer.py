@@ -84,13 +84,11 @@ class Reviewer:
         calls = self.truth[["recording_id", "species_id", "t_min", "t_max"]]
         asked = clips.assign(species_id=clips["species"].map(dict(number_of)))
         pairs = asked.merge(calls, on=["recording_id", "species_id"], suffixes=("", "_call"))
-        shared = np.minimum(pairs["t_max"], pairs["t_max_call"]) - np.maximum(
-            pairs["t_min"], pairs["t_min_call"]
-        )
-        shorter = np.minimum(
-            pairs["t_max"] - pairs["t_min"], pairs["t_max_call"] - pairs["t_min_call"]
-        )
-        inside = (shared / shorter).groupby(pairs["clip"]).max()
+        own, call = pairs[["t_min", "t_max"]], pairs[["t_min_call", "t_max_call"]]
+        first = np.maximum(own["t_min"], call["t_min_call"])
+        shared = np.minimum(own["t_max"], call["t_max_call"]) - first
+        shorter = np.minimum(own["t_max"] - own["t_min"], call["t_max_call"] - call["t_min_call"])
+        inside = pairs.assign(share=shared / shorter).groupby("clip")["share"].max()
         share = clips["clip"].map(inside).fillna(0.0).to_numpy()
         answers = np.where(share >= _CLEAR, PRESENT, np.where(share > 0, UNSURE, ABSENT))
         turned = self.rng.random(len(clips)) < self.wrong

@@ -12,6 +12,7 @@ from studies import CONF_DIR
 from studies.curves import curves_text
 from studies.page import page_text
 from studies.results import Results
+from studies.review_page import page_text as page_text_of_review
 from studies.selection_page import write_selection
 from studies.study import Study
 
@@ -33,3 +34,9 @@ def test_the_page_of_the_selection_follows_from_its_table(tmp_path: Path) -> Non
     teacher = load_config("selection", folder=CONF_DIR).teacher
     page = write_selection(runs, teacher, tmp_path, picture=False).read_text(encoding="utf-8")
     assert (DOCS / "selection.md").read_text(encoding="utf-8") == page, "run `make pages`"
+
+
+def test_the_page_on_queues_follows_from_its_table() -> None:
+    rounds = pd.read_csv(DOCS / "active_learning.csv")
+    text = page_text_of_review(rounds, load_config("review", folder=CONF_DIR))
+    assert (DOCS / "active_learning.md").read_text(encoding="utf-8") == text, "run `make pages`"

@@ -32,7 +32,7 @@ def invented() -> pd.DataFrame:
 
 def test_the_page_states_when_a_queue_reaches_the_goal() -> None:
     text = page_text(invented(), config_of())
-    assert "| `entropy` | 100 | 50% |" in text
+    assert "| `entropy` | 2 | 100 | 50% |" in text
     assert "at 100 verdicts, 1.00%" in text
     assert text.count("not reached") == 2
     assert "Against `random`" in text
