@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shlex
+import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from conftest import forest_overrides
-from quick import run_module
 from rfcx_audio.verdicts import VerdictStore
 
 PAGE = Path(__file__).parents[2] / "docs" / "review.md"
@@ -28,22 +29,24 @@ def commands() -> list[list[str]]:
 
 @pytest.mark.slow
 def test_the_page_goes_from_a_model_to_one_that_learned_from_verdicts(
-    tmp_path: Path, forest: Path
+    tmp_path: Path, forest: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture
 ) -> None:
+    monkeypatch.chdir(tmp_path)
     given = commands()
     assert [module.rpartition(".")[2] for module, *_ in given] == [
         *("train", "predict", "review", "reviewer", "answers", "train"),
     ]
-    done = None
+    printed = ""
     for module, *words in given:
         own = [word for word in words if not word.startswith("data.source.recipe")]
         own = [word.replace("data/review_forest", str(forest)) for word in own]
         own = [re.sub(r"number=\d+", "number=48", word) for word in own]
         if module.endswith("train"):
             own += [*QUICK, *forest_overrides(forest)[1:]]
-        done = run_module(module, *own, cwd=tmp_path)
-        assert done.returncode == 0, done.stderr
-    assert done is not None
+        capfd.readouterr()
+        monkeypatch.setattr(sys, "argv", [module, *own])
+        importlib.import_module(module).main()
+        printed = "".join(capfd.readouterr())
     review = tmp_path / "runs" / "review"
     store = VerdictStore.open(review / "clips" / "verdicts.sqlite")
     judged = store.answers()["answer"].isin(["present", "absent"]).sum()
@@ -51,6 +54,6 @@ def test_the_page_goes_from_a_model_to_one_that_learned_from_verdicts(
     assert len(labels) == judged > 20
     rows = pd.read_csv(review / "answers" / "labels" / "rfcx" / "train_fp.csv")
     assert len(rows) == (labels["present"] == 0).sum()
-    used = re.search(r"(\d+) of (\d+) rows are used", done.stdout + done.stderr)
+    used = re.search(r"(\d+) of (\d+) rows are used", printed)
     assert used is not None
     assert int(used[2]) == 96 + judged

@@ -145,6 +145,7 @@ def test_the_real_recordings_train_a_model(real_data: Path, tmp_path: Path) -> N
         f"paths.data_dir={tmp_path}",
         f"paths.output_dir={tmp_path}",
         "trainer.max_epochs=1",
+        "data.crops.crops_per_epoch=64",
         "data.num_workers=0",
         "callbacks.progress.refresh_rate=0",
     ]
