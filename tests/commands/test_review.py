@@ -12,7 +12,12 @@ import rfcx_audio
 from queued import scores_of
 from quick import run_module, words
 from review_pages import write_review
-from rfcx_audio.commands.review import check_installed, check_recordings, prepared
+from rfcx_audio.commands.review import (
+    check_installed,
+    check_recordings,
+    prepared,
+    queue_of,
+)
 from rfcx_audio.config import load_config
 from rfcx_audio.verdicts import VerdictError, VerdictStore
 
@@ -132,6 +137,21 @@ def test_a_checkpoint_adds_its_view_and_its_species(tmp_path: Path, forest: Path
     assert (model["f_min"], model["f_max"]) == (fine["f_min"], fine["f_max"])
     assert not model["smooth"]
     review.close()
+
+
+def test_the_queue_of_a_search_is_answered_too(tmp_path: Path) -> None:
+    write_review(tmp_path)
+    found = pd.DataFrame({"recording_id": ["site_a/r0"] * 2, "t_min": [1.0, 7.0]})
+    found = found.assign(t_max=found["t_min"] + 2.0, species="owl", present="?", score=[0.9, 0.8])
+    found.to_csv(tmp_path / "queue.csv", index=False)
+    words = [f"detections={tmp_path / 'queue.csv'}", "queue=top", f"out={tmp_path / 'other'}"]
+    words += [f"recordings={tmp_path / 'audio'}"]
+    store, queue = queue_of(load_config("review", words), tmp_path / "other" / "verdicts.sqlite")
+    clips = store.clips(queue)
+    assert clips[["recording_id", "t_min", "t_max", "score"]].to_numpy().tolist() == [
+        ["site_a/r0", 1.0, 3.0, 0.9],
+        ["site_a/r0", 7.0, 9.0, 0.8],
+    ]
 
 
 def test_without_a_page_the_queue_is_drawn_for_later(tmp_path: Path) -> None:

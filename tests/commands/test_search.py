@@ -158,7 +158,8 @@ def test_the_command_takes_a_list_and_prints_the_nearest(place: Path, tmp_path: 
     assert done.returncode == 0, done.stderr
     assert "the nearest 10" in done.stdout
     assert "20 matches are in found/matches.csv" in done.stdout
-    assert "found/queue.csv has them as labels of rail: write 1 (present) or 0" in done.stdout
+    assert "found/queue.csv has them as labels of rail that are to be answered" in done.stdout
+    assert "rfcx-audio review detections=" in done.stdout
     assert "b/01" in done.stdout
 
 

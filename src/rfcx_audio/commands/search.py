@@ -75,9 +75,11 @@ def run(config: DictConfig) -> None:
     if config.species is None:
         print_line("species=NAME also writes queue.csv: rows of labels to be confirmed")
     else:
+        queue = folder / "queue.csv"
+        print_line(f"{queue} has them as labels of {config.species} that are to be answered:")
         print_line(
-            f"{folder / 'queue.csv'} has them as labels of {config.species}: write 1 (present) or "
-            f"0 (absent) in place of each {UNANSWERED}, remove the rest, and train on it"
+            f"  rfcx-audio review detections={queue} recordings=… queue=top; or write 1 (present) "
+            f"or 0 (absent) in place of each {UNANSWERED}, and remove the rest"
         )
 
 
