@@ -71,12 +71,13 @@ def run_all(config: DictConfig, name: str) -> None:
         if not done.exists():
             metrics = pool.trained([*config.complete], done.parent / "run")[1]
             _write(pd.DataFrame([{"verdicts": pool.cells, **metrics}]), done)
-        for wrong, queues in ((one.wrong, one.queues) for one in config.reviewers):
-            for queue in queues:
-                done = folder / f"{queue}_{wrong:g}" / f"seed_{seed}" / "rounds.csv"
+        for way in config.reviewers:
+            for queue in way.queues:
+                run = f"{queue}_{way.wrong:g}_{way.per_round}"
+                done = folder / run / f"seed_{seed}" / "rounds.csv"
                 if not done.exists():
-                    _write(reviewed(config, pool, queue, wrong, done.parent), done)
-                    _log.info("%s, %s, %g wrong, seed %d: finished", name, queue, wrong, seed)
+                    _write(reviewed(config, pool, queue, way, done.parent), done)
+                    _log.info("%s, %s, seed %d: finished", name, run, seed)
 
 
 @dataclass(frozen=True)
@@ -167,7 +168,7 @@ def folds_of(recordings: list[str], seed: int) -> pd.DataFrame:
 
 
 def reviewed(
-    config: DictConfig, pool: Pool, queue: str, wrong: float, folder: Path
+    config: DictConfig, pool: Pool, queue: str, way: DictConfig, folder: Path
 ) -> pd.DataFrame:
     """The metrics after each round of review.
 
@@ -175,28 +176,29 @@ def reviewed(
         config: of the study.
         pool: of recordings.
         queue: name of the design.
-        wrong: share of wrong verdicts.
+        way: of answering: `wrong` (the share of wrong verdicts), `rounds`, and `per_round`
+            (verdicts).
         folder: of the store of verdicts and of the last run.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for left in folder.glob("verdicts.sqlite*"):
         left.unlink()  # of a study that was stopped
     store = VerdictStore.open(folder / "verdicts.sqlite", create=True)
-    reviewer = Reviewer(pool.truth, wrong, np.random.default_rng([pool.seed, 1]))
+    reviewer = Reviewer(pool.truth, way.wrong, np.random.default_rng([pool.seed, 1]))
     rows = []
-    for round_ in range(config.rounds + 1):
+    for round_ in range(way.rounds + 1):
         shutil.rmtree(folder / "run", ignore_errors=True)
         given = [*config.reviewed, f"data.verdicts={store.path}"]
         recogniser, metrics = pool.trained(given, folder / "run")
         counts = store.answers()["answer"].value_counts()
         found = {answer: int(counts.get(answer, 0)) for answer in (PRESENT, ABSENT, UNSURE)}
-        rows.append({"verdicts": round_ * config.per_round, **found, **metrics})
-        if round_ == config.rounds:
+        rows.append({"verdicts": round_ * way.per_round, **found, **metrics})
+        if round_ == way.rounds:
             break
         scores = recogniser.score_store(pool.store, pool.names)
         frame = frame_of_scores(scores, pool.infos)
         seed = 1000 * pool.seed + round_
-        design = DESIGNS[queue](number=config.per_round, seed=seed)
+        design = DESIGNS[queue](number=way.per_round, seed=seed)
         if isinstance(design, Farthest):
             design = replace(design, features=str(pool.store.folder))
         number = draw(frame, design, store, {"fingerprint": f"round {round_}"})
@@ -207,12 +209,12 @@ def reviewed(
 
 
 def collected(folder: Path) -> pd.DataFrame:
-    """The rounds of all finished runs: `data`, `queue`, `wrong`, `seed`, and their columns."""
+    """All rounds: `data`, `queue`, `wrong`, `per_round`, `seed`, and the columns of their tables."""
     parts = []
     for path in sorted(folder.glob("*/*/seed_*/rounds.csv")):
-        queue, _, wrong = path.parts[-3].partition("_")
-        seed = int(path.parts[-2].removeprefix("seed_"))
-        about = {"data": path.parts[-4], "queue": queue, "wrong": float(wrong or 0), "seed": seed}
+        queue, wrong, per_round = [*path.parts[-3].split("_"), "0", "0"][:3]
+        about = {"data": path.parts[-4], "queue": queue, "wrong": float(wrong)}
+        about |= {"per_round": int(per_round), "seed": int(path.parts[-2].removeprefix("seed_"))}
         rounds = pd.read_csv(path)
         parts.append(pd.DataFrame(about, index=rounds.index).join(rounds))
     if not parts:

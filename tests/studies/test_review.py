@@ -36,8 +36,8 @@ def studied_review(forest: Path, tmp_path_factory: pytest.TempPathFactory) -> Di
     encoder = OnnxEncoder(str(root / "tiny.onnx"), RATE, SAMPLES / RATE)
     write_store(root, paths, EncoderFrontend(encoder, hop_s=0.25))
     config = config_of(
-        *("seeds=[0]", "rounds=2", "per_round=6"),
-        "reviewers=[{wrong: 0.0, queues: [random, farthest]}]",
+        *("seeds=[0]",),
+        "reviewers=[{wrong: 0.0, rounds: 2, per_round: 6, queues: [random, farthest]}]",
         *("only=[forest]", f"data.forest.root={forest}", f"data.forest.store={root / 'store'}"),
         *(f"folder={root / 'runs'}", "complete=['loss=bce','data.crops.supervision=truth']"),
     )
@@ -55,7 +55,7 @@ def test_each_round_adds_verdicts_that_are_trained_on(studied_review: DictConfig
     assert own[["present", "absent", "unsure"]].sum(axis=1).to_list() == [0, 6, 12]
     assert len(own[["lwlrap", "auc", "average_precision"]].drop_duplicates()) == 3
     store = VerdictStore.open(
-        Path(studied_review.folder, "forest", "random_0", "seed_0", "verdicts.sqlite")
+        Path(studied_review.folder, "forest", "random_0_6", "seed_0", "verdicts.sqlite")
     )
     assert store.queues()["design"].to_list() == ["random", "random"]
 

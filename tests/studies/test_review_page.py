@@ -17,7 +17,7 @@ def invented() -> pd.DataFrame:
     """Rounds of three queues, of which one learns faster; two seeds."""
     rows = []
     for seed in (0, 1):
-        about = {"data": "own", "wrong": 0.0, "seed": seed}
+        about = {"data": "own", "wrong": 0.0, "per_round": 50, "seed": seed}
         metrics = {"lwlrap": 0.9, "auc": 0.9, "average_precision": 0.8}
         rows.append({**about, "queue": "complete", "verdicts": 10_000, **metrics})
         for queue, speed in (("random", 0.001), ("top", 0.0005), ("entropy", 0.004)):
@@ -43,8 +43,8 @@ def test_the_picture_has_a_panel_for_each_data_set_and_reviewer() -> None:
     wrong = invented().assign(wrong=0.05)
     figure = draw(pd.concat([invented(), wrong[wrong["queue"] != "complete"]]), config_of())
     assert [axes.get_title() for axes in figure.axes] == [
-        "data/own, real calls, 0% wrong",
-        "data/own, real calls, 5% wrong",
+        "data/own, real calls, 0% wrong, rounds of 50",
+        "data/own, real calls, 5% wrong, rounds of 50",
     ]
     assert len(figure.axes[0].get_lines()) == 5
 
