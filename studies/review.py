@@ -209,7 +209,7 @@ def reviewed(
 
 
 def collected(folder: Path) -> pd.DataFrame:
-    """All rounds: `data`, `queue`, `wrong`, `per_round`, `seed`, and the columns of their tables."""
+    """All rounds: `data`, `queue`, `wrong`, `per_round`, `seed`, and what their tables have."""
     parts = []
     for path in sorted(folder.glob("*/*/seed_*/rounds.csv")):
         queue, wrong, per_round = [*path.parts[-3].split("_"), "0", "0"][:3]
