@@ -1,21 +1,18 @@
 """What reviewers answered, kept in one file, with how each clip was drawn."""
 
 from rfcx_audio.verdicts.agreement import agreement, cohens_kappa, settled
-from rfcx_audio.verdicts.store import (
+from rfcx_audio.verdicts.database import CLIP_COLUMNS, STRATUM_COLUMNS, is_verdict_store
+from rfcx_audio.verdicts.store import Standing, VerdictStore
+from rfcx_audio.verdicts.verdict import (
     ABSENT,
     ANSWERS,
     BOX,
-    CLIP_COLUMNS,
     OTHER,
     PRESENT,
     SKIPPED,
-    STRATUM_COLUMNS,
     UNSURE,
-    Standing,
     Verdict,
     VerdictError,
-    VerdictStore,
-    is_verdict_store,
 )
 
 __all__ = [

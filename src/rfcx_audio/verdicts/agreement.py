@@ -7,7 +7,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.verdicts.store import ABSENT, OTHER, PRESENT
+from rfcx_audio.verdicts.verdict import ABSENT, OTHER, PRESENT
 
 _JUDGED = (PRESENT, ABSENT, OTHER)
 

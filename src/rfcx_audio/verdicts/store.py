@@ -4,52 +4,24 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-PRESENT, ABSENT, UNSURE, OTHER, SKIPPED = "present", "absent", "unsure", "other", "skipped"
-ANSWERS = (PRESENT, ABSENT, UNSURE, OTHER, SKIPPED)
-"""`other`: the species of the clip is absent, and another one, which is named, is present."""
-
-BOX = ("t_min", "t_max", "f_min", "f_max")
-CLIP_COLUMNS = (
-    *("recording_id", "species", *BOX, "score", "stratum", "probability"),
-    *("site", "clock"),
+from rfcx_audio.verdicts.database import (
+    CLIP_COLUMNS,
+    STRATUM_COLUMNS,
+    connected,
+    insert,
+    insert_all,
+    is_verdict_store,
+    make_tables,
 )
-"""Of a clip: its box (s, Hz; frequencies None where unknown), its score, the stratum that it was
-drawn from and with which probability (None: it was chosen, not drawn by chance), and where and when
-it was recorded, as text; empty where unknown."""
+from rfcx_audio.verdicts.verdict import BOX, Verdict, VerdictError, check_verdict
 
-STRATUM_COLUMNS = ("species", "stratum", "population", "drawn")
-"""How many windows a stratum has of which so many were drawn, for each species of a queue."""
-
-_SUFFIXES = (".sqlite", ".sqlite3", ".db")
-_HEADER = b"SQLite format 3\x00"
-_VERSION = 1
-_WAIT_S = 30.0  # for another process to end its transaction
-_SCHEMA = """
-CREATE TABLE queues (
-    queue INTEGER PRIMARY KEY, made TEXT NOT NULL, design TEXT NOT NULL, seed INTEGER NOT NULL,
-    settings TEXT NOT NULL);
-CREATE TABLE strata (
-    queue INTEGER NOT NULL REFERENCES queues, species TEXT NOT NULL, stratum TEXT NOT NULL,
-    population INTEGER NOT NULL, drawn INTEGER NOT NULL, PRIMARY KEY (queue, species, stratum));
-CREATE TABLE clips (
-    clip INTEGER PRIMARY KEY, queue INTEGER NOT NULL REFERENCES queues, place INTEGER NOT NULL,
-    recording_id TEXT NOT NULL, species TEXT NOT NULL, t_min REAL NOT NULL, t_max REAL NOT NULL,
-    f_min REAL, f_max REAL, score REAL, stratum TEXT NOT NULL, probability REAL, site TEXT NOT NULL,
-    clock TEXT NOT NULL, UNIQUE (queue, place));
-CREATE TABLE verdicts (
-    verdict INTEGER PRIMARY KEY, clip INTEGER NOT NULL REFERENCES clips, reviewer TEXT NOT NULL,
-    answered TEXT NOT NULL, answer TEXT NOT NULL, other_species TEXT, t_min REAL, t_max REAL,
-    f_min REAL, f_max REAL, note TEXT NOT NULL, request TEXT NOT NULL UNIQUE, undone TEXT);
-CREATE INDEX verdicts_of_clips ON verdicts (clip, reviewer);
-"""
 _COUNTING = """
 SELECT verdicts.*, clips.queue, clips.place, clips.recording_id, clips.species,
     clips.t_min AS clip_t_min, clips.t_max AS clip_t_max, clips.f_min AS clip_f_min,
@@ -58,34 +30,6 @@ FROM verdicts JOIN clips USING (clip) JOIN queues USING (queue)
 WHERE verdict IN (SELECT max(verdict) FROM verdicts WHERE undone IS NULL GROUP BY clip, reviewer)
 ORDER BY verdict
 """
-
-
-class VerdictError(ValueError):
-    """A store of verdicts, or what shall be written into it, breaks a rule."""
-
-
-class Verdict(NamedTuple):
-    """One reviewer's answer to one clip.
-
-    Attributes:
-        clip: its number in the store.
-        reviewer: who answered.
-        answer: one of `ANSWERS`.
-        request: unique to the answer, made by who sends it, so that one that is sent twice counts
-            once.
-        other_species: with `OTHER`, which one is present.
-        box: `t_min`, `t_max` (s), `f_min`, `f_max` (Hz, or None) where the reviewer moved or
-            stretched the clip's; None: as it is.
-        note: of the reviewer.
-    """
-
-    clip: int
-    reviewer: str
-    answer: str
-    request: str
-    other_species: str | None = None
-    box: Sequence[float | None] | None = None
-    note: str = ""
 
 
 class Standing(NamedTuple):
@@ -131,17 +75,7 @@ class VerdictStore:
             store.path.parent.mkdir(parents=True, exist_ok=True)
         elif not is_verdict_store(store.path) and store.path.stat().st_size:
             raise VerdictError(f"{path} is no store of verdicts; rfcx-audio review makes one")
-        with store._connected() as connection:
-            connection.execute("BEGIN IMMEDIATE")  # of two processes that create it, one waits
-            (version,) = connection.execute("PRAGMA user_version").fetchone()
-            if version == 0 and create:
-                for statement in _SCHEMA.split(";"):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
-                raise VerdictError(
-                    f"{path} is no store of verdicts of version {_VERSION}, but of {version}"
-                )
+        make_tables(store.path, create)
         return store
 
     def add_queue(
@@ -171,13 +105,13 @@ class VerdictStore:
             raise VerdictError("the queue has no clip")
         if not (clips["t_max"] > clips["t_min"]).all():
             raise VerdictError("a clip does not end after it begins")
-        with self._connected() as connection:
+        with connected(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             made = {"made": _now(), "design": design, "seed": int(seed)}
-            queue = _insert(connection, "queues", {**made, "settings": json.dumps(dict(settings))})
-            _insert_all(connection, "strata", strata[list(STRATUM_COLUMNS)].assign(queue=queue))
+            queue = insert(connection, "queues", {**made, "settings": json.dumps(dict(settings))})
+            insert_all(connection, "strata", strata[list(STRATUM_COLUMNS)].assign(queue=queue))
             numbered = clips[list(CLIP_COLUMNS)].assign(queue=queue, place=range(len(clips)))
-            _insert_all(connection, "clips", numbered)
+            insert_all(connection, "clips", numbered)
         return queue
 
     def record(self, verdicts: Iterable[Verdict]) -> list[int]:
@@ -191,7 +125,7 @@ class VerdictStore:
                 a box does not end after it begins, or a `request` was another verdict's.
         """
         written = []
-        with self._connected() as connection:
+        with connected(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             for verdict in verdicts:
                 known = connection.execute(
@@ -216,7 +150,7 @@ class VerdictStore:
             The clips that they were about; none for a request that is not this reviewer's.
         """
         clips = []
-        with self._connected() as connection:
+        with connected(self.path) as connection:
             connection.execute("BEGIN IMMEDIATE")
             for request in requests:
                 row = connection.execute(
@@ -236,7 +170,7 @@ class VerdictStore:
             "SELECT clip, reviewer, answer, request FROM verdicts JOIN clips USING (clip) "
             "WHERE queue = ? AND undone IS NULL ORDER BY verdict"
         )
-        with self._connected() as connection:
+        with connected(self.path) as connection:
             return [Standing(*row) for row in connection.execute(chosen, (queue,))]
 
     def queues(self) -> pd.DataFrame:
@@ -271,85 +205,24 @@ class VerdictStore:
         return self._table(_COUNTING)
 
     def _table(self, query: str, values: Sequence[Any] = ()) -> pd.DataFrame:
-        with self._connected() as connection:
+        with connected(self.path) as connection:
             found = connection.execute(query, values)
             columns = [one[0] for one in found.description]
             table = pd.DataFrame(found.fetchall(), columns=pd.Index(columns))
         numbers = {*BOX, *(f"clip_{name}" for name in BOX), "score", "probability"} & {*columns}
         return table.astype(dict.fromkeys(numbers, float))
 
-    @contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection, whose transaction is committed at the end, or rolled back by an error."""
-        connection = sqlite3.connect(self.path, timeout=_WAIT_S, isolation_level=None)
-        try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            yield connection
-            if connection.in_transaction:
-                connection.execute("COMMIT")
-        except sqlite3.DatabaseError as error:
-            raise VerdictError(f"{self.path}: {error}") from error
-        finally:
-            connection.close()
-
-
-def is_verdict_store(path: Path) -> bool:
-    """Whether a file is a database of SQLite, by its ending and its first bytes."""
-    if path.suffix.lower() not in _SUFFIXES or not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_HEADER)) == _HEADER
-
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
 
 
-def _insert(connection: sqlite3.Connection, name: str, row: Mapping[str, Any]) -> int:
-    marks = ", ".join(f":{column}" for column in row)
-    statement = f"INSERT INTO {name} ({', '.join(row)}) VALUES ({marks}) RETURNING rowid"  # noqa: S608
-    return int(connection.execute(statement, row).fetchone()[0])
-
-
-def _insert_all(connection: sqlite3.Connection, name: str, table: pd.DataFrame) -> None:
-    # SQLite keeps no NaN and no numbers of NumPy.
-    plain = table.astype(object).where(table.notna(), None)
-    for row in plain.to_dict("records"):
-        _insert(connection, name, {str(column): value for column, value in row.items()})
-
-
 def _write(connection: sqlite3.Connection, verdict: Verdict) -> int:
-    clip = connection.execute("SELECT * FROM clips WHERE clip = ?", (verdict.clip,)).fetchone()
-    box = (None,) * len(BOX) if verdict.box is None else tuple(verdict.box)
-    faults = {
-        f"there is no clip {verdict.clip}": clip is None,
-        f"answer = {verdict.answer!r}; expected {', '.join(ANSWERS)}": verdict.answer
-        not in ANSWERS,
-        "a verdict needs the name of its reviewer": not verdict.reviewer.strip(),
-        "a verdict needs a request of its own": not verdict.request,
-        f"other_species goes with the answer {OTHER!r}, and only with it": (
-            (verdict.answer == OTHER) != bool(verdict.other_species)
-        ),
-        f"a box has {len(BOX)} numbers, {', '.join(BOX)}, each end above its beginning": (
-            verdict.box is not None and not _is_box(box)
-        ),
-    }
-    for fault, is_one in faults.items():
-        if is_one:
-            raise VerdictError(fault)
+    clip = connection.execute("SELECT clip FROM clips WHERE clip = ?", (verdict.clip,)).fetchone()
+    if clip is None:
+        raise VerdictError(f"there is no clip {verdict.clip}")
+    check_verdict(verdict)
+    box = (None,) * len(BOX) if verdict.box is None else verdict.box
     row = {name: getattr(verdict, name) for name in ("clip", "answer", "other_species", "note")}
     row |= {"reviewer": verdict.reviewer.strip(), "request": verdict.request, "answered": _now()}
-    return _insert(connection, "verdicts", {**row, **dict(zip(BOX, box, strict=True))})
-
-
-def _is_box(box: Sequence[float | None]) -> bool:
-    if len(box) != len(BOX):
-        return False
-    t_min, t_max, f_min, f_max = box
-    if t_min is None or t_max is None or not 0 <= t_min < t_max < float("inf"):
-        return False
-    if f_min is None or f_max is None:
-        return f_min is None and f_max is None
-    return 0 <= f_min < f_max < float("inf")
+    return insert(connection, "verdicts", {**row, **dict(zip(BOX, box, strict=True))})
