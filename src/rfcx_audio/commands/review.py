@@ -16,13 +16,10 @@ from rfcx_audio.config import DictConfig, build
 from rfcx_audio.scoring import Recogniser, list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import fingerprint
 from rfcx_audio.screen import print_line
-from rfcx_audio.verdicts import VerdictStore
+from rfcx_audio.verdicts import STORE_NAME, VerdictStore
 
 if TYPE_CHECKING:
     from rfcx_audio.page import Review
-
-STORE = "verdicts.sqlite"
-"""In the folder of a review."""
 
 _log = logging.getLogger(__name__)
 _NEEDED = ("starlette", "uvicorn")
@@ -60,7 +57,7 @@ def check_installed(packages: Iterable[str]) -> None:
 
 def store_path(config: DictConfig) -> Path:
     """Where the verdicts are or will be."""
-    return Path(config.store) if config.store else Path(config.paths.output_dir) / STORE
+    return Path(config.store) if config.store else Path(config.paths.output_dir) / STORE_NAME
 
 
 def prepared(config: DictConfig, place: Path) -> Review:

@@ -23,10 +23,9 @@ from rfcx_audio.data.table_columns import (
 )
 from rfcx_audio.data.table_text import columns_of, first_line, frame_of, separator_of, text_of
 from rfcx_audio.data.verdict_table import verdict_table
-from rfcx_audio.verdicts import is_verdict_store
+from rfcx_audio.verdicts import STORE_NAME, is_verdict_store
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
-_STORE_NAME = "verdicts.sqlite"
 RAVEN_COLUMNS = (
     "Selection",
     "View",
@@ -147,7 +146,7 @@ def _table_files(place: Path, passed_over: tuple[Path, ...]) -> tuple[list[Path]
     found, results = [], set()
     for path in sorted(place.rglob("*")):
         inner = path.relative_to(place)
-        is_table = path.suffix.lower() in TABLE_SUFFIXES or path.name == _STORE_NAME
+        is_table = path.suffix.lower() in TABLE_SUFFIXES or path.name == STORE_NAME
         if not is_table or path.resolve() in leave:
             continue
         if path.name in _OF_SOMETHING_ELSE:
@@ -168,7 +167,7 @@ def _read(path: Path, chosen: Mapping[str, str]) -> tuple[pd.DataFrame, list[str
 
     A table without rows, of its own name, is a row with line 0.
     """
-    if is_verdict_store(path) or path.name == _STORE_NAME:
+    if is_verdict_store(path) or path.name == STORE_NAME:
         table, notes = verdict_table(path)
         return table.assign(own_name=""), notes
     content = text_of(path)

@@ -8,10 +8,16 @@ import pandas as pd
 
 from rfcx_audio.data.rows import AnnotationError
 from rfcx_audio.data.table_columns import ALIASES
-from rfcx_audio.verdicts import ABSENT, OTHER, PRESENT, VerdictError, VerdictStore, settled
-from rfcx_audio.verdicts.agreement import disputed
-
-_BOX = ("t_min", "t_max", "f_min", "f_max")
+from rfcx_audio.verdicts import (
+    ABSENT,
+    BOX,
+    OTHER,
+    PRESENT,
+    VerdictError,
+    VerdictStore,
+    disputed,
+    settled,
+)
 
 
 def labels_of_verdicts(answers: pd.DataFrame) -> pd.DataFrame:
@@ -29,8 +35,8 @@ def labels_of_verdicts(answers: pd.DataFrame) -> pd.DataFrame:
         `verdict`, `reviewer`, `answered` (UTC), `score`, `queue` and `note`.
     """
     found = settled(answers)
-    of_clip = found.assign(**{name: found[f"clip_{name}"] for name in _BOX})
-    own = found.assign(**{name: found[name].fillna(of_clip[name]) for name in _BOX})
+    of_clip = found.assign(**{name: found[f"clip_{name}"] for name in BOX})
+    own = found.assign(**{name: found[name].fillna(of_clip[name]) for name in BOX})
     named = own[own["answer"] == OTHER]
     parts = [
         own[own["answer"] == PRESENT].assign(present=True),
@@ -38,7 +44,7 @@ def labels_of_verdicts(answers: pd.DataFrame) -> pd.DataFrame:
         named.assign(species=named["other_species"], present=True, score=float("nan")),
     ]
     rows = pd.concat(parts).sort_values(["verdict", "present"], ignore_index=True)
-    columns = ["recording_id", "species", *_BOX, "present", "verdict", "reviewer", "answered"]
+    columns = ["recording_id", "species", *BOX, "present", "verdict", "reviewer", "answered"]
     return rows[[*columns, "score", "queue", "note"]]
 
 
@@ -54,7 +60,7 @@ def verdict_table(path: Path) -> tuple[pd.DataFrame, list[str]]:
         raise AnnotationError(str(error)) from None
     rows = labels_of_verdicts(answers)
     text = pd.DataFrame("", index=rows.index, columns=pd.Index(list(ALIASES)))
-    for name in _BOX:
+    for name in BOX:
         text[name] = [repr(value) if pd.notna(value) else "" for value in rows[name].to_list()]
     text["present"] = rows["present"].map({True: "1", False: "0"})
     text["species"], text["named"] = rows["species"], rows["recording_id"]

@@ -10,7 +10,7 @@ import pandas as pd
 
 from rfcx_audio.data import Recordings
 from rfcx_audio.data.rows import RFCX_COLUMNS, RFCX_FILES
-from rfcx_audio.events.selections import raven_table
+from rfcx_audio.events.selections import raven_table, starts_together_s, write_tabs
 from rfcx_audio.whole_files import write_atomically
 
 LABEL_FORMATS = ("csv", "raven", "rfcx")
@@ -41,7 +41,7 @@ def write_labels(
     """
     left_out = []
     if "csv" in formats:
-        _write(labels.assign(present=labels["present"].astype(int)), folder / "labels.csv", ",")
+        _write(labels.assign(present=labels["present"].astype(int)), folder / "labels.csv")
     if recordings is None:
         left_out += [f"{one}: give recordings=…" for one in ("raven", "rfcx") if one in formats]
         return left_out
@@ -64,13 +64,13 @@ def write_labels(
 
 
 def _write_raven(labels: pd.DataFrame, recordings: Recordings, path: Path) -> None:
-    names = sorted(recordings.paths)
-    ends = np.cumsum([recordings.durations_s[name] for name in names])
-    begins_s = dict(zip(names, [0.0, *ends[:-1].tolist()], strict=True))
+    paths = dict(sorted(recordings.paths.items()))
+    begins_s = starts_together_s(paths, recordings.durations_s)
     begin = labels["recording_id"].map(begins_s) + labels["t_min"]
     in_order = labels.iloc[np.argsort(begin.to_numpy(), kind="stable")]
-    table = raven_table(in_order, recordings.paths, begins_s)
-    _write(table.assign(Present=in_order["present"].astype(int).to_numpy()), path, "\t")
+    table = raven_table(in_order, paths, begins_s)
+    score = table["Score"].astype(object).where(table["Score"].notna(), "")
+    write_tabs(table.assign(Score=score, Present=in_order["present"].astype(int).to_numpy()), path)
 
 
 def _write_rfcx(labels: pd.DataFrame, species: Sequence[str], folder: Path) -> None:
@@ -78,10 +78,10 @@ def _write_rfcx(labels: pd.DataFrame, species: Sequence[str], folder: Path) -> N
     numbered = labels.assign(species_id=labels["species"].map(names.index), songtype_id=1)
     for name, present in RFCX_FILES.items():
         rows = numbered[numbered["present"] == present]
-        _write(rows[list(RFCX_COLUMNS)], folder / name, ",")
+        _write(rows[list(RFCX_COLUMNS)], folder / name)
     table = pd.DataFrame({"species": names, "species_id": range(len(names))})
-    _write(table, folder / "species.csv", ",")
+    _write(table, folder / "species.csv")
 
 
-def _write(table: pd.DataFrame, path: Path, separator: str) -> None:
-    write_atomically(path, lambda part: table.to_csv(part, sep=separator, index=False))
+def _write(table: pd.DataFrame, path: Path) -> None:
+    write_atomically(path, lambda part: table.to_csv(part, index=False))

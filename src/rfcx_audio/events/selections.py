@@ -71,9 +71,9 @@ def write_raven(
     at_start = dict.fromkeys(paths, 0.0)
     for name, part in events.groupby("recording_id"):
         file = folder / "raven" / f"{name}.selections.txt"
-        _write_tabs(raven_table(part, paths, at_start), file)
-    begins_s = _begins_s(paths, durations_s)
-    _write_tabs(raven_table(events, paths, begins_s), folder / "raven.selections.txt")
+        write_tabs(raven_table(part, paths, at_start), file)
+    begins_s = starts_together_s(paths, durations_s)
+    write_tabs(raven_table(events, paths, begins_s), folder / "raven.selections.txt")
 
 
 def write_audacity(events: pd.DataFrame, folder: Path) -> None:
@@ -109,9 +109,9 @@ def write_birdnet(
             `birdnet/BirdNET_CombinedTable.csv`.
         others: scientific and common names, where they are known.
     """
-    begins_s = _begins_s(paths, durations_s)
+    begins_s = starts_together_s(paths, durations_s)
     selections = birdnet_selections(raven_table(events, paths, begins_s), others)
-    _write_tabs(selections, folder / "birdnet" / "BirdNET_SelectionTable.txt")
+    write_tabs(selections, folder / "birdnet" / "BirdNET_SelectionTable.txt")
     _write_csv(
         birdnet_table(events, paths, others), folder / "birdnet" / "BirdNET_CombinedTable.csv"
     )
@@ -187,7 +187,9 @@ def _sorted_within(events: pd.DataFrame, durations_s: Mapping[str, float]) -> pd
     )
 
 
-def _begins_s(paths: Mapping[str, Path], durations_s: Mapping[str, float]) -> dict[str, float]:
+def starts_together_s(
+    paths: Mapping[str, Path], durations_s: Mapping[str, float]
+) -> dict[str, float]:
     """The start of each recording in the sequence of all, s."""
     ends_s = np.cumsum([durations_s[name] for name in paths]).round(6)
     return dict(zip(paths, [0.0, *ends_s], strict=False))
@@ -198,7 +200,7 @@ def _write_csv(table: pd.DataFrame, path: Path) -> None:
     table.to_csv(path, index=False, float_format="%.6f")
 
 
-def _write_tabs(table: pd.DataFrame, path: Path) -> None:
+def write_tabs(table: pd.DataFrame, path: Path) -> None:
     """Writes tab-separated text without quotes, which Raven and Audacity do not support."""
     lines = ["\t".join(table.columns)]
     for row in table.itertuples(index=False):

@@ -9,8 +9,15 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.verdicts import ABSENT, PRESENT, SKIPPED, UNSURE, VerdictStore, settled
-from rfcx_audio.verdicts.agreement import disputed
+from rfcx_audio.verdicts import (
+    ABSENT,
+    PRESENT,
+    SKIPPED,
+    UNSURE,
+    VerdictStore,
+    disputed,
+    settled,
+)
 
 WAITING, DISPUTED = "waiting", "disputed"
 _COLUMNS = ("queue", "species", "stratum", "score", "status")

@@ -1,7 +1,12 @@
 """What reviewers answered, kept in one file, with how each clip was drawn."""
 
-from rfcx_audio.verdicts.agreement import agreement, cohens_kappa, settled
-from rfcx_audio.verdicts.database import CLIP_COLUMNS, STRATUM_COLUMNS, is_verdict_store
+from rfcx_audio.verdicts.agreement import agreement, cohens_kappa, disputed, settled
+from rfcx_audio.verdicts.database import (
+    CLIP_COLUMNS,
+    STORE_NAME,
+    STRATUM_COLUMNS,
+    is_verdict_store,
+)
 from rfcx_audio.verdicts.store import Standing, VerdictStore
 from rfcx_audio.verdicts.verdict import (
     ABSENT,
@@ -23,6 +28,7 @@ __all__ = [
     "OTHER",
     "PRESENT",
     "SKIPPED",
+    "STORE_NAME",
     "STRATUM_COLUMNS",
     "UNSURE",
     "Standing",
@@ -31,6 +37,7 @@ __all__ = [
     "VerdictStore",
     "agreement",
     "cohens_kappa",
+    "disputed",
     "is_verdict_store",
     "settled",
 ]

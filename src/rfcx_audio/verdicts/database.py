@@ -23,6 +23,9 @@ it was recorded, as text; empty where unknown."""
 STRATUM_COLUMNS = ("species", "stratum", "population", "drawn")
 """How many windows a stratum has of which so many were drawn, for each species of a queue."""
 
+STORE_NAME = "verdicts.sqlite"
+"""Of the file, in the folder of a review."""
+
 _SUFFIXES = (".sqlite", ".sqlite3", ".db")
 _HEADER = b"SQLite format 3\x00"
 _VERSION = 1
