@@ -10,9 +10,11 @@ import pytest
 import torch
 from scipy.special import expit
 
-from rfcx_audio.commands.prevalence import estimated, true_prevalence
+from rfcx_audio.commands.prevalence import estimated, reviewed_windows, true_prevalence
 from rfcx_audio.config import DictConfig, load_config
+from rfcx_audio.queues import Design, Random, Strata, Top, draw, frame_of_scores, read_sample
 from rfcx_audio.scores import Scores
+from rfcx_audio.verdicts import ABSENT, PRESENT, Verdict, VerdictStore
 
 FREQUENT = np.array([0.8, 0.1])
 
@@ -103,6 +105,66 @@ def test_what_does_not_go_together_is_refused(place: Path) -> None:
             estimated(config_of(place, *words), unlabelled(2))
     with pytest.raises(ValueError, match="predict with pool=max"):
         estimated(config_of(place), unlabelled(2, "mean"))
+
+
+def reviewed_store(place: Path, scores: Scores, design: Design, told: int = 1000) -> str:
+    """A queue of windows, the first clips of which are answered by the truth of `place`."""
+    store = VerdictStore.open(place / f"{len(list(place.iterdir()))}.sqlite", create=True)
+    draw(frame_of_scores(scores, {}, None), design, store, {})
+    truth = pd.read_csv(place / "truth.csv")
+    there = set(zip(truth["recording_id"], truth["species_id"].map("s{}".format), strict=True))
+    clips = store.clips()[["clip", "recording_id", "species"]][:told]
+    pairs = [(int(clip), (name, kind) in there) for clip, name, kind in clips.to_numpy()]
+    store.record(
+        Verdict(clip, "ana", PRESENT if is_in else ABSENT, f"{clip}") for clip, is_in in pairs
+    )
+    return str(store.path)
+
+
+def test_reviewed_random_windows_are_a_sample_of_these_recordings(place: Path) -> None:
+    scores = Scores.read(place / "scores.parquet")
+    store = reviewed_store(place, scores, Random(number=80), told=40)
+    found = reviewed_windows(store, scores)
+    sample = read_sample(VerdictStore.open(store)).clips
+    judged = sample[sample["status"].isin([PRESENT, ABSENT])]
+    for number, name in enumerate(scores.species):
+        own = judged[judged["species"] == name]["status"]
+        # Of 600 windows about twenty are no longer to be drawn: they count a little more.
+        assert 1 < float(found.judged[number]) / len(own) < 1.05
+        share = found.present[number] / found.judged[number]
+        assert float(share) == pytest.approx((own == PRESENT).mean(), abs=1e-6)
+    assert found.windows == 4
+
+
+def test_reviewed_windows_move_an_estimate(place: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("scores", "oof"):  # by a model that hears nothing
+        scores = Scores.read(place / f"{name}.parquet")
+        scores.with_values(expit(rng.normal(size=scores.values.shape))).write(
+            place / f"{name}.parquet"
+        )
+    deaf = Scores.read(place / "scores.parquet")
+    store = reviewed_store(place, deaf, Strata(number=120, bins=2))
+    before, after = (
+        estimated(config_of(place, f"oof={place}/oof.parquet", f"labels={place}", *more), deaf)[0]
+        for more in ([], [f"verdicts={store}"])
+    )
+    assert (after.high - after.low < 0.6 * (before.high - before.low)).all()
+    assert ((after.low.numpy() < FREQUENT) & (after.high.numpy() > FREQUENT)).all()
+
+
+def test_verdicts_that_are_no_sample_of_the_scored_recordings_are_refused(place: Path) -> None:
+    scores = Scores.read(place / "scores.parquet")
+    for design, of, message in (
+        (Top(number=9), scores, "no queue of windows that was drawn by chance .* queues: top"),
+        (Random(number=9), scores.rows_of(["u1", "u2"]), "from the 150 recordings"),
+        (Random(number=9), scores, "no verdict of a clip"),
+    ):
+        store = reviewed_store(place, of, design, told=0 if of is scores else 9)
+        with pytest.raises(ValueError, match=message):
+            reviewed_windows(store, scores)
+    with pytest.raises(ValueError, match="is estimated already"):
+        estimated(config_of(place, "prevalence=p.csv", f"verdicts={store}"), scores)
 
 
 @pytest.mark.slow

@@ -6,7 +6,13 @@ import pytest
 
 from queued import frame, infos_of, scores_of
 from rfcx_audio.data import RecordingInfo
-from rfcx_audio.queues import QueueError, frame_of_detections, frame_of_scores, read_detections
+from rfcx_audio.queues import (
+    QueueError,
+    fingerprint_of_recordings,
+    frame_of_detections,
+    frame_of_scores,
+    read_detections,
+)
 from rfcx_audio.queues.frame import best_of_each_call, spaced
 
 
@@ -97,3 +103,11 @@ def test_names_that_look_like_nothing_stay_names(tmp_path: Path) -> None:
 
 def test_the_fingerprint_is_of_times_and_not_of_scores() -> None:
     assert frame(5).fingerprint == frame(5, seed=9).fingerprint != frame(6).fingerprint
+
+
+def test_the_fingerprint_of_recordings_is_of_their_names_alone() -> None:
+    whole = frame(4)
+    assert whole.recordings == frame(4, None).of_species(["owl"]).recordings
+    names = [f"night_{n:04d}" for n in (2, 0, 3, 1)]
+    assert whole.recordings == fingerprint_of_recordings(names)
+    assert whole.recordings != frame(5).recordings

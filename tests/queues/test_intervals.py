@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binomtest, chi2
 
-from rfcx_audio.queues import Counts, Share, ratio_to_sum, share_of
+from rfcx_audio.queues import Counts, Share, counts_behind, ratio_to_sum, share_of
 
 
 def counts(*rows: tuple[float, float, float, float]) -> Counts:
@@ -19,6 +19,26 @@ def test_one_stratum_of_a_large_population_is_wilsons(found: int, judged: int) -
     wilson = binomtest(found, judged).proportion_ci(0.95, "wilson")
     assert share.share == found / judged
     np.testing.assert_allclose([share.low, share.high], wilson, atol=1e-8)
+
+
+def test_the_counts_behind_an_interval_are_those_that_it_was_made_of() -> None:
+    found, judged = np.array([0, 1, 4, 30, 200]), np.array([4, 4, 4, 200, 200])
+    ends = [
+        binomtest(*pair).proportion_ci(0.9, "wilson") for pair in zip(found, judged, strict=True)
+    ]
+    low, high = np.array(ends).T
+    hits, trials = counts_behind(Share(found / judged, low, high), 0.9)
+    np.testing.assert_allclose(hits, found, atol=1e-6)
+    np.testing.assert_allclose(trials, judged, rtol=1e-6)
+    nothing = counts_behind(Share(*(np.array([x]) for x in (np.nan, 0.0, 1.0))))
+    np.testing.assert_allclose(nothing, 0, atol=1e-9)
+
+
+def test_strata_count_for_more_than_a_plain_sample_of_as_many() -> None:
+    share = share_of(counts((900, 30, 30, 0), (100, 30, 30, 29)))
+    hits, trials = counts_behind(share)
+    assert trials > 2 * 60
+    assert share.low < hits / trials < share.high
 
 
 def test_of_a_part_only_its_own_members_count() -> None:

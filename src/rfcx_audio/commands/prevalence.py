@@ -9,6 +9,7 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from torch import Tensor
@@ -16,8 +17,18 @@ from torch import Tensor
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
 from rfcx_audio.data import RFCX_FILES, read_annotations
+from rfcx_audio.queues import (
+    ALL,
+    Sample,
+    Share,
+    counts_behind,
+    density,
+    fingerprint_of_recordings,
+    read_sample,
+)
 from rfcx_audio.scores import (
     Prevalence,
+    ReviewedWindows,
     Scores,
     balanced_scores,
     check_labels,
@@ -30,9 +41,11 @@ from rfcx_audio.scores import (
     read_by_species,
 )
 from rfcx_audio.screen import print_table
+from rfcx_audio.verdicts import VerdictStore
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
+LEVEL = 0.95  # of the intervals by which reviewed strata become counts
 
 
 def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
@@ -50,13 +63,59 @@ def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
     if (config.prevalence is None) == (given == (None, None)) or (None in given and any(given)):
         raise ValueError("give either oof=… and labels=…, or prevalence=…")
     if config.prevalence is not None:
+        if config.verdicts is not None:
+            raise ValueError(
+                "verdicts=… needs oof=… and labels=…; prevalence=… is estimated already"
+            )
         places = [config.prevalence] if isinstance(config.prevalence, str) else config.prevalence
         return mean_prevalence([read_prevalence(place, scores.species) for place in places]), scores
     oof = Scores.read(config.oof).of_species(scores.species)
     annotations = labels_of(config, oof.species, oof.recordings)
     known = known_beside(scores, oof, annotations, config.min_overlap)
-    found = estimate_prevalence(scores.pool().tensor, known)
+    reviewed = None if config.verdicts is None else reviewed_windows(config.verdicts, scores)
+    found = estimate_prevalence(scores.pool().tensor, known, reviewed=reviewed)
     return found, scores.with_values(balanced_scores(scores.tensor, known))
+
+
+def reviewed_windows(store: str, scores: Scores) -> ReviewedWindows:
+    """What a review found in windows of the scored recordings that were drawn by chance.
+
+    Args:
+        store: the `verdicts.sqlite` of `review`.
+        scores: of the recordings.
+
+    Raises:
+        ValueError: no queue of it was drawn by chance from windows of just these recordings, or
+            none of its clips was judged.
+    """
+    sample = read_sample(VerdictStore.open(store))
+    queues, recordings = sample.queues, set(map(str, scores.recordings))
+    same = queues["of_recordings"] == fingerprint_of_recordings(recordings)
+    chosen = queues[queues["by_chance"] & (queues["kind"] == "windows") & same]
+    if chosen.empty:
+        raise ValueError(
+            f"{store} has no queue of windows that was drawn by chance from the {len(recordings)} "
+            f"recordings of scores=…; its queues: {', '.join(queues['design']) or 'none'}. "
+            "rfcx-audio review scores=… queue=random draws one"
+        )
+    of_them = [part[part["queue"].isin(chosen["queue"])] for part in (sample.strata, sample.clips)]
+    found = density(Sample(chosen, *of_them), LEVEL)
+    whole = found[(found["stratum"] == ALL) & (found["judged"] > 0)]
+    # Of several populations of the same recordings, the one with most verdicts.
+    whole = whole.sort_values("judged").drop_duplicates("species", keep="last")
+    whole = whole.set_index("species").reindex(list(scores.species))
+    if whole["judged"].isna().all():
+        raise ValueError(f"{store} has no verdict of a clip that was drawn by chance yet")
+    share = Share(*(whole[name].to_numpy(float) for name in Share._fields))
+    share = share._replace(
+        low=np.nan_to_num(share.low, nan=0), high=np.nan_to_num(share.high, nan=1)
+    )
+    present, judged = map(torch.from_numpy, counts_behind(share, LEVEL))
+    _log.info(
+        "%d random windows of %d species were reviewed",
+        *(int(whole["judged"].sum()), int(whole["judged"].notna().sum())),
+    )
+    return ReviewedWindows(present, judged, max(1.0, whole["population"].max() / len(recordings)))
 
 
 def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
@@ -119,6 +178,8 @@ def run(config: DictConfig) -> None:
     save_picture(picture, folder / "prevalence.png")
 
     how = "posterior" if config.prevalence is None else str(config.prevalence)
+    if config.verdicts is not None:
+        how = "posterior, with reviewed windows of the same recordings"
     correction = {"transductive": True, "source": how, "prior": prior.tolist()}
     correction["made_under"] = made_under.tolist()
     values = prior_correction(balanced.tensor, prior, made_under)

@@ -15,11 +15,18 @@ from rfcx_audio.queues.farthest import Farthest
 from rfcx_audio.queues.frame import (
     Frame,
     QueueError,
+    fingerprint_of_recordings,
     frame_of_detections,
     frame_of_scores,
     read_detections,
 )
-from rfcx_audio.queues.intervals import Counts, Share, ratio_to_sum, share_of
+from rfcx_audio.queues.intervals import (
+    Counts,
+    Share,
+    counts_behind,
+    ratio_to_sum,
+    share_of,
+)
 from rfcx_audio.queues.needed import needed_verdicts
 from rfcx_audio.queues.precision import (
     comparable,
@@ -48,9 +55,11 @@ __all__ = [
     "Top",
     "Uncertainty",
     "comparable",
+    "counts_behind",
     "density",
     "draw",
     "draw_answers",
+    "fingerprint_of_recordings",
     "frame_of_detections",
     "frame_of_scores",
     "needed_verdicts",

@@ -38,7 +38,7 @@ def draw(
     Raises:
         QueueError: nothing is left to be reviewed, or an option does not fit.
     """
-    population = frame.fingerprint
+    population, recordings = frame.fingerprint, frame.recordings
     frame = frame.of_species(design.species)
     labelled = None if labels is None else shared(frame.table, labels).overlaps
     if design.by_chance and labelled is not None:
@@ -52,6 +52,7 @@ def draw(
         "options": design.options,
         "kind": frame.kind,
         "frame": population,
+        "of_recordings": recordings,
         **drawn.settings,
         **settings,
     }

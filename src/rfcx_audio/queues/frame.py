@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,22 @@ class Frame:
         return replace(self, table=self.table.iloc[np.flatnonzero(which)])
 
     @property
+    def recordings(self) -> str:
+        """A fingerprint of the names of the recordings, see `fingerprint_of_recordings`."""
+        return fingerprint_of_recordings(self.table[RECORDING[0]].astype(str).unique())
+
+    @property
     def fingerprint(self) -> str:
         """Of what is looked at: equal for the same recordings and times, whatever their scores."""
         keys = self.table.loc[~self.table["window"].duplicated(), list(WINDOW)]
         text = keys.astype({RECORDING[0]: str}).sort_values(list(WINDOW))
         hashes = pd.util.hash_pandas_object(text, index=False).to_numpy()
         return hashlib.sha256(hashes.tobytes()).hexdigest()[:16]
+
+
+def fingerprint_of_recordings(names: Iterable[str]) -> str:
+    """Equal for the same names, in whatever order."""
+    return hashlib.sha256("\n".join(sorted(names)).encode()).hexdigest()[:16]
 
 
 def frame_of_scores(

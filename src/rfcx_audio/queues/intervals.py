@@ -160,6 +160,27 @@ def _rate(trials: np.ndarray, hits: np.ndarray, force: np.ndarray) -> np.ndarray
     return 2 * hits / np.maximum(trials + force + root, _TINY)
 
 
+def counts_behind(share: Share, level: float = 0.95) -> tuple[np.ndarray, np.ndarray]:
+    """The counts of a plain random sample whose Wilson interval is the given one.
+
+    So that an estimate from strata, or from much of a population, enters a binomial likelihood
+    with the weight that it has.
+
+    Args:
+        share: with interval ends that differ.
+        level: coverage of the interval.
+
+    Returns:
+        Numbers of hits and of trials; no trials for an interval from 0 to 1.
+    """
+    low, high = (np.asarray(end, float) for end in (share.low, share.high))
+    both = np.sqrt(low * high)
+    # The ends are the roots of (hits / trials - x)^2 = z^2 x (1 - x) / trials.
+    root = 1 / np.maximum(both + np.sqrt((1 - low) * (1 - high)), _TINY)
+    trials = float(norm.ppf((1 + level) / 2)) ** 2 / np.maximum(root**2 - 1, _TINY)
+    return trials * both * root, trials
+
+
 def ratio_to_sum(part: Share, rest: Share) -> Share:
     """Which share of a sum one of its two parts is, from the intervals of both.
 

@@ -28,7 +28,8 @@ class Sample(NamedTuple):
 
     Attributes:
         queues: `queue`, `design`, `by_chance`, `kind` (windows or detections), `frame` (fingerprint
-            of the population), `source` (fingerprint of the scores) and `calibrated` (of them).
+            of the population), `of_recordings` (fingerprint of the names of its recordings),
+            `source` (fingerprint of the scores) and `calibrated` (of them).
         strata: `queue` and the columns of `STRATUM_COLUMNS`.
         clips: `queue`, `species`, `stratum`, `score` and `status`: present, absent, unsure,
             skipped, disputed (reviewers disagree) or waiting (no answer yet). Clips that were drawn
@@ -58,7 +59,8 @@ def read_sample(store: VerdictStore) -> Sample:
     earlier = pd.DataFrame(again, columns=pd.Index(_COLUMNS))
     parts = [part for part in (clips[list(_COLUMNS)], earlier) if len(part)]
     whole = pd.concat(parts, ignore_index=True) if parts else earlier
-    columns = ["queue", "design", "by_chance", "kind", "frame", "source", "calibrated"]
+    columns = ["queue", "design", "by_chance", "kind", "frame"]
+    columns += ["of_recordings", "source", "calibrated"]
     queues = pd.DataFrame(abouts, columns=pd.Index(columns))
     return Sample(queues, strata, whole.astype({"score": float}))
 
@@ -81,6 +83,7 @@ def status_of(answers: pd.DataFrame) -> pd.Series:
 def _about(queue: int, settings: Mapping[str, Any]) -> tuple[Any, ...]:
     return (
         *(settings.get("kind", "windows"), settings.get("frame", f"queue {queue}")),
+        settings.get("of_recordings", ""),
         *(settings.get("fingerprint", ""), bool(settings.get("calibrated", False))),
     )
 

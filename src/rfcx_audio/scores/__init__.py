@@ -71,6 +71,7 @@ from rfcx_audio.scores.reliability import (
     known_log_loss,
     reliability_bins,
 )
+from rfcx_audio.scores.reviewed_windows import ReviewedWindows
 from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
@@ -99,6 +100,7 @@ __all__ = [
     "PlattCurve",
     "Pool",
     "Prevalence",
+    "ReviewedWindows",
     "Scores",
     "SpeciesFit",
     "balanced_scores",

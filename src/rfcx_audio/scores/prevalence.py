@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.scores.known_scores import KnownScores
+from rfcx_audio.scores.reviewed_windows import ReviewedWindows, reviewed_likelihood
 
 _EPS = 1e-7  # scores of 0 and 1 have no finite logit
 _PSEUDO_CELLS = 4.0  # weight of the variance over all species in that of one, in known cells
@@ -55,6 +56,8 @@ class Beliefs:
         absent_spread: of absences: the highest of many windows varies less than one.
         prevalence: mean and standard deviation of a prevalence, in log-odds: 8 to 62 % in two of
             three species.
+        filled: mean and standard deviation, in log-odds, of the share of a recording's windows in
+            which a species of it calls, beside the one that there must be; for reviewed windows.
         draws: of these numbers, over which the posterior is averaged.
     """
 
@@ -64,6 +67,7 @@ class Beliefs:
     present_spread: float = 0.8
     absent_spread: float = 0.7
     prevalence: tuple[float, float] = (-1.0, 1.5)
+    filled: tuple[float, float] = (0.0, 1.5)
     draws: int = 1024
 
 
@@ -76,7 +80,10 @@ class _Moments(NamedTuple):
 
 
 def estimate_prevalence(
-    scores: Tensor, known: KnownScores, beliefs: Beliefs | None = None
+    scores: Tensor,
+    known: KnownScores,
+    beliefs: Beliefs | None = None,
+    reviewed: ReviewedWindows | None = None,
 ) -> Prevalence:
     """The posterior of the prevalence of each species in recordings.
 
@@ -85,15 +92,16 @@ def estimate_prevalence(
     a row of absence labels one window of a recording, which was chosen because it is a false alarm.
     So the known scores are evidence about both densities, with room for the differences; the
     posterior is averaged over it. A species that scores the same with and without its calls keeps
-    nearly the prior, with a wide interval.
+    nearly the prior, with a wide interval: for it, a few reviewed windows tell far more.
 
     Args:
         scores: (recordings, species) in [0, 1], of whole unlabelled recordings.
         known: of recordings that their model was not trained on.
         beliefs: None: the default ones.
+        reviewed: windows of the same recordings, which enter as independent evidence; None: none.
 
     Returns:
-        NaN, 0 and 1 for a species without a known presence or absence.
+        NaN, 0 and 1 for a species without reviewed windows that lacks known presences or absences.
 
     Raises:
         ValueError: the numbers of species differ.
@@ -112,15 +120,23 @@ def estimate_prevalence(
     missing = (present.number == 0) | (absent.number == 0)
     grid = torch.arange(-_FURTHEST, _FURTHEST + _STEP / 2, _STEP, dtype=torch.float64)
     draws = _normal_draws(beliefs.draws, 4)
+    evidence = torch.ones(len(grid), scores.shape[1], dtype=torch.float64)
+    is_reviewed = torch.zeros_like(missing)
+    if reviewed is not None:
+        evidence = reviewed_likelihood(grid.sigmoid(), reviewed, beliefs.filled)
+        is_reviewed = reviewed.judged > 0
     parts = []
     for number in range(scores.shape[1]):
-        if missing[number]:
+        if missing[number] and not is_reviewed[number]:
             parts.append((torch.nan, 0.0, 1.0))
+            continue
+        if missing[number]:
+            parts.append(_summary(_believed(grid, beliefs).exp() * evidence[:, number], grid))
             continue
         one, other = (_Moments(*(v[number] for v in of)) for of in (present, absent))
         densities = _densities(one, other, float(unlabelled[number]), draws, beliefs)
         weight = _posterior(logits[:, number], *densities, grid, beliefs)
-        parts.append(_summary(weight, grid))
+        parts.append(_summary(weight * evidence[:, number], grid))
     return Prevalence(*torch.tensor(parts, dtype=torch.float64).reshape(-1, 3).T)
 
 
@@ -241,16 +257,22 @@ def _posterior(
     likelihood = torch.stack(
         [(p * present + (1 - p) * absent).log() @ count for p in share.tolist()], dim=1
     )
-    mean, deviation = beliefs.prevalence
-    likelihood = likelihood - 0.5 * ((grid - mean) / deviation) ** 2
+    likelihood = likelihood + _believed(grid, beliefs)
     likelihood = likelihood.masked_fill((high <= low)[:, None], -torch.inf)
     if likelihood.max() == -torch.inf:  # nothing can be learned from such scores
-        likelihood = (-0.5 * ((grid - mean) / deviation) ** 2)[None]
+        likelihood = _believed(grid, beliefs)[None]
     return likelihood.flatten().softmax(0).view(likelihood.shape).sum(0)
+
+
+def _believed(grid: Tensor, beliefs: Beliefs) -> Tensor:
+    """(grid,) logarithm of the prior of a prevalence."""
+    mean, deviation = beliefs.prevalence
+    return -0.5 * ((grid - mean) / deviation) ** 2
 
 
 def _summary(weight: Tensor, grid: Tensor) -> tuple[float, float, float]:
     """The mean in log-odds and the ends of the interval of a posterior on a grid."""
+    weight = weight / weight.sum()
     tail = (1 - LEVEL) / 2
     # Each point of the grid stands for the stretch around it.
     ends = np.interp([tail, 1 - tail], weight.cumsum(0).numpy(), grid.numpy() + _STEP / 2)
