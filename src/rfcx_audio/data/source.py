@@ -19,7 +19,7 @@ from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rfcx_templates import rfcx_templates
 from rfcx_audio.data.rows import AnnotationError, match_audio, read_rfcx
 from rfcx_audio.data.species_names import SpeciesNames, names_of, read_species_names
-from rfcx_audio.data.synthetic import Rainforest, write_rainforest
+from rfcx_audio.data.synthetic import Rainforest, drawn_templates, write_rainforest
 from rfcx_audio.data.truth import read_truth
 
 MissingAudio = Literal["error", "leave_out"]
@@ -248,16 +248,17 @@ class SyntheticFolder(RfcxFolder):
 
     Args:
         root: where it is, or will be.
-        num_species: must be that of the templates.
+        num_species: must be that of the recipe.
         recipe: how it is made; a folder made by another recipe is refused.
         missing_audio: see `RfcxFolder`.
-        templates: the boxes that the calls lie in; None: `rfcx_templates()`, which the voices are
-            made for.
-        workers: processes that write it; None takes one for each core.
+        workers: threads that write it; None takes one for each core.
         pseudo_rows: see `RfcxFolder`.
         species_file: see `RfcxFolder`.
         species: see `RfcxFolder`.
         verdicts: see `RfcxFolder`.
+
+    Raises:
+        ValueError: the recipe has another number of species.
     """
 
     def __init__(
@@ -266,7 +267,6 @@ class SyntheticFolder(RfcxFolder):
         num_species: int | None,
         recipe: Rainforest,
         missing_audio: MissingAudio = "error",
-        templates: pd.DataFrame | None = None,
         workers: int | None = None,
         pseudo_rows: str | None = None,
         species_file: str | None = None,
@@ -275,7 +275,11 @@ class SyntheticFolder(RfcxFolder):
     ) -> None:
         others = (pseudo_rows, species_file, species, verdicts)
         super().__init__(root, num_species, missing_audio, *others)
-        self.boxes = rfcx_templates() if templates is None else templates
+        if num_species not in (None, recipe.num_species):
+            raise ValueError(
+                f"data.num_species = {num_species}, but the rainforest has {recipe.num_species} "
+                "species (data.source.recipe.species; null: RFCX's 24); set both alike"
+            )
         self.recipe = recipe
         self.workers = workers
 
@@ -285,4 +289,6 @@ class SyntheticFolder(RfcxFolder):
         Raises:
             ValueError: the folder holds a rainforest of another recipe.
         """
-        write_rainforest(self.root, self.recipe, self.boxes, self.workers)
+        own = self.recipe.species
+        boxes = rfcx_templates() if own is None else drawn_templates(self.recipe.seed, own)
+        write_rainforest(self.root, self.recipe, boxes, self.workers)

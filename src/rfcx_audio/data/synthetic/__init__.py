@@ -4,7 +4,7 @@ from rfcx_audio.data.synthetic.plan import Plan, plan_rainforest
 from rfcx_audio.data.synthetic.prevalence import prevalence
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.render import render
-from rfcx_audio.data.synthetic.templates import Songs, Template, songs_of
+from rfcx_audio.data.synthetic.templates import Songs, Template, drawn_templates, songs_of
 from rfcx_audio.data.synthetic.write import write_rainforest
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "Rainforest",
     "Songs",
     "Template",
+    "drawn_templates",
     "plan_rainforest",
     "prevalence",
     "render",

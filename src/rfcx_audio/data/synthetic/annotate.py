@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.data.synthetic.false_alarms import false_alarms
-from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES
 from rfcx_audio.data.synthetic.scene import Scene
 from rfcx_audio.data.synthetic.templates import Songs, Template
 
@@ -22,7 +21,7 @@ Row = tuple[str | int | float, ...]
 def truth_table(scenes: Sequence[Scene]) -> pd.DataFrame:
     """Every call of every species, one row each, in the order of the recordings."""
     rows = [
-        (scene.split, *_box(scene, s.template, s.t_min), s.caller.snr_db, s.caller.name)
+        (scene.split, *_box(scene, s.box, s.t_min), s.caller.snr_db, s.caller.name)
         for scene in sorted(scenes, key=lambda scene: (scene.split, scene.recording_id))
         for s in sorted(scene.sounds, key=lambda sound: sound.t_min)
         if s.kind == "call"
@@ -39,7 +38,9 @@ def tp_rows(rng: np.random.Generator, scenes: Sequence[Scene]) -> pd.DataFrame:
     for scene in scenes:
         if scene.focal is None:
             continue
-        calls = [s for s in scene.sounds if s.kind == "call" and s.template == scene.focal]
+        # A template finds calls in its box, and of these at least one caller is.
+        own = [s for s in scene.sounds if s.kind == "call" and s.template == scene.focal]
+        calls = [call for call in own if call.box == scene.focal]
         loudest = max(call.caller.snr_db for call in calls)
         good = [call for call in calls if call.caller.snr_db == loudest]
         rows.append(_box(scene, scene.focal, good[rng.integers(len(good))].t_min))
@@ -64,7 +65,7 @@ def fp_rows(
     """
     by_id = {scene.recording_id: scene for scene in scenes}
     rows = []
-    for species in range(NUM_SPECIES):
+    for species in songs:
         alarms = false_alarms(rng, scenes, songs, species, duration_s)
         hits = list(islice(alarms, fp_per_species))
         if len(hits) < fp_per_species:

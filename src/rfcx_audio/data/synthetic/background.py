@@ -16,20 +16,28 @@ LEAVES = 4  # kinds of drop in one rain
 
 
 def draw_background(
-    rng: np.random.Generator, num_samples: int, sample_rate: int
+    rng: np.random.Generator, num_samples: int, sample_rate: int, weather: float = 1.0
 ) -> NDArray[np.float32]:
-    """The background of one recording: (num_samples,), full scale 1."""
+    """The background of one recording: (num_samples,), full scale 1.
+
+    Args:
+        rng: of this recording.
+        num_samples: its length.
+        sample_rate: Hz.
+        weather: factor on how often it rains and blows, and on the power of both.
+    """
+    louder_db = 10 * np.log10(max(weather, 1e-3))
     level_db = rng.uniform(-50.0, -38.0)
     waveform = _drift(rng, _ambience(rng, num_samples, sample_rate), 1.0)
     for _ in range(rng.poisson(MEAN_INSECTS)):
         insect = np.resize(_insect(rng, sample_rate), num_samples)
         waveform += _drift(rng, insect, 2.5) * _gain(rng.uniform(-22.0, 0.0))
-    if rng.random() < RAIN_SHARE:
+    if rng.random() < weather * RAIN_SHARE:
         rain = np.resize(_rain(rng, sample_rate), num_samples)
-        waveform += _drift(rng, rain, 2.0) * _gain(rng.uniform(-12.0, 0.0))
-    if rng.random() < WIND_SHARE:
+        waveform += _drift(rng, rain, 2.0) * _gain(rng.uniform(-12.0, 0.0) + louder_db)
+    if rng.random() < weather * WIND_SHARE:
         wind = np.resize(_wind(rng, sample_rate), num_samples)
-        waveform += _drift(rng, wind, 6.0) * _gain(rng.uniform(-3.0, 9.0))
+        waveform += _drift(rng, wind, 6.0) * _gain(rng.uniform(-3.0, 9.0) + louder_db)
     return waveform * _gain(level_db)
 
 

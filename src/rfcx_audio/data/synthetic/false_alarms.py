@@ -95,13 +95,13 @@ def _is_call(sound: Sound, species: int) -> bool:
 def _mistaken(scene: Scene, species: int, songs: tuple[Template, ...]) -> Iterator[Detection]:
     """A detection on every sound that the matcher may take for its own."""
     for sound in scene.sounds:
-        other = sound.template
+        other = sound.box
         if other.species_id != species:
             for song in _confused_with(other, songs):
                 t_min = sound.t_min + 0.5 * (other.duration_s - song.duration_s)
                 yield Detection("other", scene.recording_id, song, t_min)
-        elif sound.kind != "call":
-            yield Detection(sound.kind, scene.recording_id, other, sound.t_min)
+        elif sound.kind != "call" and sound.template.overlap(other) >= LEAST_OVERLAP:
+            yield Detection(sound.kind, scene.recording_id, sound.template, sound.t_min)
 
 
 @cache

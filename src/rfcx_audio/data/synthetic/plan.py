@@ -9,15 +9,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from rfcx_audio.data.synthetic.annotate import fp_rows, tp_rows, truth_table
-from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES, draw_presences, prevalence
+from rfcx_audio.data.synthetic.prevalence import draw_presences, prevalence
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.scene import Scene, draw_sounds
 from rfcx_audio.data.synthetic.streams import generator
-from rfcx_audio.data.synthetic.templates import Songs, Template, songs_of
+from rfcx_audio.data.synthetic.templates import (
+    Songs,
+    Template,
+    songs_of,
+    with_further_songs,
+)
 
 ID_DIGITS = 9  # hexadecimal, as in RFCX
 
-# In how many test recordings every species is, where there are three times 24 or more.
+# In how many test recordings every species is, where there are three times as many as species.
 LEAST_IN_TEST = 3
 
 
@@ -29,18 +34,20 @@ class Plan(NamedTuple):
         train_tp: confirmed rows, columns of RFCX's table.
         train_fp: refuted rows, columns of RFCX's table.
         truth: every call of every recording.
+        num_species: with numbers from 0 on.
     """
 
     scenes: tuple[Scene, ...]
     train_tp: pd.DataFrame
     train_fp: pd.DataFrame
     truth: pd.DataFrame
+    num_species: int
 
     @property
     def sample_submission(self) -> pd.DataFrame:
         """One row for each test recording, 0.5 for each species."""
         names = sorted(scene.recording_id for scene in self.scenes if scene.split == "test")
-        scores = {f"s{species}": 0.5 for species in range(NUM_SPECIES)}
+        scores = {f"s{species}": 0.5 for species in range(self.num_species)}
         return pd.DataFrame({"recording_id": names, **scores})
 
 
@@ -54,7 +61,7 @@ def plan_rainforest(recipe: Rainforest, templates: pd.DataFrame) -> Plan:
     Raises:
         ValueError: the templates do not fit, or the FP rows asked for cannot be found.
     """
-    songs = songs_of(templates)
+    songs = songs_in(recipe, templates)
     recipe.check_songs(songs)
     names = _recording_ids(recipe)
     focal = _draw_focal(recipe, songs)
@@ -73,7 +80,20 @@ def plan_rainforest(recipe: Rainforest, templates: pd.DataFrame) -> Plan:
         train_tp=pd.concat(tables).sort_values(order, ignore_index=True),
         train_fp=alarms.drop(index=confirmed.index).reset_index(drop=True),
         truth=truth_table([*train, *test]),
+        num_species=len(songs),
     )
+
+
+def songs_in(recipe: Rainforest, templates: pd.DataFrame) -> Songs:
+    """The songs of a rainforest: those of the templates, as wide and as many as it has them."""
+    songs, rate = songs_of(templates), recipe.sample_rate
+    songs = with_further_songs(songs, recipe.further_songs, recipe.seed, rate)
+    if recipe.band_width == 1:
+        return songs
+    return {
+        species: tuple(song.widened(recipe.band_width, rate) for song in own)
+        for species, own in songs.items()
+    }
 
 
 def _scenes(
@@ -83,8 +103,8 @@ def _scenes(
     names: list[str],
     focal: list[Template | None],
 ) -> list[Scene]:
-    shares = prevalence(recipe.species_per_recording, recipe.skew)
-    at_least = min(LEAST_IN_TEST, len(names) // NUM_SPECIES) if split == "test" else 0
+    shares = prevalence(recipe.species_per_recording, recipe.skew, len(songs))
+    at_least = min(LEAST_IN_TEST, len(names) // len(songs)) if split == "test" else 0
     rng = generator(recipe.seed, f"presence in {split}")
     present: NDArray[np.bool_] = draw_presences(rng, shares, len(names), at_least)
     scenes = []
@@ -99,8 +119,7 @@ def _draw_focal(recipe: Rainforest, songs: Songs) -> list[Template | None]:
     """The focal song of each training recording: species evenly, the songs of one in turn."""
     focal: list[Template | None] = [None] * recipe.num_train
     places = iter(generator(recipe.seed, "focal species").permutation(recipe.num_train))
-    for species in range(NUM_SPECIES):
-        own = songs[species]
+    for own in songs.values():
         for number in range(recipe.tp_per_species):
             focal[next(places)] = own[number % len(own)]
     return focal

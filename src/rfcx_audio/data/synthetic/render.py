@@ -25,13 +25,13 @@ def render(scene: Scene, recipe: Rainforest) -> NDArray[np.float32]:
     """
     num_samples = round(recipe.duration_s * recipe.sample_rate)
     rng = generator(recipe.seed, f"background of {scene.split}", scene.number)
-    waveform = draw_background(rng, num_samples, recipe.sample_rate)
-    bands = np.array([[s.template.f_min, s.template.f_max] for s in scene.sounds]).reshape(-1, 2)
+    waveform = draw_background(rng, num_samples, recipe.sample_rate, recipe.weather)
+    bands = np.array([[s.box.f_min, s.box.f_max] for s in scene.sounds]).reshape(-1, 2)
     noise_power = band_power(waveform, bands[:, 0], bands[:, 1], recipe.sample_rate)
     for order, (sound, power) in enumerate(zip(scene.sounds, noise_power, strict=True)):
         rng = generator(recipe.seed, f"sounds of {scene.split}", scene.number, order)
         first = round(sound.t_min * recipe.sample_rate)
-        last = min(first + round(sound.template.duration_s * recipe.sample_rate), num_samples)
+        last = min(first + round(sound.box.duration_s * recipe.sample_rate), num_samples)
         amplitude = np.sqrt(power * 10 ** (sound.caller.snr_db / 10))
         waveform[first:last] += np.float32(amplitude) * _unit(rng, sound, recipe)[: last - first]
     peak = float(np.max(np.abs(waveform)))
@@ -41,5 +41,5 @@ def render(scene: Scene, recipe: Rainforest) -> NDArray[np.float32]:
 def _unit(rng: np.random.Generator, sound: Sound, recipe: Rainforest) -> NDArray[np.float32]:
     """A sound over its box, mean power 1."""
     if sound.voice is None:
-        return burst_waveform(rng, sound.template, recipe.sample_rate)
-    return call_waveform(rng, sound.voice, sound.template, sound.caller, recipe.sample_rate)
+        return burst_waveform(rng, sound.box, recipe.sample_rate)
+    return call_waveform(rng, sound.voice, sound.box, sound.caller, recipe.sample_rate)

@@ -9,10 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rfcx_audio.data.synthetic.call import Caller, draw_caller
-from rfcx_audio.data.synthetic.prevalence import NUM_SPECIES
 from rfcx_audio.data.synthetic.recipe import Rainforest
 from rfcx_audio.data.synthetic.templates import Songs, Template
-from rfcx_audio.data.synthetic.voices import VOICES, Voice, near_misses
+from rfcx_audio.data.synthetic.voices import Voice, near_misses, voice_of
 
 Kind = Literal["call", "near_miss", "burst"]
 
@@ -31,6 +30,7 @@ class Sound(NamedTuple):
         voice: the pattern; a burst has none.
         caller: who makes it.
         t_min: start of the box, seconds.
+        box: where it lies, which is not the template for those who sing higher or lower.
     """
 
     kind: Kind
@@ -38,6 +38,7 @@ class Sound(NamedTuple):
     voice: Voice | None
     caller: Caller
     t_min: float
+    box: Template
 
     @property
     def t_max(self) -> float:
@@ -83,27 +84,47 @@ def draw_sounds(
     """
     cast: list[tuple[Kind, Template, Voice | None]] = []
     if focal is not None:
-        cast.append(("call", focal, _own_voice(focal)))
-    for species in range(NUM_SPECIES):
+        cast.append(("call", focal, voice_of(focal)))
+    for species in songs:
         is_focal = focal is not None and species == focal.species_id
         if present[species] or is_focal:
             for _ in range(rng.integers(1, MOST_CALLERS + 1) - is_focal):
                 song = _draw_song(rng, songs[species])
-                cast.append(("call", song, _own_voice(song)))
+                cast.append(("call", song, voice_of(song)))
     for _ in range(rng.poisson(recipe.near_misses)):
-        song = _draw_song(rng, songs[int(rng.integers(NUM_SPECIES))])
-        voices = near_misses(_own_voice(song))
+        song = _draw_song(rng, songs[int(rng.integers(len(songs)))])
+        voices = near_misses(voice_of(song))
         cast.append(("near_miss", song, voices[rng.integers(len(voices))]))
-    for _ in range(rng.poisson(BURSTS_PER_MINUTE * recipe.duration_s / 60)):
-        cast.append(("burst", _draw_song(rng, songs[int(rng.integers(NUM_SPECIES))]), None))
+    for _ in range(rng.poisson(recipe.shared_songs) if recipe.shared_songs else 0):
+        song, others = _two_songs(rng, songs)
+        cast.append(("near_miss", song, voice_of(others)))
+    for _ in range(rng.poisson(recipe.weather * BURSTS_PER_MINUTE * recipe.duration_s / 60)):
+        cast.append(("burst", _draw_song(rng, songs[int(rng.integers(len(songs)))]), None))
     sounds = []
     for number, (kind, song, voice) in enumerate(cast):
         caller = draw_caller(rng, f"{recording_id}-{number}", recipe.snr_db)
         starts_s = _series(rng, recipe, song.duration_s)
         if kind == "burst":
             starts_s = rng.choice(starts_s, 1)
-        sounds += [Sound(kind, song, voice, caller, float(start_s)) for start_s in starts_s]
+        is_free = kind != "burst" and not (number == 0 and focal is not None)
+        octaves = _pitches(rng, recipe, starts_s) if is_free else np.zeros(len(starts_s))
+        sounds += [
+            Sound(kind, song, voice, caller, start_s, song.moved(higher, recipe.sample_rate))
+            for start_s, higher in zip(starts_s.tolist(), octaves.tolist(), strict=True)
+        ]
     return tuple(sounds)
+
+
+def _pitches(
+    rng: np.random.Generator, recipe: Rainforest, starts_s: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """How many octaves above its template's box each call of one caller lies."""
+    octaves = np.zeros(len(starts_s))
+    if recipe.pitch_spread:
+        octaves += rng.normal(0.0, recipe.pitch_spread)
+    if recipe.drift:
+        octaves += rng.uniform(-1, 1) * recipe.drift * (starts_s / recipe.duration_s - 0.5)
+    return octaves
 
 
 def _series(rng: np.random.Generator, recipe: Rainforest, box_s: float) -> NDArray[np.float64]:
@@ -121,5 +142,7 @@ def _draw_song(rng: np.random.Generator, songs: Sequence[Template]) -> Template:
     return songs[int(rng.integers(len(songs)))]
 
 
-def _own_voice(song: Template) -> Voice:
-    return VOICES[song.species_id, song.songtype_id]
+def _two_songs(rng: np.random.Generator, songs: Songs) -> tuple[Template, Template]:
+    """Songs of two species."""
+    one, other = rng.choice(len(songs), 2, replace=False).tolist()
+    return _draw_song(rng, songs[one]), _draw_song(rng, songs[other])

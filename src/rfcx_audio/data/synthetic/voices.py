@@ -1,8 +1,13 @@
-"""The fixed voice of each (species, songtype), and the sounds one may take it for."""
+"""The voice of each (species, songtype), and the sounds one may take it for."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+
+import numpy as np
+
+from rfcx_audio.data.synthetic.streams import generator
+from rfcx_audio.data.synthetic.templates import Template
 
 Contour = tuple[float, ...]
 
@@ -66,6 +71,47 @@ VOICES: dict[tuple[int, int], Voice] = {
     (23, 1): Voice(((0.2, 0.2), (0.8, 0.4)), notes=12, duty=0.6, accel=0.6, attack=0.3),
     (23, 4): Voice(((0.4, 0.6, 0.4),), notes=5, duty=0.8, warble_hz=5.0, warble=0.25, attack=0.5),
 }
+
+
+LOWEST, HIGHEST = 0.15, 0.85  # pitch of invented voices, parallel tones included
+NOTES_HZ = (1.0, 6.0)  # range of their rate
+MOST_NOTES = 12
+
+
+def voice_of(song: Template) -> Voice:
+    """The fixed voice of a song of RFCX's species, or the invented one of another song.
+
+    The voice of an invented song depends on its species and song type, and through its number of
+    notes on its duration.
+    """
+    fixed = VOICES.get((song.species_id, song.songtype_id))
+    return _invented(song) if fixed is None else fixed
+
+
+def _invented(song: Template) -> Voice:
+    rng = generator(0, "voice", song.species_id, song.songtype_id)
+    rate_hz = float(np.exp(rng.uniform(*np.log(NOTES_HZ))))
+    notes = int(np.clip(round(rate_hz * song.duration_s), 1, MOST_NOTES))
+    partials = (0.0, 0.1, 0.2, 0.3)[: int(rng.integers(1, 4))]
+    is_warbled = rng.random() < 0.25
+    warble = float(rng.uniform(0.05, 0.15)) * is_warbled
+    low, high = LOWEST + warble, HIGHEST - partials[-1] - warble
+    contours = tuple(
+        tuple(rng.uniform(low, high, rng.integers(2, 4)).round(3).tolist())
+        for _ in range(rng.integers(1, 4))
+    )
+    is_pulsed = notes <= MOST_PULSED_NOTES and rng.random() < 0.3
+    return Voice(
+        contours=contours,
+        notes=notes,
+        duty=float(rng.uniform(0.5, 0.9)),
+        accel=float(rng.choice([0.5, 1.0, 1.0, 2.0])),
+        partials=partials,
+        warble_hz=float(rng.uniform(4.0, 12.0)) * is_warbled,
+        warble=warble,
+        pulse_hz=float(rng.uniform(8.0, 16.0)) * is_pulsed,
+        attack=float(rng.uniform(0.1, 0.8)),
+    )
 
 
 # Traits of a near miss lie outside what individuals of a species do (see `Caller`).
