@@ -107,13 +107,13 @@ def test_what_does_not_go_together_is_refused(place: Path) -> None:
         estimated(config_of(place), unlabelled(2, "mean"))
 
 
-def reviewed_store(place: Path, scores: Scores, design: Design, told: int = 1000) -> str:
+def reviewed_store(place: Path, scores: Scores, design: Design, answered: int = 1000) -> str:
     """A queue of windows, the first clips of which are answered by the truth of `place`."""
     store = VerdictStore.open(place / f"{len(list(place.iterdir()))}.sqlite", create=True)
     draw(frame_of_scores(scores, {}, None), design, store, {})
     truth = pd.read_csv(place / "truth.csv")
     there = set(zip(truth["recording_id"], truth["species_id"].map("s{}".format), strict=True))
-    clips = store.clips()[["clip", "recording_id", "species"]][:told]
+    clips = store.clips()[["clip", "recording_id", "species"]][:answered]
     pairs = [(int(clip), (name, kind) in there) for clip, name, kind in clips.to_numpy()]
     store.record(
         Verdict(clip, "ana", PRESENT if is_in else ABSENT, f"{clip}") for clip, is_in in pairs
@@ -123,7 +123,7 @@ def reviewed_store(place: Path, scores: Scores, design: Design, told: int = 1000
 
 def test_reviewed_random_windows_are_a_sample_of_these_recordings(place: Path) -> None:
     scores = Scores.read(place / "scores.parquet")
-    store = reviewed_store(place, scores, Random(number=80), told=40)
+    store = reviewed_store(place, scores, Random(number=80), answered=40)
     found = reviewed_windows(store, scores)
     sample = read_sample(VerdictStore.open(store)).clips
     judged = sample[sample["status"].isin([PRESENT, ABSENT])]
@@ -138,15 +138,15 @@ def test_reviewed_random_windows_are_a_sample_of_these_recordings(place: Path) -
 
 def test_reviewed_windows_move_an_estimate(place: Path) -> None:
     rng = np.random.default_rng(0)
-    for name in ("scores", "oof"):  # by a model that hears nothing
+    for name in ("scores", "oof"):  # by a model that detects nothing
         scores = Scores.read(place / f"{name}.parquet")
         scores.with_values(expit(rng.normal(size=scores.values.shape))).write(
             place / f"{name}.parquet"
         )
-    deaf = Scores.read(place / "scores.parquet")
-    store = reviewed_store(place, deaf, Strata(number=120, bins=2))
+    noise = Scores.read(place / "scores.parquet")
+    store = reviewed_store(place, noise, Strata(number=120, bins=2))
     before, after = (
-        estimated(config_of(place, f"oof={place}/oof.parquet", f"labels={place}", *more), deaf)[0]
+        estimated(config_of(place, f"oof={place}/oof.parquet", f"labels={place}", *more), noise)[0]
         for more in ([], [f"verdicts={store}"])
     )
     assert (after.high - after.low < 0.6 * (before.high - before.low)).all()
@@ -160,7 +160,7 @@ def test_verdicts_that_are_no_sample_of_the_scored_recordings_are_refused(place:
         (Random(number=9), scores.rows_of(["u1", "u2"]), "from the 150 recordings"),
         (Random(number=9), scores, "no verdict of a clip"),
     ):
-        store = reviewed_store(place, of, design, told=0 if of is scores else 9)
+        store = reviewed_store(place, of, design, answered=0 if of is scores else 9)
         with pytest.raises(ValueError, match=message):
             reviewed_windows(store, scores)
     with pytest.raises(ValueError, match="is estimated already"):

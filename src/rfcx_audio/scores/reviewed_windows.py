@@ -1,4 +1,4 @@
-"""What a review of random windows tells of the prevalence in recordings."""
+"""The evidence of reviewed random windows about the prevalence in recordings."""
 
 from __future__ import annotations
 
