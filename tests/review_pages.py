@@ -143,7 +143,7 @@ def browser() -> Iterator[Any]:
     """Headless Chromium; the test is skipped where it is missing."""
     api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     if not CHROMIUM.exists():
-        pytest.skip(f"{CHROMIUM} is not installed; .ci/chromium installs it")
+        pytest.skip(f"{CHROMIUM} is not installed; .ci/browsers installs it")
     with api.sync_playwright() as playwright:
         flags = [*_FLAGS, "--autoplay-policy=user-gesture-required"]
         one = playwright.chromium.launch(
