@@ -27,7 +27,7 @@ _PREFERENCES = {
     "network.connectivity-service.enabled": "false",
     "toolkit.telemetry.enabled": "false",
 }
-_LISTENING = re.compile(r"WebDriver BiDi listening on (ws://\S+)")
+_READY = re.compile(r"WebDriver BiDi \S+ on (ws://\S+)")
 
 
 class Firefox:
@@ -138,7 +138,7 @@ def firefox() -> Iterator[Firefox]:
         )
         stack.callback(_ended, process)
         assert process.stderr is not None
-        found = next(filter(None, map(_LISTENING.search, process.stderr)), None)
+        found = next(filter(None, map(_READY.search, process.stderr)), None)
         assert found is not None, "Firefox ended without an address of its protocol"
         loop = asyncio.new_event_loop()
         stack.callback(loop.close)
@@ -160,7 +160,7 @@ def _ended(process: subprocess.Popen[str]) -> None:
 
 @contextmanager
 def _sound_card(folder: Path) -> Iterator[dict[str, str]]:
-    """The environment with a sound card that nobody listens to; without one, nothing plays."""
+    """The environment with a sound card that is silent; without one, nothing plays."""
     place = shutil.which("pulseaudio")
     if place is None:
         yield {}
