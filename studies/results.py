@@ -177,8 +177,9 @@ def chosen(jobs: Sequence[Job]) -> pd.DataFrame:
         if "train/purity" in metrics:
             share, before = metrics["train/purity"], metrics["train/purity_all"]
             found.append({**key, "what": _KEPT, "share": share, "before": before})
-        if rounds.exists():
-            share = pd.read_csv(rounds)["truth_precision"].iloc[-1]
+        written = pd.read_csv(rounds) if rounds.exists() else pd.DataFrame()
+        if "truth_precision" in written:  # soft labels are neither correct nor wrong
+            share = written["truth_precision"].iloc[-1]
             found.append({**key, "what": _WRITTEN, "share": share, "before": np.nan})
     table = pd.DataFrame(found, columns=pd.Index(_COLUMNS["chosen"]))
     return table.groupby(["entry", "what"], sort=False).mean().reset_index()

@@ -3,7 +3,7 @@ import pytest
 from scipy.optimize import minimize
 from scipy.stats import binomtest, chi2
 
-from rfcx_audio.queues import Counts, Share, counts_behind, ratio_to_sum, share_of
+from rfcx_audio.queues import Counts, Share, counts_behind, share_of
 
 
 def counts(*rows: tuple[float, float, float, float]) -> Counts:
@@ -109,17 +109,3 @@ def test_a_factor_weighs_strata() -> None:
     )
     assert one.share == pytest.approx((13 / 40 + 2 / 30) / 2)
     assert other.share == pytest.approx((3 * 13 / 40 + 2 / 30) / 4)
-
-
-def test_the_ratio_of_a_part_to_the_sum_has_its_limits() -> None:
-    exact = Share(*(np.array([v]) for v in (0.2, 0.2, 0.2)))
-    rest = Share(*(np.array([v]) for v in (0.1, 0.05, 0.2)))
-    found = ratio_to_sum(exact, rest)
-    np.testing.assert_allclose(np.ravel(found), [2 / 3, 0.5, 0.8], atol=1e-9)
-    none = ratio_to_sum(exact, Share(*(np.array([v]) for v in (0.0, 0.0, 0.1))))
-    np.testing.assert_allclose(np.ravel(none), [1, 2 / 3, 1], atol=1e-9)
-    nothing = ratio_to_sum(*[Share(*(np.array([v]) for v in (0.0, 0.0, 0.1)))] * 2)
-    assert np.isnan(nothing.share[0])
-    assert (nothing.low[0], nothing.high[0]) == (0, 1)
-    unsure = ratio_to_sum(Share(*(np.array([v]) for v in (0.1, 0.0, 0.3))), rest)
-    assert unsure.low[0] == 0

@@ -24,7 +24,6 @@ from rfcx_audio.queues.intervals import (
     Counts,
     Share,
     counts_behind,
-    ratio_to_sum,
     share_of,
 )
 from rfcx_audio.queues.needed import needed_verdicts
@@ -35,6 +34,7 @@ from rfcx_audio.queues.precision import (
     threshold_table,
 )
 from rfcx_audio.queues.ranked import Entropy, Top, Uncertainty
+from rfcx_audio.queues.recall import recall_of
 from rfcx_audio.queues.sample import Sample, read_sample
 
 __all__ = [
@@ -65,9 +65,9 @@ __all__ = [
     "needed_verdicts",
     "precision_at",
     "precision_table",
-    "ratio_to_sum",
     "read_detections",
     "read_sample",
+    "recall_of",
     "share_of",
     "threshold_table",
 ]

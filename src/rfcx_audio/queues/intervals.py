@@ -77,7 +77,7 @@ def share_of(counts: Counts, level: float = 0.95) -> Share:
         rate,
         spread,
         finite,
-        _correction(np.where((weight > 0) & (finite > 0), inside, 0)),
+        correction(np.where((weight > 0) & (finite > 0), inside, 0)),
     )
     z = float(norm.ppf((1 + level) / 2))
     low, high = (_end(strata, share, z, side) for side in (1.0, -1.0))
@@ -125,7 +125,7 @@ def _end(strata: _Strata, share: np.ndarray, z: float, side: float) -> np.ndarra
     return reached
 
 
-def _correction(inside: np.ndarray) -> np.ndarray:
+def correction(inside: np.ndarray) -> np.ndarray:
     """Of the variance, for the rates of several strata that are estimated from few each.
 
     A rate that is estimated from `n` gives a variance that is too small by `(n - 1) / n`; of all
@@ -146,10 +146,13 @@ def constrained(strata: _Strata, pull: np.ndarray) -> np.ndarray:
         pull: (...,), the multiplier: 0 is the estimate, more is a smaller share.
     """
     # With the correction for a finite population a count weighs more; a whole stratum is fixed.
-    force = pull[..., None] * strata.weight * strata.finite
-    misses = strata.inside - strata.found
-    down = _rate(strata.inside, strata.found, np.maximum(force, 0))
-    up = 1 - _rate(strata.inside, misses, np.maximum(-force, 0))
+    return most_likely(strata.inside, strata.found, pull[..., None] * strata.weight * strata.finite)
+
+
+def most_likely(trials: np.ndarray, hits: np.ndarray, force: np.ndarray) -> np.ndarray:
+    """The rate that maximises the likelihood of hits less `force` times the rate."""
+    down = _rate(trials, hits, np.maximum(force, 0))
+    up = 1 - _rate(trials, trials - hits, np.maximum(-force, 0))
     return np.where(force >= 0, down, up)
 
 
@@ -179,37 +182,3 @@ def counts_behind(share: Share, level: float = 0.95) -> tuple[np.ndarray, np.nda
     root = 1 / np.maximum(both + np.sqrt((1 - low) * (1 - high)), _TINY)
     trials = float(norm.ppf((1 + level) / 2)) ** 2 / np.maximum(root**2 - 1, _TINY)
     return trials * both * root, trials
-
-
-def ratio_to_sum(part: Share, rest: Share) -> Share:
-    """Which share of a sum one of its two parts is, from the intervals of both.
-
-    The parts are taken as independent, as they are where strata of score tell them apart.
-
-    Args:
-        part: (...,), such as the windows with a call above a threshold, of all windows.
-        rest: (...,), such as those below it.
-
-    Source: the method of variance estimates recovery for a ratio, Donner and Zou (2012),
-        doi:10.1177/0962280210383082.
-    """
-    a, b = part.share, rest.share
-    with np.errstate(divide="ignore", invalid="ignore"):
-        share = a / (a + b)
-        least = _ratio_end(b, a, rest.low, part.high, -1.0)
-        most = _ratio_end(b, a, rest.high, part.low, 1.0)
-        low, high = 1 / (1 + most), 1 / (1 + np.maximum(least, 0))
-    unknown = np.isnan(share)
-    return Share(share, np.where(unknown, 0.0, low), np.where(unknown, 1.0, high))
-
-
-def _ratio_end(
-    one: np.ndarray, other: np.ndarray, end: np.ndarray, other_end: np.ndarray, side: float
-) -> np.ndarray:
-    """An end of the interval of `one / other`."""
-    product, square = one * other, other_end * (2 * other - other_end)
-    root = np.sqrt(np.maximum(product**2 - end * (2 * one - end) * square, 0))
-    simple = end * (2 * one - end) / np.where(product > 0, 2 * product, np.nan)  # square = 0
-    regular = np.abs(square) > _TINY
-    found = np.where(regular, (product + side * root) / np.where(regular, square, 1), simple)
-    return np.where((side > 0) & (other_end <= 0), np.inf, found)

@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.queues.estimates import combined, counts_of
-from rfcx_audio.queues.intervals import Counts, Share, ratio_to_sum, share_of
+from rfcx_audio.queues.intervals import Counts, Share, share_of
+from rfcx_audio.queues.recall import recall_of
 from rfcx_audio.queues.sample import Sample
 from rfcx_audio.verdicts import ABSENT, PRESENT
 
@@ -61,11 +62,9 @@ def precision_at(
     joined = combined(above)
     precision = share_of(joined, level)
     whole = combined([counts_of(sample, one) for one in several])
-    found = np.concatenate([one.found for one in above], -1)
-    whole = Counts(*(np.broadcast_to(np.asarray(part), found.shape) for part in whole))
-    missed = whole._replace(found=whole.found - found)
-    parts = (share_of(one, level) for one in (whole._replace(found=found), missed))
-    recall = ratio_to_sum(*parts)
+    inside, found = (np.concatenate([one[n] for one in above], -1) for n in (2, 3))
+    divided = whole._replace(inside=inside, found=found)
+    recall = recall_of(divided, whole.found - found, level)
     if kind != "windows":
         recall = Share(*(np.full(len(thresholds), np.nan) for _ in recall))
     return precision, recall, joined
