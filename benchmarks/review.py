@@ -1,4 +1,4 @@
-"""The page of reviews in Chromium: the first clip, the next clip after a verdict, memory."""
+"""The page of reviews in Chromium: the first clip, the next after a verdict, memory; a queue."""
 
 from __future__ import annotations
 
@@ -15,12 +15,16 @@ from types import ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
+import pandas as pd
 
 from benchmarks.timing import NotMeasured, Row
+from rfcx_audio.queues import Strata, draw, frame_of_detections
+from rfcx_audio.verdicts import VerdictStore
 
 _TESTS = Path(__file__).parents[1] / "tests"  # whose recordings and browser these are
 _NEXT_S, _FIRST_S = 0.1, 10.0
 _FEW, _MANY = 250, 10_000
+_DETECTIONS, _DRAWN, _QUEUE_S = 100_000, 1000, 5.0
 _PACE_MS = 250  # of a reviewer who is quick
 
 
@@ -47,6 +51,9 @@ def review_rows(repeats: int, verdicts: int = 200) -> Iterator[Row | NotMeasured
         repeats: number of times.
         verdicts: in each of them.
     """
+    queue = f"a queue of {_DRAWN} clips"
+    seconds = [(_queue_s(), _QUEUE_S) for _ in range(repeats)]
+    yield Row(queue, f"from {_DETECTIONS} detections", "a limit of five seconds", "s", seconds, 1.0)
     group = f"review in Chromium, {verdicts} verdicts"
     if not _pages().CHROMIUM.exists() or find_spec("playwright") is None:
         yield NotMeasured(group, "Chromium or playwright is not installed")
@@ -87,6 +94,26 @@ def _measured(clips: int, verdicts: int) -> Measured:
                 page.keyboard.press("yn"[number % 2])
                 page.wait_for_timeout(_PACE_MS)
             return Measured(first_s, _times_s(page), _peak_mb(server.process.pid))
+
+
+def _queue_s() -> float:
+    """By strata of score, from detections of 20 species in 1 000 recordings, to the store."""
+    rng = np.random.default_rng(0)
+    start = rng.uniform(0, 3600, _DETECTIONS)
+    table = pd.DataFrame(
+        {
+            "recording_id": [f"r{number}" for number in rng.integers(0, 1000, _DETECTIONS)],
+            "t_min": start,
+            "t_max": start + rng.uniform(0.5, 3.0, _DETECTIONS),
+            "species": [f"s{number}" for number in rng.integers(0, 20, _DETECTIONS)],
+            "score": rng.random(_DETECTIONS),
+        }
+    )
+    with TemporaryDirectory() as name:
+        store = VerdictStore.open(Path(name) / "verdicts.sqlite", create=True)
+        begun = perf_counter()
+        draw(frame_of_detections(table, {}, None), Strata(number=_DRAWN), store, {})
+        return perf_counter() - begun
 
 
 def _times_s(page: Any) -> list[float]:
