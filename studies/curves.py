@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,8 @@ from studies.results import SECONDS, Results
 from studies.rules import RULE, SHOWN, compared_at, costs, leads, mean_and_spread, reached_at
 from studies.study import Question, Study
 
+_COLUMNS = 5  # of a picture
+_LETTERS = 34  # of a line below an axis
 _EQUAL = "average_precision"  # of which a question asks where both have the same
 
 
@@ -162,38 +165,49 @@ def _cell(metric: str, mean: float, spread: float) -> str:
 
 
 def draw_curves(table: pd.DataFrame, metrics: Mapping[str, str]) -> Figure:
-    """A column of axes for each factor, a row for each metric, and a line for each entry.
+    """A row of axes for each metric, a column for each factor, and a line for each entry.
+
+    After some columns, further factors begin below. Factors with one finished level are left out,
+    if others have more.
 
     Args:
         table: as `by_level` returns it.
         metrics: names by column.
     """
-    factors = list(dict.fromkeys(table["factor"]))
-    size = (3.1 * len(factors) + 2.4, 3.2 * len(metrics))  # the legend is beside the axes
+    several = table.groupby("factor", sort=False)["at"].nunique()
+    factors = list(several.index[several > 1]) or list(several.index)
+    columns = min(_COLUMNS, len(factors))
+    blocks = -(-len(factors) // columns)
+    size = (3.1 * columns + 2.4, 3.2 * len(metrics) * blocks)  # the legend is beside the axes
     figure = Figure(figsize=size, layout="constrained")
     FigureCanvasAgg(figure)
-    axes = figure.subplots(len(metrics), len(factors), sharey="row", squeeze=False)
+    axes = figure.subplots(len(metrics) * blocks, columns, squeeze=False)
     entries = list(dict.fromkeys(table["entry"]))
-    for column, factor in enumerate(factors):
+    shown = {}
+    for place, factor in enumerate(factors):
+        block, column = divmod(place, columns)
         rows = table[table["factor"] == factor]
         places = {at: number for number, at in enumerate(dict.fromkeys(rows["at"]))}
-        for (metric, title), one in zip(metrics.items(), axes[:, column], strict=True):
+        of_block = axes[block * len(metrics) : (block + 1) * len(metrics), column]
+        for row, (metric, title) in enumerate(metrics.items()):
+            one = of_block[row]
+            one.sharey(axes[row, 0])
             for entry, found in rows.groupby("entry", sort=False):
                 number = entries.index(str(entry))
                 colour, marker = (all_[number % len(all_)] for all_ in (COLOURS, MARKERS))
                 spread = np.nan_to_num(found[f"{metric}_sd"])
                 x = found["at"].map(places)
-                one.errorbar(
-                    x, found[metric], spread, marker=marker, color=colour, capsize=3, label=entry
+                shown[entry] = one.errorbar(
+                    x, found[metric], spread, marker=marker, color=colour, capsize=3
                 )
             one.set_xticks(list(places.values()), list(places))
             one.grid(alpha=0.3)
+            one.tick_params(labelleft=not column)
             if not column:
                 one.set_ylabel(title)
-        axes[-1, column].set_xlabel(factor)
-    found = {}
-    for one in axes[0]:
-        handles, labels = one.get_legend_handles_labels()
-        found |= dict(zip(labels, handles, strict=True))
-    figure.legend(list(found.values()), list(found), fontsize=8, loc="outside right upper")
+        of_block[-1].set_xlabel(fill(factor, _LETTERS))
+    for unused in axes[-len(metrics) :, len(factors) - (blocks - 1) * columns :].flat:
+        unused.remove()
+    named = {entry: shown[entry] for entry in entries if entry in shown}
+    figure.legend(list(named.values()), list(named), fontsize=8, loc="outside right upper")
     return figure

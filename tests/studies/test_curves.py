@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from finished import METRICS, finish
@@ -139,3 +140,15 @@ def test_a_picture_has_a_row_for_each_score_and_no_costs(tmp_path: Path) -> None
     assert [one.get_ylabel() for one in figure.axes] == ["LWLRAP", "", "macro AP", ""]
     write_curves(study, collect(study.jobs(tmp_path)), tmp_path / "docs")
     assert "macro AP against each property" in (tmp_path / "docs" / "curves.md").read_text()
+
+
+def test_many_factors_are_drawn_below_one_another_and_single_levels_left_out() -> None:
+    rows = [
+        {"factor": f"of {n}", "at": at, "entry": "best", "lwlrap": 0.5, "lwlrap_sd": 0.0}
+        for n in range(8)
+        for at in ("1", "2")[: 1 + (n != 3)]
+    ]
+    figure = draw_curves(pd.DataFrame(rows), {"lwlrap": "LWLRAP"})
+    assert [one.get_xlabel() for one in figure.axes] == [f"of {n}" for n in range(8) if n != 3]
+    assert figure.get_size_inches()[0] < 20
+    assert len({round(one.get_position().y0, 3) for one in figure.axes}) == 2

@@ -45,7 +45,6 @@ from rfcx_audio.verdicts import VerdictStore
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
-LEVEL = 0.95  # of the intervals by which reviewed strata become counts
 
 
 def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
@@ -99,7 +98,7 @@ def reviewed_windows(store: str, scores: Scores) -> ReviewedWindows:
             "rfcx-audio review scores=… queue=random draws one"
         )
     of_them = [part[part["queue"].isin(chosen["queue"])] for part in (sample.strata, sample.clips)]
-    found = density(Sample(chosen, *of_them), LEVEL)
+    found = density(Sample(chosen, *of_them))
     whole = found[(found["stratum"] == ALL) & (found["judged"] > 0)]
     # Of several populations of the same recordings, the one with most verdicts.
     whole = whole.sort_values("judged").drop_duplicates("species", keep="last")
@@ -110,9 +109,9 @@ def reviewed_windows(store: str, scores: Scores) -> ReviewedWindows:
     share = share._replace(
         low=np.nan_to_num(share.low, nan=0), high=np.nan_to_num(share.high, nan=1)
     )
-    present, judged = map(torch.from_numpy, counts_behind(share, LEVEL))
+    present, judged = map(torch.from_numpy, counts_behind(share))
     _log.info(
-        "%d random windows of %d species were reviewed",
+        "%d windows, drawn by chance, of %d species were reviewed",
         *(int(whole["judged"].sum()), int(whole["judged"].notna().sum())),
     )
     return ReviewedWindows(present, judged, max(1.0, whole["population"].max() / len(recordings)))

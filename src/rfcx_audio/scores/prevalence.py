@@ -130,12 +130,11 @@ def estimate_prevalence(
         if missing[number] and not is_reviewed[number]:
             parts.append((torch.nan, 0.0, 1.0))
             continue
-        if missing[number]:
-            parts.append(_summary(_believed(grid, beliefs).exp() * evidence[:, number], grid))
-            continue
-        one, other = (_Moments(*(v[number] for v in of)) for of in (present, absent))
-        densities = _densities(one, other, float(unlabelled[number]), draws, beliefs)
-        weight = _posterior(logits[:, number], *densities, grid, beliefs)
+        weight = _believed(grid, beliefs).exp()
+        if not missing[number]:
+            one, other = (_Moments(*(v[number] for v in of)) for of in (present, absent))
+            densities = _densities(one, other, float(unlabelled[number]), draws, beliefs)
+            weight = _posterior(logits[:, number], *densities, grid, beliefs)
         parts.append(_summary(weight * evidence[:, number], grid))
     return Prevalence(*torch.tensor(parts, dtype=torch.float64).reshape(-1, 3).T)
 

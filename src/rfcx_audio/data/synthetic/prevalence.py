@@ -38,7 +38,7 @@ def prevalence(
         (number,) by species_id.
     """
     ranks = np.arange(1.0, number + 1)
-    low, high = 0.0, float(max(number, 2)) ** (abs(skew) + 1)
+    low, high = 0.0, float(number) ** (abs(skew) + 1)
     for _ in range(BISECTIONS):
         scale = 0.5 * (low + high)
         total = np.clip(scale * ranks**-skew, LEAST, MOST).sum()

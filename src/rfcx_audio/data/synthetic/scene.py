@@ -95,9 +95,9 @@ def draw_sounds(
         song = _draw_song(rng, songs[int(rng.integers(len(songs)))])
         voices = near_misses(voice_of(song))
         cast.append(("near_miss", song, voices[rng.integers(len(voices))]))
-    for _ in range(rng.poisson(recipe.shared_songs) if recipe.shared_songs else 0):
-        song, others = _two_songs(rng, songs)
-        cast.append(("near_miss", song, voice_of(others)))
+    for _ in range(rng.poisson(recipe.shared_songs)):
+        song, other = _two_songs(rng, songs)
+        cast.append(("near_miss", song, voice_of(other)))
     for _ in range(rng.poisson(recipe.weather * BURSTS_PER_MINUTE * recipe.duration_s / 60)):
         cast.append(("burst", _draw_song(rng, songs[int(rng.integers(len(songs)))]), None))
     sounds = []
@@ -106,8 +106,9 @@ def draw_sounds(
         starts_s = _series(rng, recipe, song.duration_s)
         if kind == "burst":
             starts_s = rng.choice(starts_s, 1)
+        # The first is the caller of the TP row, whose calls a template matcher found in its box.
         is_free = kind != "burst" and not (number == 0 and focal is not None)
-        octaves = _pitches(rng, recipe, starts_s) if is_free else np.zeros(len(starts_s))
+        octaves = _octaves(rng, recipe, starts_s) if is_free else np.zeros(len(starts_s))
         sounds += [
             Sound(kind, song, voice, caller, start_s, song.moved(higher, recipe.sample_rate))
             for start_s, higher in zip(starts_s.tolist(), octaves.tolist(), strict=True)
@@ -115,7 +116,7 @@ def draw_sounds(
     return tuple(sounds)
 
 
-def _pitches(
+def _octaves(
     rng: np.random.Generator, recipe: Rainforest, starts_s: NDArray[np.float64]
 ) -> NDArray[np.float64]:
     """How many octaves above its template's box each call of one caller lies."""

@@ -11,7 +11,7 @@ import pandas as pd
 from rfcx_audio.data.synthetic.streams import generator
 
 LOWEST_HZ = 40.0  # of a band
-HIGHEST = 0.475  # of a band, in shares of the sample rate
+HIGHEST_SHARE = 0.475  # of the sample rate, which a band reaches at most
 FIRST_DRAWN = 5  # songtype from which on songs are invented; RFCX has 1 and 4
 
 
@@ -44,7 +44,7 @@ class Template(NamedTuple):
 
     def moved(self, octaves: float, sample_rate: int) -> Template:
         """The same box higher or lower, as far as recordings of a sample rate have room for it."""
-        most = np.log2(HIGHEST * sample_rate / self.f_max)
+        most = np.log2(HIGHEST_SHARE * sample_rate / self.f_max)
         least = np.log2(LOWEST_HZ / self.f_min)
         factor = 2.0 ** float(np.clip(octaves, min(least, 0.0), max(most, 0.0)))
         return self._replace(f_min=self.f_min * factor, f_max=self.f_max * factor)
@@ -55,7 +55,7 @@ class Template(NamedTuple):
         low, high = self.f_min / more, self.f_max * more
         low, high = (
             max(low, min(LOWEST_HZ, self.f_min)),
-            min(high, max(HIGHEST * sample_rate, self.f_max)),
+            min(high, max(HIGHEST_SHARE * sample_rate, self.f_max)),
         )
         return self._replace(f_min=low, f_max=high)
 

@@ -73,7 +73,7 @@ VOICES: dict[tuple[int, int], Voice] = {
 }
 
 
-LOWEST, HIGHEST = 0.15, 0.85  # pitch of invented voices, parallel tones included
+LOWEST_PITCH, HIGHEST_PITCH = 0.15, 0.85  # pitch of invented voices, parallel tones included
 NOTES_HZ = (1.0, 6.0)  # range of their rate
 MOST_NOTES = 12
 
@@ -95,7 +95,7 @@ def _invented(song: Template) -> Voice:
     partials = (0.0, 0.1, 0.2, 0.3)[: int(rng.integers(1, 4))]
     is_warbled = rng.random() < 0.25
     warble = float(rng.uniform(0.05, 0.15)) * is_warbled
-    low, high = LOWEST + warble, HIGHEST - partials[-1] - warble
+    low, high = LOWEST_PITCH + warble, HIGHEST_PITCH - partials[-1] - warble
     contours = tuple(
         tuple(rng.uniform(low, high, rng.integers(2, 4)).round(3).tolist())
         for _ in range(rng.integers(1, 4))
