@@ -88,6 +88,13 @@ def write_review(
     return store
 
 
+def answers(folder: Path, reviewer: str) -> dict[int, dict[str, Any]]:
+    """What a reviewer has answered in a review, by the number of the clip."""
+    found = VerdictStore.open(folder / "review" / "verdicts.sqlite").answers()
+    rows = found[found["reviewer"] == reviewer].to_dict("records")
+    return {int(row["clip"]): {str(key): value for key, value in row.items()} for row in rows}
+
+
 class Served:
     """The command `rfcx-audio review` in a process of its own."""
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from review_pages import Served, browser, served, write_review
+from review_pages import Served, answers, browser, served, write_review
 from rfcx_audio.verdicts import VerdictStore
 
 pytestmark = pytest.mark.slow
@@ -20,13 +20,6 @@ SIZE = {"width": 1280, "height": 800}
 def chromium() -> Iterator[Any]:
     with browser() as one:
         yield one
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reviewed")
-    write_review(folder, clips=400)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -79,13 +72,6 @@ def page(chromium: Any, server: Served, request: pytest.FixtureRequest) -> Itera
     one = Page(chromium, server.address, f"reviewer of {request.node.name}")
     yield one
     one.close()
-
-
-def answers(folder: Path, reviewer: str) -> dict[int, dict[str, Any]]:
-    store = VerdictStore.open(folder / "review" / "verdicts.sqlite")
-    found = store.answers()
-    rows = found[found["reviewer"] == reviewer].to_dict("records")
-    return {int(row["clip"]): {str(key): value for key, value in row.items()} for row in rows}
 
 
 def name_of(request: pytest.FixtureRequest) -> str:

@@ -8,20 +8,13 @@ from pathlib import Path
 import pytest
 
 from firefox import Firefox, firefox
-from review_pages import served, write_review
-from rfcx_audio.verdicts import VerdictStore
+from review_pages import answers, served
 
 pytestmark = pytest.mark.slow
 
+NAME = "ana"
 SHOWN = "document.body.dataset.shown"
 SAVED = "document.querySelector('#saved').textContent === 'saved'"
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("reviewed")
-    write_review(folder, clips=60)
-    return folder
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +23,7 @@ def window(folder: Path) -> Iterator[Firefox]:
         one.open(server.address)
         one.wait("document.querySelector('#name').checkVisibility()")
         one.click("#name")
-        one.press(*"ana", "Enter")
+        one.press(*NAME, "Enter")
         one.wait(SHOWN)
         yield one
         assert one.faults == []
@@ -42,12 +35,6 @@ def answered(window: Firefox, *keys: str) -> int:
     window.press(*keys)
     window.wait(f"{SHOWN} && {SHOWN} !== '{before}'")
     return int(before)
-
-
-def answers(folder: Path) -> dict[int, dict[str, object]]:
-    found = VerdictStore.open(folder / "review" / "verdicts.sqlite").answers()
-    rows = found.to_dict("records")
-    return {int(row["clip"]): {str(key): value for key, value in row.items()} for row in rows}
 
 
 def test_it_loads_shows_the_spectrogram_and_plays(window: Firefox) -> None:
@@ -65,7 +52,7 @@ def test_one_key_a_verdict_and_undo(window: Firefox, folder: Path) -> None:
     window.wait(SAVED)
     words = {"y": "present", "n": "absent", "u": "unsure", "s": "skipped"}
     expected = {clip: words[key] for clip, key in list(given.items())[:-1]}
-    assert {clip: row["answer"] for clip, row in answers(folder).items()} == expected
+    assert {clip: row["answer"] for clip, row in answers(folder, NAME).items()} == expected
     assert int(window.wait(SHOWN)) == list(given)[-1]
 
 
@@ -73,7 +60,7 @@ def test_another_species_by_name_and_a_box_by_keys(window: Firefox, folder: Path
     other = answered(window, "o", *"rail", "Enter")
     moved = answered(window, "ArrowRight", "Shift+ArrowRight", "y")
     window.wait(SAVED)
-    found = answers(folder)
+    found = answers(folder, NAME)
     assert found[other]["other_species"] == "rail"
     row = found[moved]
     step = 0.01 * (row["clip_t_max"] - row["clip_t_min"] + 2.0)
@@ -82,15 +69,15 @@ def test_another_species_by_name_and_a_box_by_keys(window: Firefox, folder: Path
 
 
 def test_many_at_once(window: Firefox, folder: Path) -> None:
-    before = len(answers(folder))
+    before = len(answers(folder, NAME))
     window.press("g")
     window.wait("document.querySelector('#sendGrid').textContent.includes('confirm')")
     window.wait("document.querySelectorAll('.cell').length >= 12")
     window.click(".cell")
     window.wait("document.querySelector('.cell[data-mark=absent]')  !== null")
     window.click("#sendGrid")
-    window.wait("document.querySelector('#status').textContent.includes('confirmed')")
+    window.wait(r"/^\d+ of \d+ confirmed/.test(document.querySelector('#status').textContent)")
     window.wait(SAVED)
-    given = [row["answer"] for row in answers(folder).values()]
+    given = [row["answer"] for row in answers(folder, NAME).values()]
     assert len(given) >= before + 12
     window.press("g")

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import signal
 import stat
+import sys
 from pathlib import Path
 
 import pytest
 
 from review_pages import served, write_review
+from rfcx_audio.page import Clips, Review, serve
 from rfcx_audio.page.serve import ADDRESS, _address, _opened
 
 
@@ -48,3 +51,18 @@ def test_a_taken_port_is_named_and_an_earlier_one_is_given_up() -> None:
             assert other.getsockname()[1] != port
     with _opened("127.0.0.1", 0, port) as again:
         assert again.getsockname()[1] == port
+
+
+def test_ctrl_c_is_kept_where_an_exception_would_be_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Closing:
+        def __del__(self) -> None:  # Python prints what is raised here, and goes on
+            signal.raise_signal(signal.SIGINT)
+
+    store = write_review(tmp_path)
+    module = sys.modules["rfcx_audio.page.serve"]  # its function has the same name
+    monkeypatch.setattr(module, "_announce", lambda *_: Closing() and None)
+    before = signal.getsignal(signal.SIGINT)
+    serve(Review(store, 1, Clips(store.clips(1), {})), tmp_path, 0, browser=False, share=False)
+    assert signal.getsignal(signal.SIGINT) == before

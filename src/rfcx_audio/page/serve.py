@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import secrets
+import signal
 import socket
 import webbrowser
 from pathlib import Path
@@ -54,12 +55,14 @@ def serve(review: Review, folder: Path, port: int, browser: bool, share: bool) -
             ws="none",
         )
     )
+    # From here on Ctrl-C is noted, as an exception may be lost where Python calls itself back, such
+    # as in an import. Uvicorn does the same while it serves, and then passes the signal on to this.
+    before = signal.signal(signal.SIGINT, server.handle_exit)
     try:
         _announce(f"{port}/?token={token}", browser, share)
         server.run(sockets=[opened])
-    except KeyboardInterrupt:
-        pass  # uvicorn has ended what was open, and passes the signal on
     finally:
+        signal.signal(signal.SIGINT, before)
         review.close()
         opened.close()
 
