@@ -35,7 +35,7 @@ class Entry:
     Attributes:
         name: of its folder and its row in the table.
         what: a short description.
-        overrides: on the command line.
+        overrides: on the command line; `{seed}` in one is the seed of the run.
         command: the entry point, `train`, `relabel` or `recipe`.
         num_seeds: how many of the study's seeds it has; None for all.
         scores: of a recipe: which of its scores, as its `evaluation/metrics.csv` names them.
@@ -91,7 +91,7 @@ class Job:
         place = "paths.output_dir" if self.entry.command == "train" else "folder"
         return [
             *(sys.executable, "-m", f"rfcx_audio.{self.entry.command}"),
-            *self.entry.overrides,
+            *(override.replace("{seed}", str(self.seed)) for override in self.entry.overrides),
             f"seed={self.seed}",
             f"{place}={self.folder}",
             f"hydra.run.dir={self.folder}",

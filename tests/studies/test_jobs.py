@@ -53,6 +53,12 @@ def test_an_entry_that_reads_another_entry_has_its_folder_and_no_run(tmp_path: P
     assert read.finished
 
 
+def test_an_override_may_name_the_seed(tmp_path: Path) -> None:
+    named = {"taught": {"what": "x", "overrides": ["teachers=[runs/best/seed_{seed}/last.ckpt]"]}}
+    job = jobs_of(Entry.read(named, []), [0, 7], tmp_path)[1]
+    assert "teachers=[runs/best/seed_7/last.ckpt]" in job.arguments()
+
+
 def test_finished_runs_are_not_run_again_and_failures_are_returned(tmp_path: Path) -> None:
     done, wrong = jobs_of([entry("loss=no_such_loss")], [0, 1], tmp_path)
     done.folder.mkdir(parents=True)
