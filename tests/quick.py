@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 from conftest import forest_overrides
@@ -30,9 +28,3 @@ AS_RFCX = [
 def words(forest: Path, output_dir: Path, *more: str) -> list[str]:
     """Overrides for one quick run on the small rainforest."""
     return [*forest_overrides(forest), f"paths.output_dir={output_dir}", *SECONDS, *more]
-
-
-def run_module(module: str, *overrides: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    """Runs `python -m module` with overrides, in a folder, and keeps what it prints."""
-    command = [sys.executable, "-m", module, *overrides]
-    return subprocess.run(command, capture_output=True, text=True, check=False, cwd=cwd)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from preloaded import run_module
 from rfcx_audio.commands import calibrate, detect, ensemble, prevalence
 from rfcx_audio.config import CONF_DIR, load_config
 from rfcx_audio.data import read_annotations
@@ -140,8 +139,8 @@ def test_the_command_keeps_a_recording_called_na(
         "detect": [f"scores={scores}"],
     }[command]
     out = tmp_path / "out"
-    line = [sys.executable, "-m", f"rfcx_audio.{command}", *words, f"labels={labels}", f"out={out}"]
-    done = subprocess.run(line, capture_output=True, text=True, check=False, cwd=tmp_path)
+    words += [f"labels={labels}", f"out={out}"]
+    done = run_module(f"rfcx_audio.{command}", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     if command == "evaluate":
         assert pd.read_csv(out / "species.csv")["present"].to_list() == [6, 6]

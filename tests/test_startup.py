@@ -51,13 +51,17 @@ def test_the_one_command_imports_no_heavy_library(words: list[str]) -> None:
     assert not done.stderr
 
 
-@pytest.mark.parametrize("verb", ["evaluate", "calibrate", "prevalence", "ensemble", "detect"])
-def test_what_trains_nothing_waits_for_no_lightning(verb: str) -> None:
-    line = f"import sys, rfcx_audio.commands.{verb}; print({{*sys.modules}} & {{*sys.argv[1:]}})"
-    heavy = ["pytorch_lightning", "sklearn", "timm"]
-    command = [sys.executable, "-c", line, *heavy]
+def test_what_trains_nothing_waits_for_no_lightning() -> None:
+    line = """
+import importlib, sys
+for verb in ("evaluate", "calibrate", "prevalence", "ensemble", "detect"):
+    importlib.import_module(f"rfcx_audio.commands.{verb}")
+    if found := {*sys.modules} & {"pytorch_lightning", "sklearn", "timm"}:
+        sys.exit(f"{verb} imports {found}")
+"""
+    command = [sys.executable, "-c", line]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.stdout == "set()\n", done.stderr
+    assert done.returncode == 0, done.stderr
 
 
 def test_the_verbs_are_found_and_a_heavy_import_is_noticed() -> None:

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 import rfcx_audio
+from preloaded import run_module
 from queued import answer, frame, new_store, scores_of
-from quick import run_module
 from rfcx_audio.queues import ALL, Strata, Top, draw
 from rfcx_audio.scores import read_thresholds
 from rfcx_audio.verdicts import UNSURE, Verdict

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +10,7 @@ import pytest
 import torch
 from scipy.special import expit, logit
 
+from preloaded import run_module
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.calibrate import calibrated, goal_of, read_raw
 from rfcx_audio.config import load_config
@@ -126,8 +125,7 @@ def test_calibrated_scores_state_how_and_a_prior_is_off_by_default_and_test_info
 def test_the_command_writes_calibration_thresholds_and_picture(folder: Path) -> None:
     words = [f"oof={folder}/oof.parquet", f"labels={folder}", f"scores={folder}/new.parquet"]
     words += ["precision=0.7", "num_bootstrap=50", f"hydra.run.dir={folder}/out"]
-    command = [sys.executable, "-m", "rfcx_audio.calibrate", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+    done = run_module("rfcx_audio.calibrate", *words, cwd=folder)
     assert done.returncode == 0, done.stderr
     assert "TEST-INFORMED" not in done.stdout
     line = next(line for line in done.stdout.splitlines() if " all " in line)
@@ -143,12 +141,7 @@ def test_the_command_writes_calibration_thresholds_and_picture(folder: Path) -> 
     assert (thresholds["present"] + thresholds["absent"]).sum() == 600
     assert (folder / "out" / "reliability.png").stat().st_size > 10_000
     assert "calibration" in Scores.read(folder / "out" / "scores.parquet").metadata
-    done = subprocess.run(
-        [*command[:-1], command[-1], "scores=null", f"prior={folder}/prior.csv"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=folder,
-    )
+    words += ["scores=null", f"prior={folder}/prior.csv"]
+    done = run_module("rfcx_audio.calibrate", *words, cwd=folder)
     assert done.returncode != 0
     assert "prior=… corrects the scores of scores=…" in done.stderr

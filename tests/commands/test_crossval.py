@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quick import run_module, words
+from preloaded import run_module
+from quick import words
 
 pytestmark = pytest.mark.slow
 

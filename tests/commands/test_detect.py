@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +9,7 @@ import pytest
 import soundfile
 
 import rfcx_audio
+from preloaded import run_module
 from quick import words
 from rfcx_audio.commands import detect
 from rfcx_audio.commands.detect import (
@@ -28,10 +28,8 @@ from rfcx_audio.scoring import load_recogniser
 
 
 def run(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "rfcx_audio.detect", f"hydra.run.dir={tmp_path}/out"]
-    return subprocess.run(
-        [*command, *arguments], capture_output=True, text=True, check=False, cwd=tmp_path
-    )
+    words = [f"hydra.run.dir={tmp_path}/out", *arguments]
+    return run_module("rfcx_audio.detect", *words, cwd=tmp_path)
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from embedded import (
     encoder_words,
     write_sounds,
 )
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFileError
 from rfcx_audio.scoring.archive import ArchiveError

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +7,7 @@ import pandas as pd
 import pytest
 
 from archives import write_checkpoint, write_recordings
+from preloaded import run_module
 from rfcx_audio.commands.ensemble import about_species, read_members, scored, weights_of
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.scores import EnsembleError, Scores
@@ -108,8 +107,7 @@ def test_the_command_writes_scores_submission_and_what_they_were_made_with(
     sample.to_csv(tmp_path / "sample.csv", index=False)
     words = [f"scores=[{','.join(members)}]", "weights=[3,1]", f"paths.output_dir={tmp_path}/out"]
     words += [f"sample_submission={tmp_path}/sample.csv", f"hydra.run.dir={tmp_path}/log"]
-    command = [sys.executable, "-m", "rfcx_audio.ensemble", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    done = run_module("rfcx_audio.ensemble", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "0.7500" in done.stdout
     written = Scores.read(tmp_path / "out" / "scores.parquet")

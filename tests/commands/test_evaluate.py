@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.scores import Scores
 from scored import scores, truth
 

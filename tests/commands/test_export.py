@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from archives import RATE, beside, predict, write_checkpoint, write_recordings
+from preloaded import run_module
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.export import check_options, metadata_of, with_names_and_calibration
 from rfcx_audio.config import load_config
@@ -19,8 +19,7 @@ from rfcx_audio.scoring import load_recogniser, read_artefact, read_trained, sav
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """`python -m rfcx_audio.export` with `folder` around it."""
-    line = [sys.executable, "-m", "rfcx_audio.export", f"hydra.run.dir={folder}/hydra", *words]
-    return subprocess.run(line, capture_output=True, text=True, check=False, cwd=folder)
+    return run_module("rfcx_audio.export", f"hydra.run.dir={folder}/hydra", *words, cwd=folder)
 
 
 @pytest.fixture

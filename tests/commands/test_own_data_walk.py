@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from hashlib import sha256
 from pathlib import Path
 from typing import NamedTuple
@@ -15,6 +13,7 @@ import pytest
 from PIL import Image
 
 from own_data_set import DURATION_S, HOURS, NEW_DAYS, RATE, SITES, SPECIES, write_own_data
+from preloaded import run_module
 
 pytestmark = pytest.mark.slow
 
@@ -64,8 +63,7 @@ def walk(tmp_path_factory: pytest.TempPathFactory) -> Walk:
     before, printed, logged = contents(folder), {}, {}
     for program, verb, *words in commands():
         assert program == "rfcx-audio"
-        command = [sys.executable, "-m", f"rfcx_audio.{verb}", *words, *SMALLER.get(verb, [])]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=folder)
+        done = run_module(f"rfcx_audio.{verb}", *words, *SMALLER.get(verb, []), cwd=folder)
         assert done.returncode == 0, done.stdout + done.stderr
         printed[verb], logged[verb] = done.stdout, done.stderr
     return Walk(folder, printed, logged, before)

@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from archives import RATE, write_checkpoint
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.commands.place_and_time import infos_of_audio, infos_of_scores, write_summary
 from rfcx_audio.config import load_config
 from rfcx_audio.data import AnnotationError, RecordingInfo

@@ -24,7 +24,8 @@ from archives import (
     write_checkpoint,
     write_recordings,
 )
-from quick import run_module, words
+from preloaded import run_module
+from quick import words
 from rfcx_audio.commands.ensemble import scored
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +8,7 @@ import pytest
 import torch
 from scipy.special import expit
 
+from preloaded import run_module
 from rfcx_audio.commands.prevalence import estimated, reviewed_windows, true_prevalence
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.queues import Design, Random, Strata, Top, draw, frame_of_scores, read_sample
@@ -169,12 +168,9 @@ def test_verdicts_that_are_no_sample_of_the_scored_recordings_are_refused(place:
 
 @pytest.mark.slow
 def test_the_command_corrects_the_scores_and_marks_them(place: Path) -> None:
-    command = [
-        *(sys.executable, "-m", "rfcx_audio.prevalence", f"scores={place}/scores.parquet"),
-        *(f"oof={place}/oof.parquet", f"labels={place}", f"complete_labels={place}/truth.csv"),
-        f"hydra.run.dir={place}/out",
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    words = [f"scores={place}/scores.parquet", f"oof={place}/oof.parquet", f"labels={place}"]
+    words += [f"complete_labels={place}/truth.csv", f"hydra.run.dir={place}/out"]
+    done = run_module("rfcx_audio.prevalence", *words, cwd=place)
     assert done.returncode == 0, done.stderr
     assert "prevalence in 150 unlabelled recordings" in done.stdout
     assert (place / "out" / "prevalence.png").exists()
@@ -185,11 +181,7 @@ def test_the_command_corrects_the_scores_and_marks_them(place: Path) -> None:
     np.testing.assert_allclose(mean, table["prior"], atol=1e-6)
     np.testing.assert_allclose(table["prior"], FREQUENT, atol=0.06)
     assert corrected.keys.equals(Scores.read(place / "scores.parquet").keys)
-    again = subprocess.run(
-        [*command, f"scores={place}/out/scores.parquet"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    words += [f"scores={place}/out/scores.parquet"]
+    again = run_module("rfcx_audio.prevalence", *words, cwd=place)
     assert again.returncode != 0
     assert "corrected already" in again.stderr

@@ -19,7 +19,8 @@ import rfcx_audio
 from conftest import forest_overrides
 from embedded import embed, encoder_words
 from pond import SPECIES, write_pond
-from quick import SECONDS, run_module
+from preloaded import run_module
+from quick import SECONDS
 from rfcx_audio.commands import recipe as module
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import Embedder

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from quick import run_module, words
+from preloaded import run_module
+from quick import words
 from rfcx_audio.scoring import read_checkpoint
 
 pytestmark = pytest.mark.slow

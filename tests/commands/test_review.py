@@ -9,8 +9,9 @@ import pytest
 import soundfile
 
 import rfcx_audio
+from preloaded import run_module
 from queued import scores_of
-from quick import run_module, words
+from quick import words
 from review_pages import write_review
 from rfcx_audio.commands.review import (
     check_installed,

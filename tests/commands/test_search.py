@@ -12,7 +12,7 @@ from scipy.spatial.distance import cosine
 
 import rfcx_audio
 from embedded import WINDOW_S, encoder_words, write_sounds
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.commands.search import queue_of
 from rfcx_audio.data import AnnotationError, Recordings, read_annotations
 from rfcx_audio.data.feature_store import FeatureStore

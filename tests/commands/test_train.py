@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 import torch
 
-from quick import run_module, words
+from preloaded import run_module
+from quick import words
 from rfcx_audio.config import load_config
 from rfcx_audio.experiment import train_run
 from rfcx_audio.scoring import CheckpointError

@@ -13,7 +13,7 @@ import torch
 from hydra.errors import InstantiationException
 from torch import Tensor, nn
 
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.config import DictConfig, build, load_config, variant
 from rfcx_audio.data import (
     AudioReader,

@@ -4,7 +4,7 @@ import subprocess
 from pathlib import Path
 
 from finished import METRICS, finish
-from quick import run_module
+from preloaded import run_module
 from studies.jobs import Entry, Job
 
 CHECKOUT = Path(__file__).parents[2]

@@ -1,26 +1,18 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
 
+from preloaded import run_module
 from studied import study_of_one_run
 
 
 def command(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "studies.selection", f"hydra.run.dir={folder}/out"),
-            *words,
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=Path(__file__).parents[2],
-    )
+    checkout = Path(__file__).parents[2]
+    return run_module("studies.selection", f"hydra.run.dir={folder}/out", *words, cwd=checkout)
 
 
 def test_a_study_without_a_finished_run_is_refused(tmp_path: Path) -> None:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +12,7 @@ import pytest
 import soundfile
 import torch
 
+from preloaded import run_module
 from quick import SECONDS
 from rfcx_audio.config import load_config
 from rfcx_audio.data import AudioError, AudioReader, CachedReader, find_recordings
@@ -154,9 +153,9 @@ def test_prediction_names_the_files_that_it_left_out(
 ) -> None:
     out = tmp_path / "out"
     folder = next(iter(everything.values())).parent
-    command = [sys.executable, "-m", "rfcx_audio.predict", f"checkpoint={checkpoint}"]
-    command += [f"recordings={folder}", f"paths.output_dir={out}", f"hydra.run.dir={out}"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tmp_path)
+    words = [f"checkpoint={checkpoint}", f"recordings={folder}"]
+    words += [f"paths.output_dir={out}", f"hydra.run.dir={out}"]
+    done = run_module("rfcx_audio.predict", *words, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     failures = pd.read_csv(out / "failures.csv")
     scored = pd.read_csv(out / "submission.csv", dtype={"recording_id": str})

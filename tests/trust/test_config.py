@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from omegaconf import OmegaConf
 
+from preloaded import run_module
 from quick import SECONDS
 from rfcx_audio.config import CONF_DIR, ConfigError, config_text, load_config, suggestions
 from rfcx_audio.experiment import train_run
@@ -82,13 +81,7 @@ def test_a_mistyped_option_is_answered(tally: Tally) -> None:
     ],
 )
 def test_commands_answer_typos(command: str, word: str, meant: str, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", f"rfcx_audio.{command}", word, f"hydra.run.dir={tmp_path}"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=tmp_path,
-    )
+    done = run_module(f"rfcx_audio.{command}", word, f"hydra.run.dir={tmp_path}", cwd=tmp_path)
     assert done.returncode == 1
     assert f"did you mean {meant}" in done.stderr.splitlines()[-1]
 

@@ -21,7 +21,7 @@ from own_tables import (
     load,
     write_audio,
 )
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.data import (
     AnnotationError,
     AudioReader,

@@ -13,7 +13,7 @@ import soundfile
 import torch
 
 from noise_runs import SMALL, write_labels
-from quick import run_module
+from preloaded import run_module
 from rfcx_audio.config import load_config
 from rfcx_audio.data import cache, recording_dataset
 from rfcx_audio.experiment import train_run
