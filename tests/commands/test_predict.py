@@ -4,7 +4,6 @@ import multiprocessing
 import os
 import signal
 import subprocess
-import sys
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -197,17 +196,14 @@ def outcomes(out: Path) -> int:
 
 def killed(archive: Path, out: Path, target: int, delay_s: float, threads: int) -> int:
     """The exit code of a command that is killed when so much is done, and a moment has gone by."""
-    words = archive_words(archive, out, threads)
-    with subprocess.Popen(
-        [sys.executable, "-m", "rfcx_audio.predict", *words],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    ) as process:
-        while outcomes(out) < target and process.poll() is None:
-            time.sleep(0.01)
-        time.sleep(delay_s)
-        process.kill()
-    return process.returncode
+    process = beside(predict, *archive_words(archive, out, threads))
+    while outcomes(out) < target and process.is_alive():
+        time.sleep(0.002)
+    time.sleep(delay_s)
+    process.kill()
+    process.join()
+    assert process.exitcode is not None
+    return process.exitcode
 
 
 def test_killed_ten_times_it_gives_the_tables_of_an_uninterrupted_run(archive: Path) -> None:
