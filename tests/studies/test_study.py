@@ -20,7 +20,7 @@ def test_a_committed_study_asks_about_entries_that_exist_and_compose(name: str) 
     for one in study.entries:
         config = load_config(one.command, [*one.overrides, "paths.output_dir=x"])
         if name != "epochs" and "model=features" not in one.overrides:
-            longer = 4 if one.name.endswith("_long") else 1
+            longer = 4 if one.name.endswith(("_long", "distilled")) else 1
             assert config.data.crops.crops_per_epoch * config.trainer.max_epochs in {
                 longer * 9600,
                 4800,  # of two stages
