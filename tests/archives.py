@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import multiprocessing
 import os
 import signal
 import sys
@@ -11,7 +10,6 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
-from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
@@ -65,15 +63,6 @@ def write_recordings(folder: Path, number: int, broken: Sequence[int] = ()) -> d
             path.write_bytes(ways[broken.index(index) % len(ways)])
         paths[f"{path.parent.name}/{path.stem}"] = path
     return dict(sorted(paths.items()))
-
-
-def beside(target: Callable[..., None], *arguments: object) -> BaseProcess:
-    """Runs a function in a separate process that does not import torch again."""
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["rfcx_audio.commands.predict", "rfcx_audio.model"])
-    process = context.Process(target=target, args=arguments)
-    process.start()
-    return process
 
 
 def predict(*words: str) -> None:

@@ -15,7 +15,6 @@ import soundfile
 import torch
 
 import rfcx_audio
-from archives import beside
 from embedded import (
     WINDOW_S,
     embed,
@@ -24,7 +23,7 @@ from embedded import (
     encoder_words,
     write_sounds,
 )
-from preloaded import run_module
+from preloaded import beside, run_module
 from rfcx_audio.data.feature_store import FeatureStore
 from rfcx_audio.encoders import EncoderFileError
 from rfcx_audio.scoring.archive import ArchiveError

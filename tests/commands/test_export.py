@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from archives import RATE, beside, predict, write_checkpoint, write_recordings
-from preloaded import run_module
+from archives import RATE, predict, write_checkpoint, write_recordings
+from preloaded import beside, run_module
 from rfcx_audio.batch import Labels
 from rfcx_audio.commands.export import check_options, metadata_of, with_names_and_calibration
 from rfcx_audio.config import load_config

@@ -16,14 +16,13 @@ import torch
 
 from archives import (
     RATE,
-    beside,
     predict,
     predict_and_weigh,
     predict_with_ctrl_c,
     write_checkpoint,
     write_recordings,
 )
-from preloaded import run_module
+from preloaded import beside, run_module
 from quick import words
 from rfcx_audio.commands.ensemble import scored
 from rfcx_audio.config import load_config

@@ -14,11 +14,11 @@ from archives import (
     RATE,
     Dies,
     begin_and_wait,
-    beside,
     loader,
     write_checkpoint,
     write_recordings,
 )
+from preloaded import beside
 from rfcx_audio.scoring.archive import FileScores, LocalEngine, Outcome, score_archive
 from rfcx_audio.scoring.archive.local import ProcessScorer, scored
 

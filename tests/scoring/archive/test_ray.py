@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from archives import beside, predict, predict_with_ray, write_checkpoint, write_recordings
+from archives import predict, predict_with_ray, write_checkpoint, write_recordings
+from preloaded import beside
 from rfcx_audio.scoring.archive import RayEngine
 from rfcx_audio.scoring.archive.ray import num_actors_for
 
