@@ -131,8 +131,12 @@ def _unfinished(
 
 
 def ending(study: Study) -> list[str]:
-    """The last lines of a page: the overrides of each entry, and of each level of the data."""
-    commands = [f"* `{one.name}`: `{' '.join(one.overrides)}`" for one in study.compositions]
+    """The last lines of a page: the command of each entry, and the overrides of each level."""
+    commands = [
+        f"* `{one.name}`: `{' '.join((one.command, *one.overrides))}`" for one in study.compositions
+    ]
+    if any("{seed}" in command for command in commands):
+        commands = ["`{seed}` is the seed of the run.", "", *commands]
     if not study.levels:
         return ["## Commands", "", *commands]
     words = [f"`{' '.join(one.overrides)}`" if one.overrides else "none" for one in study.levels]

@@ -62,7 +62,7 @@ def test_ctrl_c_is_kept_where_an_exception_would_be_lost(
 
     store = write_review(tmp_path)
     module = sys.modules["rfcx_audio.page.serve"]  # its function has the same name
-    monkeypatch.setattr(module, "_announce", lambda *_: Closing() and None)
+    monkeypatch.setattr(module, "_announce", lambda *_: Closing())
     before = signal.getsignal(signal.SIGINT)
     serve(Review(store, 1, Clips(store.clips(1), {})), tmp_path, 0, browser=False, share=False)
     assert signal.getsignal(signal.SIGINT) == before

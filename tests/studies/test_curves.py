@@ -58,7 +58,7 @@ def test_the_page_has_a_table_for_each_factor_and_names_what_is_missing(results:
     )
     assert "| low | `naive` | 0.350 ± 0.071 | 0.350 ± 0.071 | 2 |" in page
     assert "| 7 | `best` | 0.900 | 0.900 | 1 |" in page
-    assert page.count("* `best`: `loss=best`\n") == 1
+    assert page.count("* `best`: `train loss=best`\n") == 1
     assert page.endswith(
         "* SNR, low: `snr=1`\n* SNR, usual: none\n* SNR, high: `snr=9`\n"
         "* rows a species, 7: `rows=7`\n* rows a species, 14: none\n"

@@ -52,7 +52,11 @@ def test_the_page_has_every_entry_and_names_what_is_missing(results: Results) ->
     assert "**Better?** `between` against `naive`: *Undecided in all of" in page
     assert "LWLRAP +0.300 (1 of 1 seeds up)" in page
     assert "most gained: s0 +0.25" in page
-    assert "* `naive`: `loss=naive`" in page
+    assert "* `naive`: `train loss=naive`" in page
+    assert "{seed}" not in page
+    taught = {"between": {"what": "taught", "overrides": ["teachers=[seed_{seed}.ckpt]"]}}
+    study = Study.read(SETTINGS | {"entries": SETTINGS["entries"] | taught})
+    assert "\n`{seed}` is the seed of the run.\n" in page_text(study, results)
     assert "chosen" not in page
 
 

@@ -27,7 +27,7 @@ _SHARED = (
 
 
 def serve(review: Review, folder: Path, port: int, browser: bool, share: bool) -> None:
-    """Serves a review until Ctrl-C.
+    """Serves a review until Ctrl-C, in the main thread.
 
     Args:
         review: of one queue.
