@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import signal
 import stat
 import sys
@@ -53,16 +54,25 @@ def test_a_taken_port_is_named_and_an_earlier_one_is_given_up() -> None:
         assert again.getsockname()[1] == port
 
 
-def test_ctrl_c_is_kept_where_an_exception_would_be_lost(
+class Interrupts:
+    """Ctrl-C where Python prints what is raised, and goes on."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_ctrl_c_is_kept_where_an_exception_would_be_lost_and_the_log_stays_open(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Closing:
-        def __del__(self) -> None:  # Python prints what is raised here, and goes on
-            signal.raise_signal(signal.SIGINT)
-
     store = write_review(tmp_path)
     module = sys.modules["rfcx_audio.page.serve"]  # its function has the same name
-    monkeypatch.setattr(module, "_announce", lambda *_: Closing())
-    before = signal.getsignal(signal.SIGINT)
-    serve(Review(store, 1, Clips(store.clips(1), {})), tmp_path, 0, browser=False, share=False)
+    monkeypatch.setattr(module, "_announce", lambda *_: Interrupts())
+    before, log = signal.getsignal(signal.SIGINT), logging.FileHandler(tmp_path / "review.log")
+    logging.getLogger().addHandler(log)
+    try:
+        serve(Review(store, 1, Clips(store.clips(1), {})), tmp_path, 0, browser=False, share=False)
+        assert log.stream is not None
+    finally:
+        logging.getLogger().removeHandler(log)
+        log.close()
     assert signal.getsignal(signal.SIGINT) == before

@@ -49,6 +49,7 @@ def serve(review: Review, folder: Path, port: int, browser: bool, share: bool) -
             app,
             access_log=False,
             lifespan="off",
+            log_config=None,  # its own would close the log of the command
             log_level="warning",
             server_header=False,
             timeout_graceful_shutdown=2,
