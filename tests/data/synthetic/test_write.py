@@ -3,6 +3,7 @@ from __future__ import annotations
 import ast
 import hashlib
 import json
+import shutil
 from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -104,6 +105,29 @@ def test_a_folder_with_something_else_is_refused(small_recipe, tmp_path):
     (tmp_path / "thesis.txt").write_text("precious")
     with pytest.raises(FileExistsError, match="holds no rainforest"):
         write_rainforest(tmp_path, small_recipe, BOXES)
+
+
+def test_two_runs_may_make_the_same_forest_at_once(
+    small_forest, small_recipe, tmp_path, monkeypatch
+):
+    root = tmp_path / "both"
+    monkeypatch.setattr(  # the other run is done first
+        write, "_write_recordings", lambda *_: shutil.copytree(small_forest, root)
+    )
+    write_rainforest(root, small_recipe, BOXES, progress=False)
+    assert digests(root) == digests(small_forest)
+    assert list(tmp_path.iterdir()) == [root]
+
+
+def test_of_two_different_forests_at_once_the_second_is_refused(
+    small_forest, small_recipe, tmp_path, monkeypatch
+):
+    root = tmp_path / "both"
+    monkeypatch.setattr(write, "_write_recordings", lambda *_: shutil.copytree(small_forest, root))
+    with pytest.raises(ValueError, match=r"another recipe, with \{'seed': 3\}; delete it"):
+        write_rainforest(root, replace(small_recipe, seed=4), BOXES, progress=False)
+    assert digests(root) == digests(small_forest)
+    assert list(tmp_path.iterdir()) == [root]
 
 
 @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])

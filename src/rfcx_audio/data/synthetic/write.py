@@ -65,9 +65,18 @@ def write_rainforest(
             (draft / split).mkdir(parents=True)
         _write_tables(draft, recipe, plan)
         _write_recordings(draft, recipe, plan, workers or os.cpu_count() or 1, progress)
-        draft.rename(root)
+        _give_name(draft, root, recipe)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+
+
+def _give_name(draft: Path, root: Path, recipe: Rainforest) -> None:
+    try:
+        draft.rename(root)
+    except OSError:
+        # Another run has made the folder in the meantime; that of the same recipe has the same files.
+        if not _is_there(root, recipe):
+            raise
 
 
 def _is_there(root: Path, recipe: Rainforest) -> bool:
