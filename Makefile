@@ -50,7 +50,7 @@ bench: $(ENV)  ## speed and memory on this CPU, compared with peers and limits (
 	CUDA_VISIBLE_DEVICES= $(BIN)/python -m benchmarks
 
 # These two need no .venv: a borrowed machine with a GPU has its own packages.
-test-gpu:  ## every technique on this GPU, two steps each, and the tests marked gpu (four minutes)
+test-gpu:  ## every technique on this GPU, two steps each, and the tests marked gpu (six minutes)
 	bash benchmarks/gpu.sh test $(ARGS)
 
 bench-gpu:  ## training, prediction and spectrograms on this GPU, compared with limits (six minutes)
