@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,7 @@ class Entry:
         scores: of a recipe: which of its scores, as its `evaluation/metrics.csv` names them.
         of: the entry whose run this one reads, with other `scores`; None: it has runs of its own.
         needs: what a run needs that not everybody has, for the page; None for nothing.
+        after: the entry whose run of the same seed must be finished before; None for none.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Entry:
     scores: str | None = None
     of: str | None = None
     needs: str | None = None
+    after: str | None = None
 
     def elsewhere(self, place: str, overrides: Sequence[str]) -> Entry:
         """The same composition with other data; their overrides come last.
@@ -134,12 +136,20 @@ def run_jobs(jobs: Sequence[Job], at_once: int) -> list[Job]:
     waiting = [job for job in jobs if not job.finished and job.entry.of is None]
     _log.info("%d runs, %d of them to go", len(jobs), len(waiting))
 
+    begun: dict[tuple[str, int], Future[bool]] = {}
+
     def work(job: Job) -> bool:
+        # It was begun before this one, so that waiting for it ends.
+        first = begun.get((job.entry.after or "", job.seed))
+        if first is not None:
+            first.result()
         succeeded = job.run()
         outcome = "finished" if succeeded else f"failed, see {job.folder / 'output.log'}"
         _log.info("%s, seed %d: %s", job.entry.name, job.seed, outcome)
         return succeeded
 
     with ThreadPoolExecutor(at_once) as pool:
-        succeeded = list(pool.map(work, waiting))
+        for job in waiting:
+            begun[job.entry.name, job.seed] = pool.submit(work, job)
+    succeeded = [begun[job.entry.name, job.seed].result() for job in waiting]
     return [job for job, done in zip(waiting, succeeded, strict=True) if not done]

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.config import parse_config
+from rfcx_audio.experiment.resume import SETTINGS
 from studies.jobs import RECIPE_METRICS, Job
 from studies.study import Question
 
@@ -142,8 +143,14 @@ def species_gains(species: pd.DataFrame, questions: Sequence[Question]) -> pd.Da
 
 
 def drawn_crops(folder: Path) -> int:
-    """The number of training crops of all runs in a folder, from their configurations."""
-    total = 0
+    """The number of training crops of all runs in a folder, from their configurations.
+
+    Those of teachers that were trained elsewhere count too.
+    """
+    settings = folder / SETTINGS
+    given = parse_config(settings.read_text()) if settings.exists() else {}
+    teachers = [Path(one) for one in given.get("teachers") or () if str(one).endswith(".ckpt")]
+    total = sum(drawn_crops(checkpoint.parents[1]) for checkpoint in teachers)
     for file in folder.rglob("config.yaml"):
         if file.parent.name == ".hydra":
             continue

@@ -101,9 +101,13 @@ def species_named(gain: pd.Series, number: int = 4) -> str:
     if gain.empty:
         return ""
     rising = gain.sort_values(kind="stable")
-    best = ", ".join(f"s{s} {v:+.2f}" for s, v in rising[::-1][:number].items())
-    worst = ", ".join(f"s{s} {v:+.2f}" for s, v in rising[:number].items())
-    return f" AP by species, most gained: {best}; most lost: {worst}."
+    parts = {"most gained": rising[rising > 0][::-1], "most lost": rising[rising < 0]}
+    named = [
+        f"{what}: " + ", ".join(f"{name} {v:+.2f}" for name, v in part[:number].items())
+        for what, part in parts.items()
+        if len(part)
+    ]
+    return f" AP by species, {'; '.join(named)}." if named else ""
 
 
 def leads(table: pd.DataFrame, metrics: Mapping[str, str]) -> list[str]:

@@ -44,3 +44,11 @@ def test_a_checkpoint_carries_what_its_first_weights_saw(tmp_path: Path) -> None
     assert checkpoint[SEEN_KEY] == ["a", "b"]
     Stamp(text(tmp_path), str(tmp_path)).on_save_checkpoint(None, None, clean := {})
     assert SEEN_KEY not in clean
+
+
+def test_a_resumed_run_goes_on_knowing_what_its_first_weights_saw(tmp_path: Path) -> None:
+    kept = {CONFIG_KEY: text(tmp_path), SEEN_KEY: ["a", "b"]}
+    resumed = Stamp(text(tmp_path), str(tmp_path))
+    resumed.on_load_checkpoint(None, None, kept)
+    resumed.on_save_checkpoint(None, None, later := {})
+    assert later[SEEN_KEY] == ["a", "b"]

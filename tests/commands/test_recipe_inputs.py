@@ -1,23 +1,29 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
+import torch
 
+from own_tables import write_audio
 from pond import SPECIES, write_pond
+from reviews import found, reviewed
 from rfcx_audio.commands.recipe_inputs import (
     Material,
     Unlabelled,
-    keep_rows,
     label_keys_of,
     source_of,
     step_config,
     unlabelled_of,
 )
 from rfcx_audio.config import DictConfig, load_config
-from rfcx_audio.data import AnnotationError, read_annotations
+from rfcx_audio.data import AnnotationError, Annotations, RfcxFolder, read_annotations
+from rfcx_audio.data.tables import NO_SPECIES
 
 
 @pytest.fixture(scope="module")
@@ -69,15 +75,108 @@ def test_what_cannot_be_scored_or_compared_is_refused(
         unlabelled_of(config, source_of(config))
 
 
-def test_labels_that_change_are_refused_with_their_numbers(tmp_path: Path) -> None:
-    names = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max", "present"]
-    rows = pd.DataFrame([("a", 0, 0.0, 1.0, 100.0, 200.0, True)] * 3, columns=pd.Index(names))
-    keep_rows(tmp_path, rows, "mine")
-    keep_rows(tmp_path, rows, "elsewhere")
-    with pytest.raises(ValueError, match=r"data.root=mine have changed .*3 rows then, 2 rows now"):
-        keep_rows(tmp_path, rows.iloc[:2], "mine")
-    with pytest.raises(ValueError, match="have changed"):
-        keep_rows(tmp_path, rows.assign(present=False), "mine")
+def reads(keys: dict[str, Any], source: RfcxFolder, recordings: list[str]) -> Annotations:
+    """What a command reads by the keys of a recipe."""
+    return read_annotations(
+        *(keys["labels"], source.species.names, keys["species"]),
+        recordings=recordings,
+        complete=keys["complete"],
+    )
+
+
+def test_answers_of_a_review_are_labels_of_every_step(tmp_path: Path) -> None:
+    for name in ("dawn", "dusk"):
+        write_audio(tmp_path / "own" / f"{name}.wav")
+    (tmp_path / "own" / "calls.csv").write_text("recording_id,species,t_min,t_max\ndawn,owl,1,2\n")
+    store = reviewed(tmp_path, ["dawn", "dusk", "dusk", "dusk"])
+    config = config_of(tmp_path / "own", f"data.verdicts={store.path}")
+    source = source_of(config)  # all absences are answers
+    read = reads(label_keys_of(source, tmp_path), source, ["dawn", "dusk"])
+    assert found(read.rows) == found(source.load().usable)
+    assert sorted(read.rows["present"]) == [False, False, True, True]
+
+
+def test_folders_of_equal_names_need_not_be_told_apart_again(tmp_path: Path) -> None:
+    write_audio(tmp_path / "siteA" / "dawn.wav")
+    (tmp_path / "calls.csv").write_text(
+        "recording_id,species,t_min,t_max,present\nsiteA/dawn.wav,owl,1,2,1\n"
+        "siteA/dawn.wav,owl,3,4,0\nsiteB/dawn.wav,owl,5,6,1\n"
+    )
+    words = ["data.source.audio=${data.root}/siteA", "data.source.missing_audio=leave_out"]
+    source = source_of(config_of(tmp_path, *words))
+    read = reads(label_keys_of(source, tmp_path / "out"), source, ["dawn"])
+    assert read.rows[["recording_id", "t_min", "present"]].to_numpy().tolist() == [
+        ["dawn", 1.0, True],
+        ["dawn", 3.0, False],
+    ]
+
+
+def test_species_may_be_called_as_what_other_tables_do_not_count(tmp_path: Path) -> None:
+    write_audio(tmp_path / "dawn.wav")
+    (tmp_path / "calls.csv").write_text(
+        "recording_id,species,t_min,t_max,present\ndawn,nocall,1,2,1\ndawn,a;b,1,2,0\n"
+    )
+    assert "nocall" in NO_SPECIES
+    source = source_of(config_of(tmp_path, "data.source.ignore=[]"))
+    read = reads(label_keys_of(source, tmp_path / "out"), source, ["dawn"])
+    assert found(read.rows) == found(source.rows)
+    assert len(read.rows) == 2
+
+
+def test_a_recording_shorter_than_a_window_stays_complete(tmp_path: Path) -> None:
+    write_audio(tmp_path / "own" / "dawn.wav")  # of 8 s
+    (tmp_path / "own" / "calls.csv").write_text("recording_id,species,t_min,t_max\ndawn,owl,1,2\n")
+    (tmp_path / "complete.csv").write_text("recording_id,t_min,t_max\nda*,0,8\n")
+    config = config_of(tmp_path / "own", f"data.source.complete={tmp_path}/complete.csv")
+    source = source_of(config)
+    read = reads(label_keys_of(source, tmp_path / "out"), source, ["dawn"])
+    window = (torch.zeros(1), torch.full((1,), 10.0))
+    assert read.complete.windows("dawn", *window, 1).all()
+
+
+def test_quiet_recordings_that_are_trained_on_are_not_scored_as_new(tmp_path: Path) -> None:
+    for number, name in enumerate(("dawn", "quiet", "new")):
+        sound = np.random.default_rng(number).uniform(-0.1, 0.1, 8 * 8000)
+        soundfile.write(tmp_path / f"{name}.wav", sound, 8000)
+    (tmp_path / "calls.csv").write_text("recording_id,species,t_min,t_max\ndawn,owl,1,2\n")
+    (tmp_path / "complete.dat").write_text("recording_id\nquiet\n")
+    words = [f"data.source.complete={tmp_path}/complete.dat", f"recordings={tmp_path}"]
+    config = config_of(tmp_path, *words)
+    found = unlabelled_of(config, source_of(config))
+    assert (sorted(found.paths), sorted(found.labelled)) == (["new"], ["dawn", "quiet"])
+
+
+def test_a_copy_of_a_labelled_recording_is_known_by_its_content(pond: Path, tmp_path: Path) -> None:
+    for number, name in ((1, "b/pond_01"), (5, "1/pond_05")):
+        folder = "labelled" if number < 4 else "archive"
+        shutil.copy(pond / folder / f"{name}.wav", tmp_path / f"copy_{number}.wav")
+    config = config_of(pond / "labelled", f"recordings={tmp_path}")
+    found = unlabelled_of(config, source_of(config))
+    assert (list(found.paths), list(found.labelled)) == (["copy_5"], ["copy_1"])
+
+
+def test_an_empty_folder_of_test_recordings_has_none_to_score(tmp_path: Path) -> None:
+    write_audio(tmp_path / "train" / "dawn.flac")
+    (tmp_path / "test").mkdir()
+    head = "recording_id,species_id,songtype_id,t_min,f_min,t_max,f_max\n"
+    for name, start_s in (("train_tp", 1), ("train_fp", 3)):
+        (tmp_path / f"{name}.csv").write_text(f"{head}dawn,0,1,{start_s},100,{start_s + 1},200\n")
+    config = load_config("recipe", ["data=rfcx", f"data.root={tmp_path}"])
+    assert unlabelled_of(config, source_of(config)) == Unlabelled()
+
+
+def test_complete_labels_are_read_before_anything_is_trained(pond: Path, tmp_path: Path) -> None:
+    path = tmp_path / "checked.csv"
+    words = [f"recordings={pond}/archive", f"complete_labels={path}"]
+    config = config_of(pond / "labelled", *words)
+    path.write_text("recording_id,species,t_min,t_max\n0/pond_04,Reed frog,1,2\n")
+    assert unlabelled_of(config, source_of(config)).truth == path
+    path.write_text("recording_id,species,t_min,t_max\ndusk,Reed frog,1,2\n")
+    with pytest.raises(ValueError, match=r"is about 'dusk'.*'0/pond_04', '1/pond_05'.*nothing to"):
+        unlabelled_of(config, source_of(config))
+    path.write_text("recording_id,species,t_min,t_max\n0/pond_04,Reed frog,2,1\n")
+    with pytest.raises(AnnotationError, match="line 2"):
+        unlabelled_of(config, source_of(config))
 
 
 def test_tables_that_only_the_data_can_read_are_written_in_the_usual_form(
@@ -96,10 +195,9 @@ def test_tables_that_only_the_data_can_read_are_written_in_the_usual_form(
     words += ["data.source.ignore=[nothing]", "data.source.complete=true"]
     config = config_of(root, *words)
     source = source_of(config)
-    keys = label_keys_of(config, source, tmp_path)
+    keys = label_keys_of(source, tmp_path)
     ids = [f"audio/{path.stem}" for path in sounds]
-    read = (keys["labels"], source.species.names, keys["species"])
-    found = read_annotations(*read, recordings=ids, complete=keys["complete"])
+    found = reads(keys, source, ids)
     columns = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max", "present"]
     order = columns[:3]
     pd.testing.assert_frame_equal(
@@ -109,13 +207,6 @@ def test_tables_that_only_the_data_can_read_are_written_in_the_usual_form(
     assert all(found.complete.whole(name, 6.0, len(SPECIES)).all() for name in ids)
     with pytest.raises(AnnotationError):
         read_annotations(root, source.species.names, recordings=ids)
-
-
-def test_usual_tables_are_read_where_they_are(pond: Path, tmp_path: Path) -> None:
-    config = config_of(pond / "labelled")
-    keys = label_keys_of(config, source_of(config), tmp_path)
-    assert keys == {"labels": str(pond / "labelled"), "species": None, "complete": None}
-    assert not list(tmp_path.iterdir())
 
 
 def test_checkpoints_are_in_the_order_of_the_folds(pond: Path, tmp_path: Path) -> None:

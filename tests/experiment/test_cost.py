@@ -2,14 +2,17 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
+from rfcx_audio.data import AudioError, AudioReader
 from rfcx_audio.experiment import cost
 from rfcx_audio.experiment.cost import Speed, Work, estimate, measured, work_of
 from rfcx_audio.experiment.folds import shared_by_folds
+from rfcx_audio.experiment.run import build_parts
 
 WORK = Work(
     models=5,
@@ -84,3 +87,25 @@ def test_a_measurement_is_of_real_steps_and_leaves_nothing(
     assert sorted(folder.rglob("*")) == before
     assert "Trainer.fit" not in caplog.text
     assert logging.getLogger("pytorch_lightning").level != logging.ERROR
+
+
+@pytest.mark.slow
+def test_recordings_that_cannot_be_read_are_not_what_is_measured(
+    config: DictConfig, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    read, asked = AudioReader.read, []
+
+    def torn(self: AudioReader, path: Path, *more: Any) -> Any:
+        asked.append(path)
+        if path == asked[0]:
+            raise AudioError("it lost sync")
+        return read(self, path, *more)
+
+    method, data = build_parts(config)
+    data.prepare_data()
+    monkeypatch.setattr(AudioReader, "read", torn)
+    assert cost._minute_s(method, data) > 0
+    assert f"{asked[0].stem} cannot be read, so that another is scored: it lost sync" in caplog.text
+    monkeypatch.setattr(AudioReader, "read", lambda self, path, *_: torn(self, asked[0]))
+    with pytest.raises(AudioError, match="none of the recordings with labels can be read"):
+        cost._minute_s(method, data)

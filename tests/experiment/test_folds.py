@@ -13,6 +13,7 @@ import stores
 from own_tables import Call, as_csv, write_audio
 from quick import words
 from rfcx_audio.config import DictConfig, load_config
+from rfcx_audio.data import RfcxFolder
 from rfcx_audio.experiment import crossval, relabel, with_spread
 from rfcx_audio.experiment import folds as folds_module
 from rfcx_audio.experiment.folds import (
@@ -24,6 +25,7 @@ from rfcx_audio.experiment.folds import (
     load_data,
     shared_by_folds,
 )
+from rfcx_audio.experiment.settle import settle
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import load_recogniser
 
@@ -83,6 +85,41 @@ def test_folds_need_two_recordings(root: str, more: list[str], tmp_path: Path) -
     config = load_config(root, [*noise_runs.words(tmp_path), *more])
     with pytest.raises(ValueError, match="two folds need two recordings"):
         (crossval if root == "crossval" else relabel)(config)
+
+
+def test_each_fold_takes_its_bands_from_its_own_few_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lows = {"a": 300.0, "b": 350.0, "c": 400.0, "d": 450.0}
+    calls = [Call(name, "Owl", 1.0, 2.0, low, low + 400) for name, low in lows.items()]
+    (tmp_path / "calls.csv").write_text("\n".join(as_csv(calls, COLUMNS, ",")))
+    for name in lows:
+        write_audio(tmp_path / f"{name}.wav")
+    own = ["data=table", f"data.root={tmp_path}", "data.source.audio=${data.root}"]
+    own += ["data.folds.num_folds=2", "data.rows_per_species=1", f"out={tmp_path / 'folds'}"]
+    config = load_config("crossval", own)
+    shared = shared_by_folds(config, tmp_path / "folds")
+    for fold in range(2):
+        run = settle(continued(shared, tmp_path, {"data.folds.held_out": fold}))
+        (row,) = load_data(run).train_rows.to_dict("records")
+        (band,) = run.data.templates
+        assert (band.f_min, band.f_max) == (row["f_min"], row["f_max"])
+        assert (run.data.f_min, run.data.f_max) == (shared.data.f_min, shared.data.f_max)
+
+
+def test_labels_that_change_in_the_middle_are_refused(
+    forest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(folds_module, "train_fold", interrupted)
+    config = quick(forest, tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        crossval(config)
+    monkeypatch.setattr(RfcxFolder, "rows", RfcxFolder(str(forest)).rows.iloc[1:])
+    with pytest.raises(ValueError, match=r"have changed since .* was begun"):
+        crossval(config)
 
 
 def test_folds_that_cannot_be_scored_are_named(tmp_path: Path) -> None:

@@ -178,8 +178,36 @@ def test_a_round_that_is_taken_back_is_kept_aside_and_can_be_done_otherwise(
     assert not (tmp_path / "round_3").exists()
     assert (tmp_path / "final_2").exists()
     rollback_to(tmp_path, 1)
-    assert {path.name for path in tmp_path.iterdir()} == {"taken_back", "folds_file.csv"}
+    left = {"taken_back", "folds_file.csv", "gone_back_to.txt"}
+    assert {path.name for path in tmp_path.iterdir()} == left
     assert (tmp_path / "taken_back" / "1" / "round_1").exists()
+
+
+def test_going_back_is_done_once_however_often_the_command_is_interrupted(
+    forest: Path, tmp_path: Path, teachers: Teachers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    relabel(quick(forest, tmp_path, "rounds=2"))
+    again = quick(forest, tmp_path, "rounds=2", "rollback_to=2", "labelling.threshold=0.95")
+
+    def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds_module, "label_round", interrupted)
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                relabel(again)
+    relabel(again)
+    assert [path.name for path in (tmp_path / "taken_back").iterdir()] == ["0"]
+    assert (tmp_path / "round_2" / "finished").exists()
+    assert not (tmp_path / "gone_back_to.txt").exists()
+    # Asked for again, it is done again; with other settings, too, where it was interrupted.
+    with monkeypatch.context() as patch:
+        patch.setattr(rounds_module, "label_round", interrupted)
+        for word in ("labelling.threshold=0.95", "labelling.threshold=0.7"):
+            with pytest.raises(KeyboardInterrupt):
+                relabel(quick(forest, tmp_path, "rounds=2", "rollback_to=2", word))
+    assert len(list((tmp_path / "taken_back").iterdir())) == 3
 
 
 def test_impossible_requests_are_refused(forest: Path, tmp_path: Path, teachers: Teachers) -> None:

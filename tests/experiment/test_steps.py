@@ -51,3 +51,27 @@ def test_a_state_changes_with_every_file_and_their_order(tmp_path: Path) -> None
     there = state_of([one, other])
     assert len({missing, there, state_of([one]), state_of([other, one])}) == 4
     assert state_of([one, other]) == there
+
+
+def test_a_step_that_is_interrupted_the_second_time_is_not_finished(tmp_path: Path) -> None:
+    one, other, folder = tmp_path / "one", tmp_path / "other", tmp_path / "step"
+    take(step(folder, [one], []), 1, 1)
+
+    def fail(folder: Path) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        take(Step(folder, "fails", lambda: [other], fail), 1, 1)
+    calls: list[Path] = []
+    take(step(folder, [one], calls), 1, 1)  # what is there is half of the other
+    assert calls == [folder]
+
+
+def test_a_folder_stands_for_what_is_in_it(tmp_path: Path) -> None:
+    table = tmp_path / "deep" / "calls.csv"
+    table.parent.mkdir()
+    table.write_text("1")
+    before = state_of([tmp_path])
+    assert state_of([tmp_path]) == before
+    table.write_text("12")  # its folders do not change by that
+    assert state_of([tmp_path]) != before

@@ -179,8 +179,31 @@ def test_no_recording_is_calibrated_with_its_own_labels() -> None:
     again = fitted(turned)
     assert torch.equal(again[40:44], once[40:44])
     assert (again != once).any(1).sum() == 400 - 80  # all but its fold of 20 recordings
-    with pytest.raises(ValueError, match="num_folds = 101; expected 2 to 100"):
-        cross_fitted(windows, labels, torch.Generator(), num_folds=101)
+    with pytest.raises(ValueError, match="num_folds = 1; expected at least 2"):
+        cross_fitted(windows, labels, torch.Generator(), num_folds=1)
+
+
+def test_with_fewer_recordings_than_folds_each_is_calibrated_by_all_others() -> None:
+    scores, labels = simulated(30, [0.5, 1.5], [0.0, -1.0])
+    recordings = [f"r{n // 10}" for n in range(30)]
+    windows = of_recordings(scores, recordings)
+    found = cross_fitted(windows, labels, torch.Generator(), num_folds=5)
+    for first in (0, 10, 20):
+        own = torch.zeros(30, dtype=torch.bool)
+        own[first : first + 10] = True
+        others = fit_calibration(scores[~own], Labels(*(part[~own] for part in labels)))
+        torch.testing.assert_close(found[own], others(windows.tensor[own]))
+
+
+def test_a_fold_without_which_no_absence_is_known_has_no_cross_fitted_scores() -> None:
+    target = torch.ones(12, 1)
+    target[:4] = 0  # all absences are in one recording
+    windows = of_recordings(
+        torch.linspace(0.1, 0.9, 12)[:, None], ["a"] * 4 + ["b"] * 4 + ["c"] * 4
+    )
+    found = cross_fitted(windows, Labels(target, torch.ones(12, 1)), torch.Generator())
+    assert found[:4].isnan().all()
+    assert not found[4:].isnan().any()
 
 
 def test_cross_fitting_is_not_optimistic_on_random_labels() -> None:

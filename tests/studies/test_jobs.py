@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from threading import Event
 
 import pytest
 
@@ -57,6 +58,30 @@ def test_an_override_may_name_the_seed(tmp_path: Path) -> None:
     named = {"taught": {"what": "x", "overrides": ["teachers=[runs/best/seed_{seed}/last.ckpt]"]}}
     job = jobs_of(Entry.read(named, []), [0, 7], tmp_path)[1]
     assert "teachers=[runs/best/seed_7/last.ckpt]" in job.arguments()
+
+
+def test_a_run_waits_for_the_one_that_it_needs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order, both_begun = [], Event()
+
+    def run(job: Job) -> bool:
+        name = job.entry.name
+        if name == "teacher":
+            both_begun.wait(5)  # the other worker has taken something else
+        elif name == "other":
+            both_begun.set()
+        order.append(f"{name} {job.seed}")
+        return True
+
+    monkeypatch.setattr(Job, "run", run)
+    named = {
+        "teacher": {"what": "x", "overrides": []},
+        "taught": {"what": "y", "overrides": [], "after": "teacher"},
+        "other": {"what": "z", "overrides": []},
+    }
+    assert run_jobs(jobs_of(Entry.read(named, []), [0], tmp_path), at_once=3) == []
+    assert order == ["other 0", "teacher 0", "taught 0"]
 
 
 def test_finished_runs_are_not_run_again_and_failures_are_returned(tmp_path: Path) -> None:

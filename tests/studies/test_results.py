@@ -94,6 +94,9 @@ def test_crops_of_teachers_and_stages_count(jobs: list[Job]) -> None:
     inner.mkdir()
     (inner / "config.yaml").write_text((jobs[0].folder / "config.yaml").read_text())
     assert drawn_crops(jobs[0].folder) == 600
+    checkpoint = jobs[1].folder / "checkpoints" / "best.ckpt"
+    (inner.parent / "settings.yaml").write_text(f"teachers: [{checkpoint}, scores.parquet]\n")
+    assert drawn_crops(jobs[0].folder) == 900
 
 
 def test_the_share_of_correct_labels_is_the_mean_over_seeds(jobs: list[Job]) -> None:

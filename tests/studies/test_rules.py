@@ -71,8 +71,11 @@ def test_the_first_is_named_with_those_that_tie_but_not_complete_labels() -> Non
 
 
 def test_the_species_that_gain_and_lose_most_are_named() -> None:
-    gain = pd.Series([0.1, -0.2, 0.3], index=[4, 5, 6])
-    assert species_named(gain, 1) == " AP by species, most gained: s6 +0.30; most lost: s5 -0.20."
+    gain = pd.Series([0.1, -0.2, 0.3], index=["s4", "Owl", "s6"])
+    assert species_named(gain, 1) == " AP by species, most gained: s6 +0.30; most lost: Owl -0.20."
+    # What gained is not among the lost, however few there are.
+    assert species_named(gain).endswith("most gained: s6 +0.30, s4 +0.10; most lost: Owl -0.20.")
+    assert species_named(gain[gain > 0]).endswith("most gained: s6 +0.30, s4 +0.10.")
     assert species_named(gain.iloc[:0]) == ""
 
 

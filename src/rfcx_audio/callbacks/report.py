@@ -22,7 +22,7 @@ from rfcx_audio.data import FeatureDataModule, RecordingDataModule
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import save_picture
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 _PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")
@@ -150,7 +150,8 @@ def write_metrics(folder: Path, metrics: dict[str, float]) -> None:
     """Adds values to the run's `metrics.json`."""
     path = folder / "metrics.json"
     known = json.loads(path.read_text()) if path.exists() else {}
-    path.write_text(json.dumps(known | metrics, indent=2, sort_keys=True) + "\n")
+    text = json.dumps(known | metrics, indent=2, sort_keys=True) + "\n"
+    write_atomically(path, lambda part: part.write_text(text))
 
 
 def draw_curves(metrics_csv: Path, picture: Path) -> None:

@@ -10,6 +10,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
+from rfcx_audio.whole_files import write_atomically
+
 
 class Seconds(Callback):
     """Writes how long training and testing took, into `seconds.json` of the run's folder.
@@ -47,5 +49,5 @@ class Seconds(Callback):
         known = json.loads(self.file.read_text()) if self.file.exists() else {}
         clock, processor = perf_counter() - self._began[0], process_time() - self._began[1]
         found = {f"{stage}_s": round(clock, 2), f"{stage}_core_s": round(processor, 2)}
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        self.file.write_text(json.dumps(known | found, indent=2) + "\n")
+        text = json.dumps(known | found, indent=2) + "\n"
+        write_atomically(self.file, lambda part: part.write_text(text))

@@ -67,11 +67,12 @@ class Stamp(Callback):
         pl_module: pl.LightningModule,  # noqa: ARG002
         checkpoint: dict[str, Any],
     ) -> None:
-        """Compares what must not change between a checkpoint and its continuation.
+        """Compares what must not change, and goes on knowing whose labels the first weights saw.
 
         Raises:
             CheckpointError: front end, model, sample rate, species or crop length differ.
         """
+        self.seen_before = (*self.seen_before, *checkpoint.get(SEEN_KEY, ()))
         theirs, ours = parse_config(checkpoint[CONFIG_KEY]), parse_config(self.config)
         for key in _MUST_AGREE:
             then, now = theirs, ours

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 
+from rfcx_audio.batch import Labels
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
 from rfcx_audio.scores import (
@@ -91,8 +92,16 @@ def run(config: DictConfig) -> None:
     after = cross_fitted(
         known, labels, generator, config.method, config.min_cells, config.num_folds
     )
+    judged = Labels(labels.target, torch.where(after.isnan(), 0, labels.known))
+    lost = int(((labels.known > 0) & after.isnan()).sum())
+    if lost:
+        _log.warning(
+            "%d of %d known cells are in neither the errors below nor reliability.png: without "
+            "their recordings, no presence or no absence is known. The calibration has all",
+            *(lost, int((labels.known > 0).sum())),
+        )
     (folder / "calibration.json").write_text(json.dumps(calibration.to_dict(), indent=2) + "\n")
-    save_picture(draw_reliability(known.tensor, after, labels), folder / "reliability.png")
+    save_picture(draw_reliability(known.tensor, after, judged), folder / "reliability.png")
     chosen = thresholds(known, labels, goal, generator, config.num_bootstrap)
     raw = torch.from_numpy(chosen["threshold"].to_numpy(copy=True))
     chosen.insert(4, "calibrated", calibration(raw[None])[0].numpy())
@@ -102,7 +111,7 @@ def run(config: DictConfig) -> None:
     shown = chosen[["species", "threshold", "low", "high", "precision", "recall"]]
     print_table(shown, f"thresholds on the raw scores, {goal.kind} {goal.value:g}")
     title = f"{config.method}, each recording calibrated by the others, labelled windows only"
-    print_table(calibration_table(known.tensor, after, labels, known.species), title)
+    print_table(calibration_table(known.tensor, after, judged, known.species), title)
     without = int(chosen["threshold"].isna().sum())
     if without:
         _log.warning("%d species have no such threshold; thresholds.csv gives the reason", without)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 from rfcx_audio.commands.calls import call_config
 from rfcx_audio.commands.recipe_inputs import (
     Material,
-    keep_rows,
     source_of,
     unlabelled_of,
 )
@@ -27,12 +26,17 @@ from rfcx_audio.commands.recipe_steps import (
     train_folds,
 )
 from rfcx_audio.commands.resumable import resumable
-from rfcx_audio.config import DictConfig, parse_config
-from rfcx_audio.data import Recordings
+from rfcx_audio.config import DictConfig, parse_config, variant
+from rfcx_audio.data import Recordings, few
 from rfcx_audio.experiment.cost import embedding_minute_s, estimate, measured, work_of
 from rfcx_audio.experiment.encoders import has_encoder, with_encoder
-from rfcx_audio.experiment.folds import shared_by_folds
-from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings
+from rfcx_audio.experiment.folds import (
+    folds_of,
+    held_out_recordings,
+    load_data,
+    shared_by_folds,
+)
+from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_labels, keep_settings
 from rfcx_audio.experiment.steps import MARK, Step, mark_of, take
 from rfcx_audio.screen import print_line, print_table
 
@@ -108,12 +112,14 @@ def make(config: DictConfig) -> Recipe:
     source = source_of(config)
     unlabelled = unlabelled_of(config, source)
     material = Material(config, source, unlabelled, folder)
-    keep_rows(folder, source.rows, config.data.root)
+    keep_labels(folder, source.load(), source.species.names, config.data.root)
     if unlabelled.paths:
         place = parse_config(f"recordings: {json.dumps(unlabelled.place)}")
         keep_settings(place, folder / "scores")
     steps = steps_of(material)
     waiting = {step.folder.name for step in steps if mark_of(step.folder) is None}
+    if "folds" in waiting:
+        check_teachers(config, folder / "folds")
     if waiting & {"folds", "scores"}:
         print_cost(material)
     # Not before: what does not fit together is refused by then, and may be mended in this folder.
@@ -125,6 +131,32 @@ def make(config: DictConfig) -> Recipe:
     print_line(f"report: {folder / REPORT}")
     checkpoints, scores = tuple(material.checkpoints), material.scores.get("calibrated")
     return Recipe(folder, folder / REPORT, checkpoints, material.thresholds, scores)
+
+
+def check_teachers(config: DictConfig, folder: Path) -> None:
+    """Refuses pseudo-labels by teachers that saw the labels: no score would be out of fold.
+
+    Args:
+        config: of the recipe.
+        folder: of the folds.
+
+    Raises:
+        ValueError: a teacher saw labels of some recordings.
+    """
+    given = [key for key in ("pseudo_rows", "soft_labels") if config.data[key] is not None]
+    if not given:
+        return
+    shared = shared_by_folds(config, folder)
+    for fold in range(folds_of(load_data(shared))):
+        data = load_data(variant(shared, {"data.folds.held_out": fold}))
+        saw = sorted(set(data.teachers_saw) & set(held_out_recordings(data, fold)))
+        if saw:
+            raise ValueError(
+                f"the teachers of data.{given[0]} saw the labels of recordings of fold {fold} "
+                f"({few(saw)}), so that calibration, thresholds and prevalence would be fitted on "
+                "scores that are not out of fold. Leave it out, or train and score alone: "
+                "rfcx-audio crossval"
+            )
 
 
 def steps_of(material: Material) -> list[Step]:

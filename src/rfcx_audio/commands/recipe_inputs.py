@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -13,17 +12,22 @@ import numpy as np
 import pandas as pd
 
 from rfcx_audio.config import DictConfig, build, load_config, variant
-from rfcx_audio.data import RfcxFolder, TableFolder, find_recordings
-from rfcx_audio.data.tables import NO_SPECIES
+from rfcx_audio.data import (
+    RfcxFolder,
+    TableFolder,
+    few,
+    find_recordings,
+    read_annotations,
+)
 from rfcx_audio.experiment import OUT_OF_FOLD
 from rfcx_audio.scoring import list_recordings
-from rfcx_audio.whole_files import write_atomically
+from rfcx_audio.scoring.archive import fingerprint
 
 SCORES, THRESHOLDS = "scores.parquet", "thresholds.csv"
 _TEST, _TRUTH, _SAMPLE = "test", "truth.csv", "sample_submission.csv"
-_ROWS = "labels.txt"
 _LABELS, _COMPLETE = "labels.csv", "complete.csv"
 _FIELDS = ["recording_id", "species_id", "t_min", "t_max", "f_min", "f_max", "present"]
+_TOLERANCE_S = 1e-3  # tables are rounded
 
 
 @dataclass(frozen=True)
@@ -102,7 +106,7 @@ class Material:
     @cached_property
     def labels(self) -> dict[str, Any]:
         """The keys by which other commands read the labels, see `label_keys_of`."""
-        return label_keys_of(self.config, self.source, self.folder)
+        return label_keys_of(self.source, self.folder)
 
 
 def source_of(config: DictConfig) -> RfcxFolder:
@@ -114,56 +118,33 @@ def source_of(config: DictConfig) -> RfcxFolder:
     """
     source = cast(RfcxFolder, build(config.data.source))
     source.prepare()
-    present = source.rows["present"].to_numpy()
+    present = source.load().usable["present"].to_numpy()
     complete = config.data.source.get("complete") not in (None, False)
     if not present.any() or (present.all() and not complete):
         which = "absence (present = 0)" if present.all() else "presence"
         raise ValueError(
-            f"no row of data.root={config.data.root} states an {which}: calibration, thresholds "
-            "and prevalence need known presences and absences. Add rows of species that were "
-            "checked and are not there, or state with data.source.complete=… where every call is "
-            "marked; without both, rfcx-audio crossval trains and scores alone"
+            f"no row of data.root={config.data.root} with audio states an {which}: calibration, "
+            "thresholds and prevalence need known presences and absences. Add rows of species that "
+            "were checked and are not there, or state with data.source.complete=… where every call "
+            "is marked; without both, rfcx-audio crossval trains and scores alone"
         )
     return source
-
-
-def keep_rows(folder: Path, rows: pd.DataFrame, root: str) -> None:
-    """Notes which labels a folder was begun with, or compares them with those.
-
-    Args:
-        folder: of the recipe.
-        rows: of the tables.
-        root: of the data set, for the message.
-
-    Raises:
-        ValueError: they have changed.
-    """
-    content = rows[_FIELDS].to_csv(index=False).encode()
-    now = f"{len(rows)} rows, {hashlib.sha256(content).hexdigest()[:16]}"
-    path = folder / _ROWS
-    if not path.exists():
-        write_atomically(path, lambda part: part.write_text(now + "\n"))
-        return
-    before = path.read_text().strip()
-    if before != now:
-        raise ValueError(
-            f"the labels in data.root={root} have changed since {folder} was begun "
-            f"({before.partition(',')[0]} then, {len(rows)} rows now): its models were trained on "
-            "the old ones. Choose another out=…, or put the old tables back"
-        )
 
 
 def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
     """The recordings to score: the given ones, else the test recordings of a data set, if any.
 
+    A copy of a labelled recording is known by its content, and counts as labelled.
+
     Raises:
+        AnnotationError: the complete labels break a rule.
         ValueError: there are none in the given place, or only such with labels; or the file of
             complete labels does not exist or has nothing to be compared with.
     """
     place, given = config.recordings, config.complete_labels
-    tables = isinstance(source, TableFolder)
-    if place is None and not tables and (source.root / _TEST).is_dir():
-        place = str(source.root / _TEST)
+    tables, test = isinstance(source, TableFolder), source.root / _TEST
+    if place is None and not tables and test.is_dir() and find_recordings(test):
+        place = str(test)
     if given is not None and (place is None or not Path(given).exists()):
         missing = "there are no recordings to compare them with: give recordings=…"
         raise ValueError(
@@ -173,56 +154,51 @@ def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
         return Unlabelled()
     own = config.recordings is None
     truth, sample = source.root / _TRUTH, source.root / _SAMPLE
-    names = set(source.rows["recording_id"])
+    names = set(source.load().labelled["recording_id"])
     trained_on = find_recordings(source.audio, at_any_depth=tables)
-    known = {path.resolve() for name, path in trained_on.items() if name in names}
     paths = list_recordings(str(place))
-    labelled = {name: path for name, path in paths.items() if path.resolve() in known}
+    labelled = _among(paths, [path for name, path in trained_on.items() if name in names])
     if len(labelled) == len(paths):
         raise ValueError(
             f"all {len(paths)} recordings of recordings={place} have labels: their scores, by the "
             "model that was not trained on each, are the out-of-fold scores. Leave recordings=… "
             "out, or give recordings without labels"
         )
+    unlabelled = {name: path for name, path in paths.items() if name not in labelled}
+    if given is not None:
+        _check_complete(Path(given), config, source, unlabelled)
     return Unlabelled(
         place=str(place),
-        paths={name: path for name, path in paths.items() if name not in labelled},
+        paths=unlabelled,
         labelled=labelled,
         truth=Path(given) if given is not None else truth if own and _is_of_test(truth) else None,
         sample=sample if own and sample.exists() else None,
     )
 
 
-def label_keys_of(config: DictConfig, source: RfcxFolder, folder: Path) -> dict[str, Any]:
+def label_keys_of(source: RfcxFolder, folder: Path) -> dict[str, Any]:
     """The keys `labels`, `species` and `complete`, by which other commands read the same labels.
 
-    Where the tables have columns or names in place of species that only `data.source` knows, they
-    are written once more, in the usual form.
+    The rows that have audio, verdicts among them, are written once more, with the ids and names of
+    the training, so that nothing has to be matched again.
 
     Args:
-        config: of the recipe.
-        source: of its data.
-        folder: for tables that have to be written.
+        source: of the data.
+        folder: of the recipe.
     """
-    given = config.data.source
-    keys = {
-        "labels": str(config.data.root),
-        "species": given.species_file,
-        "complete": given.get("complete"),
-    }
-    usual = not any((given.get("columns") or {}).values())
-    if not isinstance(source, TableFolder) or (usual and tuple(given.ignore) == NO_SPECIES):
-        return keys
     corpus, names = source.load(), np.array(source.species.names)
-    table = source.rows[_FIELDS].assign(present=source.rows["present"].astype(int))
+    table = corpus.usable[_FIELDS].assign(present=corpus.usable["present"].astype(int))
     table.insert(1, "species", names[table.pop("species_id")])
+    folder.mkdir(parents=True, exist_ok=True)
     table.to_csv(folder / _LABELS, index=False)
-    keys |= {"labels": str(folder / _LABELS), "species": None, "complete": None}
+    keys = {"labels": str(folder / _LABELS), "species": None, "complete": None}
     if corpus.coverage:
-        lines = [
-            (name, start_s, None if end_s == np.inf else end_s, _listed(names, species))
-            for name, start_s, end_s, species in corpus.coverage.spans
-        ]
+        durations_s = corpus.train.durations_s
+        lines = []
+        for name, start_s, end_s, species in corpus.coverage.within(durations_s).spans:
+            # Windows of scores may end behind their recording, where there is only silence.
+            whole = end_s >= durations_s[name] - _TOLERANCE_S
+            lines.append((name, start_s, None if whole else end_s, _listed(names, species)))
         columns = pd.Index(["recording_id", "t_min", "t_max", "species"])
         pd.DataFrame(lines, columns=columns).to_csv(folder / _COMPLETE, index=False)
         keys["complete"] = str(folder / _COMPLETE)
@@ -244,4 +220,33 @@ def _is_of_test(truth: Path) -> bool:
 
 
 def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:
-    return "" if numbers is None else ";".join(names[sorted(numbers)])
+    if numbers is None or len(numbers) == len(names):
+        return ""
+    return ";".join(names[sorted(numbers)])
+
+
+def _among(paths: Mapping[str, Path], others: Sequence[Path]) -> dict[str, Path]:
+    """Those of some recordings that are others too: the same files, or copies of them."""
+    same = {path.resolve() for path in others}
+    sizes = {path.stat().st_size for path in others}
+    contents = {fingerprint(path) for path in others} - {""}
+    return {
+        name: path
+        for name, path in paths.items()
+        if path.resolve() in same
+        or (path.stat().st_size in sizes and fingerprint(path) in contents)
+    }
+
+
+def _check_complete(
+    given: Path, config: DictConfig, source: RfcxFolder, paths: Mapping[str, Path]
+) -> None:
+    """Reads the complete labels before hours of training, and that they are of these recordings."""
+    species = (source.species.names, config.data.source.species_file)
+    found = read_annotations(given, *species, recordings=list(paths), complete=True)
+    if not set(found.recordings) & set(paths):
+        raise ValueError(
+            f"complete_labels={given} is about {few(found.recordings)}, and recordings="
+            f"{config.recordings} without labels are {few(list(paths))}: there is nothing to "
+            "compare; give complete labels of the recordings to score"
+        )

@@ -34,7 +34,6 @@ from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
 FAILURES = "failures.csv"
-_FOLDS_OF_CALIBRATION = 5
 _OWN_KEYS = ("recordings", "complete_labels", "precision")
 
 
@@ -81,9 +80,8 @@ def score(material: Material, folder: Path) -> None:
 
 def calibrate_scores(material: Material, folder: Path) -> None:
     """A calibration and thresholds from the out-of-fold scores, and calibrated scores."""
-    recordings = len(Scores.read(material.oof).recordings)
     keys = {**material.labels, "oof": material.oof, "precision": material.config.precision}
-    keys |= {"seed": material.config.seed, "num_folds": min(_FOLDS_OF_CALIBRATION, recordings)}
+    keys |= {"seed": material.config.seed}
     for raw in material.raw:
         keys |= {"scores": raw}
     calibrate.run(step_config("calibrate", folder, **keys))
@@ -116,7 +114,8 @@ def evaluate_scores(material: Material, folder: Path) -> None:
     if truth is None:
         return
     _against_truth(material, truth, folder)
-    complete = {"labels": truth, "species": labels["species"], "complete": True}
+    complete = {"labels": truth, "complete": True}
+    complete |= {"species": material.config.data.source.species_file}
     scores = material.scores["calibrated"]
     evaluate.run(step_config("evaluate", folder / "truth", scores=scores, **complete, **keys))
 

@@ -128,7 +128,8 @@ def read_annotations(
             `scored`, or in the alphabet.
         columns: of such tables by field, see `read_tables`.
         f_max: Hz, the upper edge of rows without one.
-        ignore: names in such tables that are no species, see `read_tables`.
+        ignore: names in such tables that are no species, see `read_tables`; those that are scored
+            are species all the same.
         recordings: that the rows of such tables are about, or their ids, which the rows get, see
             `match_recordings`; with their lengths, a row that ends in the next file labels both.
             None: `recording_id` is the name of the file alone, in whatever folder it is.
@@ -160,7 +161,9 @@ def read_annotations(
         rows, coverage = read_truth(place, limit), EVERYWHERE
     else:
         others = tuple(Path(one) for one in (species, complete) if isinstance(one, str | Path))
-        tables = read_tables(place, columns, others, ignore)
+        wanted = () if scored is None or isinstance(scored, int) else scored
+        ignored = [name for name in ignore if name not in wanted]  # what is scored is a species
+        tables = read_tables(place, columns, others, ignored)
         for note in tables.notes:
             _log.warning("%s", note)
         numbers = numbers or numbers_of_tables(tables.rows, place, scored)

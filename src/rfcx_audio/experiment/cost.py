@@ -15,6 +15,7 @@ import torch
 
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.data import (
+    AudioError,
     AudioReader,
     CachedReader,
     FeatureDataModule,
@@ -26,6 +27,7 @@ from rfcx_audio.experiment.run import build_parts, check_processes
 from rfcx_audio.method import Supervised
 from rfcx_audio.scoring import Embedder, Recogniser, SlidingWindows
 
+_log = logging.getLogger(__name__)
 _WARM_UP, _STEPS = 1, 3
 _SCORED_S = 60.0
 _STORED = 4  # recordings of a store: they are scored in less time than one can measure
@@ -241,15 +243,20 @@ def _minute_s(method: Supervised, data: RecordingDataModule) -> float:
         begun = perf_counter()
         recogniser.score_store(data.store, names)
         return (perf_counter() - begun) * 60 / scored_s
-    name = max(durations_s, key=lambda one: min(durations_s[one], _SCORED_S))
     channel: Any = data.reader.channel
     reader = AudioReader(data.reader.sample_rate, channel)
-    scored_s, seconds = min(durations_s[name], _SCORED_S), math.inf
-    for _ in range(2):
-        begun = perf_counter()
-        recogniser.score(reader.read(data.corpus.train.paths[name], 0.0, scored_s))
-        seconds = min(seconds, perf_counter() - begun)
-    return seconds * 60 / scored_s
+    for name in sorted(durations_s, key=lambda one: -min(durations_s[one], _SCORED_S)):
+        scored_s, seconds = min(durations_s[name], _SCORED_S), math.inf
+        try:
+            for _ in range(2):
+                begun = perf_counter()
+                recogniser.score(reader.read(data.corpus.train.paths[name], 0.0, scored_s))
+                seconds = min(seconds, perf_counter() - begun)
+        except AudioError as error:
+            _log.warning("%s cannot be read, so that another is scored: %s", name, error)
+            continue
+        return seconds * 60 / scored_s
+    raise AudioError("none of the recordings with labels can be read; the reasons are above")
 
 
 def _labelled_durations_s(data: RecordingDataModule) -> dict[str, float]:

@@ -14,7 +14,7 @@ import pandas as pd
 from rfcx_audio.config import DictConfig, build, variant
 from rfcx_audio.data import FeatureDataModule, FrameScores, RecordingDataModule
 from rfcx_audio.encoders import EncoderFrontend
-from rfcx_audio.experiment.resume import is_finished, keep_settings, mark_finished
+from rfcx_audio.experiment.resume import is_finished, keep_labels, keep_settings, mark_finished
 from rfcx_audio.experiment.run import train_run, tried_and_settled, with_fold_file
 from rfcx_audio.scores import SEEN, Scores, leaked_recordings
 from rfcx_audio.scoring import Recogniser, load_recogniser
@@ -37,12 +37,14 @@ def crossval(config: DictConfig) -> Path:
         their means in `metrics.json`.
 
     Raises:
-        ValueError: there is one recording, or none of a fold's recordings could be scored.
+        ValueError: there is one recording, none of a fold's recordings could be scored, or the
+            folder was begun with other settings or labels.
     """
     folder = Path(config.folder)
     keep_settings(config, folder)
     config = shared_by_folds(config, folder)
     data = load_data(config)
+    keep_labels(folder, data.corpus, data.species, config.data.root)
     places = [folder / f"fold_{fold}" for fold in range(folds_of(data))]
     made_with = {
         "sample_rate": config.data.sample_rate,
@@ -66,7 +68,7 @@ def crossval(config: DictConfig) -> Path:
     leaked = sorted({name for table in tables for name in leaked_recordings(table)})
     if leaked:
         _log.warning(
-            "the teachers of data.pseudo_rows saw the labels of %d recordings: %s is marked, and "
+            "the teachers of pseudo-labels saw the labels of %d recordings: %s is marked, and "
             "refused where out-of-fold scores are needed",
             *(len(leaked), folder / OUT_OF_FOLD),
         )
@@ -81,8 +83,14 @@ def crossval(config: DictConfig) -> Path:
 
 
 def shared_by_folds(config: DictConfig, folder: Path) -> DictConfig:
-    """A configuration for the runs of one folder: settled, with one file of folds for all."""
-    return tried_and_settled(with_fold_file(config, folder), folder)
+    """A configuration for the runs of one folder: settled, with one file of folds for all.
+
+    Where few rows are drawn in each fold anew (`rows_per_species`), each takes its bands from them.
+    """
+    settled = tried_and_settled(with_fold_file(config, folder), folder)
+    if config.data.rows_per_species is not None:
+        settled.data.templates = config.data.templates
+    return settled
 
 
 def with_spread(folds: pd.DataFrame) -> pd.DataFrame:

@@ -17,7 +17,15 @@ from rfcx_audio.experiment.folds import (
     load_data,
     shared_by_folds,
 )
-from rfcx_audio.experiment.resume import SETTINGS, is_finished, keep_settings, mark_finished
+from rfcx_audio.experiment.resume import (
+    LABELS,
+    SETTINGS,
+    changed_settings,
+    is_finished,
+    keep_labels,
+    keep_settings,
+    mark_finished,
+)
 from rfcx_audio.experiment.run import train_run
 from rfcx_audio.experiment.teachers import SOFT, label_round, labels_of
 from rfcx_audio.labelling import against_truth
@@ -25,6 +33,8 @@ from rfcx_audio.scores import Scores
 
 _log = logging.getLogger(__name__)
 ROUNDS = "rounds.csv"
+_UNDERWAY = "gone_back_to.txt"  # a round, until those from it on are done
+_FREE = ("rounds", "rollback_to")
 _FEWEST_FOLDS = 3
 _RESULTS = ("test_scores.csv", "test_species.csv", "test_metrics.csv", "metrics.json")
 
@@ -50,16 +60,17 @@ def relabel(config: DictConfig) -> Path:
 
     Raises:
         ValueError: the number of rounds is below 1, there are fewer than three folds, the folder
-            was begun with other settings, or there is no such round to go back to.
+            was begun with other settings or labels, or there is no such round to go back to.
     """
     if config.rounds < 1:
         raise ValueError(f"rounds = {config.rounds}; at least 1 is needed")
     folder = Path(config.folder)
-    if config.rollback_to is not None:
+    if config.rollback_to is not None and not _goes_on(config, folder):
         rollback_to(folder, config.rollback_to)
-    keep_settings(config, folder, ("rounds", "rollback_to"))
+    keep_settings(config, folder, _FREE)
     config = shared_by_folds(config, folder)
     data = load_data(config)
+    keep_labels(folder, data.corpus, data.species, config.data.root)
     if config.rounds > 1 or not config.teachers:
         check_folds(data)
     learned = {"data.pseudo_rows": config.data.pseudo_rows}
@@ -79,7 +90,22 @@ def relabel(config: DictConfig) -> Path:
     for name in _RESULTS:
         if (final / name).exists():
             shutil.copy2(final / name, folder / name)
+    (folder / _UNDERWAY).unlink(missing_ok=True)
     return folder
+
+
+def _goes_on(config: DictConfig, folder: Path) -> bool:
+    """Whether the same command was interrupted after it had gone back."""
+    return (
+        _is_underway(folder, config.rollback_to)
+        and (folder / SETTINGS).exists()
+        and not changed_settings(config, folder, _FREE)
+    )
+
+
+def _is_underway(folder: Path, first: int) -> bool:
+    path = folder / _UNDERWAY
+    return path.exists() and path.read_text().strip() == str(first)
 
 
 def rollback_to(folder: Path, first: int) -> None:
@@ -88,22 +114,24 @@ def rollback_to(folder: Path, first: int) -> None:
     Args:
         folder: of the rounds.
         first: number of the first round that is removed. The folder's settings go with it, so that
-            the next rounds may have others.
+            the next rounds may have others; of the first round, its labels too.
 
     Raises:
         ValueError: there is no such round.
     """
     rounds = _numbered(folder, "round_")
-    if first not in rounds:
+    if first not in rounds and not _is_underway(folder, first):
         known = ", ".join(map(str, sorted(rounds))) or "none"
         raise ValueError(f"{folder} has no round {first} to go back to; its rounds are: {known}")
     parts = [*rounds.items(), *_numbered(folder, "final_").items()]
     moved = [path for number, path in parts if number >= first]
-    moved += [folder / name for name in (*_RESULTS, ROUNDS, SETTINGS) if (folder / name).exists()]
+    files = (*_RESULTS, ROUNDS, SETTINGS, *([LABELS] if first == 1 else []))
+    moved += [folder / name for name in files if (folder / name).exists()]
     place = folder / "taken_back" / str(len(_numbered(folder / "taken_back", "")))
     place.mkdir(parents=True)
     for path in moved:
         path.rename(place / path.name)
+    (folder / _UNDERWAY).write_text(f"{first}\n")
     _log.info("%s: %s", place, ", ".join(path.name for path in moved))
 
 

@@ -40,8 +40,8 @@ def settle(config: DictConfig) -> DictConfig:
         config: of `conf/train.yaml`. In `data`, `num_species`, `species`, `sample_rate`, `f_min`
             and `f_max` are taken from the tables and recordings where they are null, and
             `templates` from the rows where they are to be (with `rows_per_species`, from those that
-            are trained on); given values stay. What a pretrained encoder decides is taken from
-            `data.store`, else from its file, see `with_encoder`.
+            are trained on; the range is that of all rows); given values stay. What a pretrained
+            encoder decides is taken from `data.store`, else from its file, see `with_encoder`.
 
     Raises:
         AnnotationError: the tables cannot be read, or there is no recording.
@@ -62,8 +62,9 @@ def settle(config: DictConfig) -> DictConfig:
     changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
     changes["other_names"] = {name: dict(row) for name, row in species.others.items()} or None
     made: Any = build(config.data.templates)
-    templates = cast(pd.DataFrame, made(rows)) if callable(made) else pd.DataFrame(made)
-    changes |= _range(config, source, templates, len(rows))
+    bands = [made(part) if callable(made) else pd.DataFrame(made) for part in (rows, source.rows)]
+    templates, widest = cast(list[pd.DataFrame], bands)
+    changes |= _range(config, source, widest, len(source.rows))
     if callable(made):
         ends = [changes.get(name, config.data[name]) for name in ("f_min", "f_max")]
         complete, missing = with_every_species(templates, len(species.names), *ends)

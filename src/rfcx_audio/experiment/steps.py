@@ -50,6 +50,7 @@ def take(step: Step, number: int, total: int) -> None:
     again = "" if before is None else ", again: what it is made of has changed"
     _log.info("%s: %s%s", name, step.what, again)
     begun = monotonic()
+    (step.folder / MARK).unlink(missing_ok=True)  # until the work is whole again
     step.work(step.folder)
     mark = json.dumps({"made_of": made_of, "seconds": round(monotonic() - begun, 1)}, indent=2)
     write_atomically(step.folder / MARK, lambda part: part.write_text(mark + "\n"))
@@ -66,10 +67,11 @@ def state_of(files: Iterable[Path]) -> str:
 
     Args:
         files: of which place, size and time of the last change count, not the content, so that
-            thousands of recordings are looked at in a moment; missing ones count as such.
+            thousands of recordings are looked at in a moment; missing ones count as such. A folder
+            stands for all that is in it.
     """
     found = hashlib.sha256()
-    for path in files:
+    for path in (one for place in files for one in [place, *sorted(place.rglob("*"))]):
         state = path.stat() if path.exists() else None
         seen = None if state is None else (state.st_size, state.st_mtime_ns)
         found.update(repr((str(path.absolute()), seen)).encode("utf-8", "surrogateescape"))

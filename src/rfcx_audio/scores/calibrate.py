@@ -225,27 +225,27 @@ def cross_fitted(
         generator: assigns the recordings to folds.
         method: see `fit_calibration`.
         min_cells: see `fit_calibration`.
-        num_folds: at least 2.
+        num_folds: at least 2; with fewer recordings, each is a fold.
 
     Returns:
-        (rows, species) in [0, 1].
+        (rows, species) in [0, 1]; NaN in a fold without which no presence or no absence is known.
 
     Raises:
-        ValueError: `num_folds` is below 2 or above the number of recordings, or `fit_calibration`
-            fails on a fold.
+        ValueError: `num_folds` is below 2, or another argument is invalid.
     """
+    if num_folds < 2:
+        raise ValueError(f"num_folds = {num_folds}; expected at least 2")
     values = scores.tensor
     place, names = pd.factorize(scores.keys["recording_id"], sort=True)
-    if not 2 <= num_folds <= len(names):
-        raise ValueError(
-            f"num_folds = {num_folds}; expected 2 to {len(names)}, the number of recordings"
-        )
     fold = (torch.randperm(len(names), generator=generator) % num_folds)[torch.from_numpy(place)]
-    calibrated = torch.empty_like(values)
-    for held_out in range(num_folds):
+    calibrated = torch.full_like(values, torch.nan)
+    for held_out in range(min(num_folds, len(names))):
         away, here = fold != held_out, fold == held_out
         others = Labels(labels.target[away], labels.known[away])
-        calibrated[here] = fit_calibration(values[away], others, method, min_cells)(values[here])
+        present = others.target[others.known > 0] >= 0.5
+        if present.any() and not present.all():
+            fitted = fit_calibration(values[away], others, method, min_cells)
+            calibrated[here] = fitted(values[here])
     return calibrated
 
 

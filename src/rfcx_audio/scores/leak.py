@@ -32,7 +32,8 @@ def check_unseen(scores: Scores, name: str) -> None:
         raise ValueError(
             f"{name} is no out-of-fold evidence: its model learned from pseudo-labels whose "
             f"teachers saw the labels of {len(leaked)} of its {len(scores.recordings)} recordings, "
-            f"the first {leaked[0]!r}; give scores of rfcx_audio.crossval without data.pseudo_rows"
+            f"the first {leaked[0]!r}; give scores of rfcx_audio.crossval without data.pseudo_rows "
+            "and data.soft_labels"
         )
 
 

@@ -74,7 +74,7 @@ def _give_name(draft: Path, root: Path, recipe: Rainforest) -> None:
     try:
         draft.rename(root)
     except OSError:
-        # Another run has made the folder in the meantime; that of the same recipe has the same files.
+        # Another run made the folder in the meantime; that of the same recipe has the same files.
         if not _is_there(root, recipe):
             raise
 
