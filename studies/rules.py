@@ -101,7 +101,11 @@ def species_named(gain: pd.Series, number: int = 4) -> str:
     if gain.empty:
         return ""
     rising = gain.sort_values(kind="stable")
-    parts = {"most gained": rising[rising > 0][::-1], "most lost": rising[rising < 0]}
+    shown = 0.005  # less would be printed as 0.00
+    parts = {
+        "most gained": rising[rising >= shown][::-1],
+        "most lost": rising[rising <= -shown],
+    }
     named = [
         f"{what}: " + ", ".join(f"{name} {v:+.2f}" for name, v in part[:number].items())
         for what, part in parts.items()

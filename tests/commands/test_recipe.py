@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -127,7 +128,7 @@ def test_another_recording_is_scored_and_all_that_follows_is_made_again(
     pond: Path, tmp_path: Path
 ) -> None:
     words = (pond / "words.txt").read_text().splitlines()
-    further = write_pond(tmp_path, labelled=0, new=1) / "archive" / "0" / "pond_00.wav"
+    further = write_pond(tmp_path, labelled=0, new=17) / "archive" / "0" / "pond_16.wav"
     further.rename(pond / "archive" / "further.wav")
     kept = pond / "out" / "folds" / "fold_0" / "checkpoints" / "best.ckpt"
     before = kept.stat().st_mtime_ns
@@ -236,3 +237,20 @@ def test_tables_of_presences_only_are_refused_before_anything_is_trained(tmp_pat
     with pytest.raises(ValueError, match=r"no row .* states an absence.*data.source.complete"):
         rfcx_audio.recipe(*words, out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_labels_by_teachers_that_saw_the_rows_are_refused_before_anything_is_trained(
+    tmp_path: Path,
+) -> None:
+    root = write_pond(tmp_path, labelled=6, new=0)
+    names = [f"{'ab'[number % 2]}/pond_{number:02d}" for number in range(6)]
+    parts = [Scores.of_windows(name, [0.0], 2.0, np.full((1, 3), 0.5)) for name in names]
+    soft = Scores.concatenate([replace(part, species=tuple(SPECIES)) for part in parts])
+    words = ["data=table", f"data.root={root / 'labelled'}", "scale=laptop", *QUICK]
+    words += [f"data.soft_labels={tmp_path / 'soft.parquet'}", "data.crop_duration_s=2.0"]
+    replace(soft, metadata={"soft_labels": {"teachers_saw": names[:1]}}).write(
+        tmp_path / "soft.parquet"
+    )
+    with pytest.raises(ValueError, match=r"teachers of data.soft_labels saw .* \('a/pond_00'\)"):
+        rfcx_audio.recipe(*words, out=tmp_path / "out")
+    assert not list((tmp_path / "out").rglob("*.ckpt"))

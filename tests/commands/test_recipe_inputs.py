@@ -174,6 +174,9 @@ def test_complete_labels_are_read_before_anything_is_trained(pond: Path, tmp_pat
     path.write_text("recording_id,species,t_min,t_max\ndusk,Reed frog,1,2\n")
     with pytest.raises(ValueError, match=r"is about 'dusk'.*'0/pond_04', '1/pond_05'.*nothing to"):
         unlabelled_of(config, source_of(config))
+    path.write_text("recording_id,species,t_min,t_max,present\n0/pond_04,Reed frog,1,2,0\n")
+    with pytest.raises(ValueError, match="is partial"):
+        unlabelled_of(config, source_of(config))
     path.write_text("recording_id,species,t_min,t_max\n0/pond_04,Reed frog,2,1\n")
     with pytest.raises(AnnotationError, match="line 2"):
         unlabelled_of(config, source_of(config))

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from own_tables import write_audio
 from rfcx_audio.commands import recipe_steps
 from rfcx_audio.commands.recipe_inputs import Material, Unlabelled
 from rfcx_audio.commands.recipe_steps import (
@@ -48,7 +49,8 @@ def material(tmp_path: Path) -> Material:
         for s, name in enumerate(NAMES)
     ]
     columns = pd.Index(["recording_id", "species", "t_min", "t_max", "present"])
-    (tmp_path / "own").mkdir()
+    for n in range(40):
+        write_audio(tmp_path / "own" / f"a{n:02d}.wav")
     pd.DataFrame(rows, columns=columns).to_csv(tmp_path / "own" / "labels.csv", index=False)
     calls = [(f"b{n:02d}", name) for n in range(30) for s, name in enumerate(NAMES) if true[n, s]]
     calls = pd.DataFrame(calls, columns=columns[:2]).assign(t_min=0.5, t_max=1.5)

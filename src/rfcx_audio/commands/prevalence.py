@@ -16,7 +16,7 @@ from torch import Tensor
 
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import RFCX_FILES, read_annotations
+from rfcx_audio.data import RFCX_FILES, Annotations, read_annotations
 from rfcx_audio.queues import (
     ALL,
     Sample,
@@ -128,6 +128,30 @@ def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
     return Prevalence(*(torch.from_numpy(column) for column in columns))
 
 
+def read_complete(
+    place: Path, species: Sequence[str], species_file: str | None, recordings: Sequence[str]
+) -> Annotations:
+    """Labels of every call in the recordings that have rows or an empty table.
+
+    Args:
+        place: file or folder, see `read_annotations`.
+        species: names.
+        species_file: see `read_annotations`.
+        recordings: ids.
+
+    Raises:
+        AnnotationError: a table breaks a rule.
+        ValueError: the labels are partial by their form: RFCX's rows, or rows of absence.
+    """
+    annotations = read_annotations(place, species, species_file, recordings=recordings)
+    if place.name in RFCX_FILES or not annotations.rows["present"].all():
+        raise ValueError(
+            f"complete_labels={place} is partial: a true prevalence needs every call, as in "
+            "truth.csv or in tables of recordings that are marked throughout"
+        )
+    return annotations.declared(complete=True)
+
+
 def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
     """(species,): in which share of the recordings each species is, by labels of every call.
 
@@ -135,18 +159,10 @@ def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
     or an empty table; the others are left out, and counted in the log.
 
     Raises:
-        ValueError: the labels are of no scored recording, or partial by their form: RFCX's rows, or
-            rows of absence.
+        ValueError: the labels are of no scored recording, or partial, see `read_complete`.
     """
-    place = Path(config.complete_labels)
-    settings = (pooled.species, config.species)
-    annotations = read_annotations(place, *settings, recordings=pooled.recordings)
-    if place.name in RFCX_FILES or not annotations.rows["present"].all():
-        raise ValueError(
-            f"complete_labels={place} is partial: a true prevalence needs every call, as in "
-            "truth.csv or in tables of recordings that are marked throughout"
-        )
-    annotations = annotations.declared(complete=True)
+    settings = (pooled.species, config.species, pooled.recordings)
+    annotations = read_complete(Path(config.complete_labels), *settings)
     check_labels(pooled.recordings, annotations)
     target, known = (part.double().sum(0) for part in pooled.labelled_by(annotations)[1])
     return target / known

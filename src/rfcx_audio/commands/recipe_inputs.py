@@ -11,13 +11,13 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
+from rfcx_audio.commands.prevalence import read_complete
 from rfcx_audio.config import DictConfig, build, load_config, variant
 from rfcx_audio.data import (
     RfcxFolder,
     TableFolder,
     few,
     find_recordings,
-    read_annotations,
 )
 from rfcx_audio.experiment import OUT_OF_FOLD
 from rfcx_audio.scoring import list_recordings
@@ -138,8 +138,8 @@ def unlabelled_of(config: DictConfig, source: RfcxFolder) -> Unlabelled:
 
     Raises:
         AnnotationError: the complete labels break a rule.
-        ValueError: there are none in the given place, or only such with labels; or the file of
-            complete labels does not exist or has nothing to be compared with.
+        ValueError: there are none in the given place, or only such with labels; or the complete
+            labels do not exist, are partial, or have nothing to be compared with.
     """
     place, given = config.recordings, config.complete_labels
     tables, test = isinstance(source, TableFolder), source.root / _TEST
@@ -241,9 +241,9 @@ def _among(paths: Mapping[str, Path], others: Sequence[Path]) -> dict[str, Path]
 def _check_complete(
     given: Path, config: DictConfig, source: RfcxFolder, paths: Mapping[str, Path]
 ) -> None:
-    """Reads the complete labels before hours of training, and that they are of these recordings."""
+    """Checks before hours of training that the complete labels are, and of these recordings."""
     species = (source.species.names, config.data.source.species_file)
-    found = read_annotations(given, *species, recordings=list(paths), complete=True)
+    found = read_complete(given, *species, list(paths))
     if not set(found.recordings) & set(paths):
         raise ValueError(
             f"complete_labels={given} is about {few(found.recordings)}, and recordings="
