@@ -96,7 +96,7 @@ def test_answers_of_a_review_are_labels_of_every_step(tmp_path: Path) -> None:
     assert sorted(read.rows["present"]) == [False, False, True, True]
 
 
-def test_folders_of_equal_names_need_not_be_told_apart_again(tmp_path: Path) -> None:
+def test_folders_of_equal_names_are_not_matched_again(tmp_path: Path) -> None:
     write_audio(tmp_path / "siteA" / "dawn.wav")
     (tmp_path / "calls.csv").write_text(
         "recording_id,species,t_min,t_max,present\nsiteA/dawn.wav,owl,1,2,1\n"
