@@ -153,6 +153,10 @@ def test_a_copy_of_a_labelled_recording_is_known_by_its_content(pond: Path, tmp_
     config = config_of(pond / "labelled", f"recordings={tmp_path}")
     found = unlabelled_of(config, source_of(config))
     assert (list(found.paths), list(found.labelled)) == (["copy_5"], ["copy_1"])
+    lines = ["recording_id,path", f"gone,{tmp_path}/gone.wav", f"copy,{tmp_path}/copy_1.wav"]
+    (tmp_path / "listed.csv").write_text("\n".join(lines))
+    listed = config_of(pond / "labelled", f"recordings={tmp_path}/listed.csv")
+    assert list(unlabelled_of(listed, source_of(listed)).paths) == ["gone"]  # reported when read
 
 
 def test_an_empty_folder_of_test_recordings_has_none_to_score(tmp_path: Path) -> None:

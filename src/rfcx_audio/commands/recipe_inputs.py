@@ -227,15 +227,19 @@ def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:
 
 def _among(paths: Mapping[str, Path], others: Sequence[Path]) -> dict[str, Path]:
     """Those of some recordings that are others too: the same files, or copies of them."""
-    same = {path.resolve() for path in others}
-    sizes = {path.stat().st_size for path in others}
-    contents = {fingerprint(path) for path in others} - {""}
+    same, contents = {path.resolve() for path in others}, set(map(fingerprint, others))
+    sizes = {_size(path) for path in others}
     return {
         name: path
         for name, path in paths.items()
         if path.resolve() in same
-        or (path.stat().st_size in sizes and fingerprint(path) in contents)
+        or (_size(path) in sizes - {None} and fingerprint(path) in contents - {""})
     }
+
+
+def _size(path: Path) -> int | None:
+    """Of a file; None if there is none, which those who read it report."""
+    return path.stat().st_size if path.is_file() else None
 
 
 def _check_complete(
