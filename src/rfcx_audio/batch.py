@@ -110,8 +110,8 @@ class ClassBands(NamedTuple):
         low: (classes,) int64, first mel of the class's band.
         high: (classes,) int64, mel behind the last.
         frames: (classes,) int64, of its duration.
-        f_min: (classes,) float32, Hz.
-        f_max: (classes,) float32, Hz.
+        f_min: (classes,) float32, share of the mel axis as in `Boxes` on spectrograms.
+        f_max: (classes,) float32, likewise.
     """
 
     species: Tensor

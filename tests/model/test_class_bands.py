@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from rfcx_audio.batch import Boxes, ClassBands, Logits
-from rfcx_audio.model import BandNorm, ClassBandDetector, class_bands
+from rfcx_audio.data import SpeciesClass
+from rfcx_audio.data.spectrograms import on_axes
+from rfcx_audio.frontend import LogMel, class_bands
+from rfcx_audio.model import BandNorm, ClassBandDetector
 from rfcx_audio.model.class_bands import slide
 
 MELS, FRAMES = 32, 50
@@ -18,8 +21,8 @@ BANDS = ClassBands(
     low=torch.tensor([2, 12, 20]),
     high=torch.tensor([10, 18, 32]),
     frames=torch.tensor([10, 20, 80]),
-    f_min=torch.tensor([200.0, 1200.0, 2000.0]),
-    f_max=torch.tensor([1000.0, 1800.0, 3200.0]),
+    f_min=torch.tensor([2.0, 12.0, 20.0]) / MELS,
+    f_max=torch.tensor([10.0, 18.0, 32.0]) / MELS,
 )
 
 
@@ -158,10 +161,11 @@ def test_a_crop_smaller_than_encoder_and_head_need_is_refused() -> None:
         ClassBandDetector(Mean(), head, nn.Identity(), BANDS, 2, size=(8, 16))
 
 
-def row(species: int, song: int, f_min: float = 500.0, f_max: float = 900.0) -> Boxes:
+def row(species: int, song: int, low: float = 5.0, high: float = 9.0) -> Boxes:
+    """A row from one mel to another, on a spectrogram."""
     nothing = torch.zeros(1)
     numbers = torch.tensor([species]), torch.tensor([song])
-    edges = torch.tensor([f_min]), torch.tensor([f_max])
+    edges = torch.tensor([low / MELS]), torch.tensor([high / MELS])
     return Boxes(*numbers, nothing > 0, nothing, nothing, nothing, *edges)
 
 
@@ -169,15 +173,31 @@ def test_rows_find_the_class_of_their_species_and_song() -> None:
     classes = [detector().class_of(row(*one)).item() for one in ((0, 4), (0, 1), (1, 1), (-1, 0))]
     assert classes == [1, 0, 2, -1]
     assert detector().class_of(row(1, 4)).item() == 2  # the only one of its species
-    assert detector().class_of(row(0, 9, 1300.0, 1700.0)).item() == 1  # an unknown song's nearest
+    assert detector().class_of(row(0, 9, 13.0, 17.0)).item() == 1  # an unknown song's nearest
 
 
 def test_of_several_classes_of_a_song_a_row_takes_the_nearest() -> None:
     several = BANDS._replace(songtype=torch.tensor([1, 1, 1]))
     found = detector(bands=several)
-    assert found.class_of(row(0, 1, 300.0, 900.0)).item() == 0
-    assert found.class_of(row(0, 1, 1000.0, 2500.0)).item() == 1
-    assert found.class_of(row(0, 1, 0.0, 24_000.0)).item() == 0  # no frequencies: the wider one
+    assert found.class_of(row(0, 1, 3.0, 9.0)).item() == 0
+    assert found.class_of(row(0, 1, 10.0, 25.0)).item() == 1
+    assert found.class_of(row(0, 1, 0.0, 32.0)).item() == 0  # no frequencies: the wider one
+
+
+def test_rows_in_hz_find_their_band_where_several_are_of_one_song() -> None:
+    """As tables without songs have them: all rows of a species count as one."""
+    frontend = LogMel(48_000, n_mels=128)
+    bands_hz = [(500.0, 900.0), (4000.0, 6000.0), (9000.0, 12_000.0)]
+    classes = [SpeciesClass(0, 1, *band, 1.0) for band in bands_hz]
+    bands = class_bands(frontend, classes)
+    found = ClassBandDetector(
+        Mean(), partial(Sums, num_species=3), BandNorm(128), bands, 1, size=(8, 8)
+    )
+    for number, (f_min, f_max) in enumerate(bands_hz):
+        crop = row(0, 1)._replace(f_min=torch.tensor([f_min]), f_max=torch.tensor([f_max]))
+        on_spectrogram = on_axes(crop, 6.0, frontend)
+        assert found.class_of(on_spectrogram).item() == number
+        torch.testing.assert_close(on_spectrogram.f_min, bands.f_min[number : number + 1])
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,9 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
     Raises:
         ValueError: a class lies outside the front end's band.
     """
-    low = [math.floor(x) for x in frontend.band_of([one.f_min for one in classes])]
-    high = [math.ceil(x) for x in frontend.band_of([one.f_max for one in classes])]
+    first = frontend.band_of([one.f_min for one in classes])
+    last = frontend.band_of([one.f_max for one in classes])
+    low, high = list(map(math.floor, first)), list(map(math.ceil, last))
     for one, bottom, top in zip(classes, low, high, strict=True):
         if bottom >= top or one.f_min >= frontend.f_max or one.f_max <= frontend.f_min:
             raise ValueError(
@@ -53,6 +54,6 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
         low=torch.tensor(low),
         high=torch.tensor(high),
         frames=torch.tensor(frames),
-        f_min=torch.tensor([float(one.f_min) for one in classes]),
-        f_max=torch.tensor([float(one.f_max) for one in classes]),
+        f_min=torch.tensor(first) / frontend.n_mels,
+        f_max=torch.tensor(last) / frontend.n_mels,
     )

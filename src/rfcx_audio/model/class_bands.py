@@ -123,7 +123,7 @@ class ClassBandDetector(nn.Module):
         """The class of each row: of its species, if possible of its song, and nearest in frequency.
 
         Args:
-            boxes: of any shape.
+            boxes: on spectrograms, of any shape.
 
         Returns:
             int64 of the same shape; -1 where no class is of the species.
