@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from rfcx_audio.batch import Boxes, ClassBands, Logits
 from rfcx_audio.data import SpeciesClass
 from rfcx_audio.data.spectrograms import on_axes
-from rfcx_audio.frontend import LogMel, class_bands
-from rfcx_audio.model import BandNorm, ClassBandDetector
+from rfcx_audio.frontend import LogMel
+from rfcx_audio.frontend import class_bands as bands_of
+from rfcx_audio.model import BandNorm, ClassBandDetector, class_bands
 from rfcx_audio.model.class_bands import slide
 
 MELS, FRAMES = 32, 50
@@ -189,7 +190,7 @@ def test_rows_in_hz_find_their_band_where_several_are_of_one_song() -> None:
     frontend = LogMel(48_000, n_mels=128)
     bands_hz = [(500.0, 900.0), (4000.0, 6000.0), (9000.0, 12_000.0)]
     classes = [SpeciesClass(0, 1, *band, 1.0) for band in bands_hz]
-    bands = class_bands(frontend, classes)
+    bands = bands_of(frontend, classes)
     found = ClassBandDetector(
         Mean(), partial(Sums, num_species=3), BandNorm(128), bands, 1, size=(8, 8)
     )
