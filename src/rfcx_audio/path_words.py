@@ -9,8 +9,9 @@ _TRUE_OR_PATH = {"complete", "data.source.complete"}
 """Keys whose values are true, false, or a path."""
 
 _KEYS = _TRUE_OR_PATH | {
-    *("calibration", "checkpoint", "complete_labels", "encoder_file", "example", "folder"),
-    *("labels", "oof", "out", "store"),
+    *("calibration", "checkpoint", "complete_labels", "detections", "encoder_file", "example"),
+    *("folder", "labels", "oof", "out", "store", "verdicts"),
+    *("queue.features", "queue.leave_out", "queue.thresholds"),
     *("prevalence", "prior", "recordings", "recordings_table", "resume", "sample_submission"),
     *("scores", "species", "start_from", "thresholds"),
     *("data.folds.file", "data.pseudo_rows", "data.reader.folder", "data.root"),

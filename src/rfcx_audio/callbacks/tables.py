@@ -147,5 +147,8 @@ def _known_bands(data: RecordingDataModule) -> tuple[Tensor, Tensor] | None:
         return None
     edges = [frontend.band_of(list(by_hz)) for by_hz in (low, high)]
     bands = torch.stack([torch.tensor(edges[0]).floor(), torch.tensor(edges[1]).ceil()], 1).long()
-    frames = (by_species["duration_s"].mean() / frontend.hop_s).round().astype(int).to_numpy()
+    bands[:, 0] = bands[:, 0].clamp(max=frontend.n_mels - 1)
+    bands[:, 1] = torch.maximum(bands[:, 1], bands[:, 0] + 1)
+    frames = (by_species["duration_s"].mean() / frontend.hop_s).round().clip(lower=1)
+    frames = frames.astype(int).to_numpy()
     return bands, torch.tensor(frames)

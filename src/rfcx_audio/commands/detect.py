@@ -25,7 +25,7 @@ from rfcx_audio.events import (
     write_events,
 )
 from rfcx_audio.hardware import best_device
-from rfcx_audio.scores import Scores, read_thresholds
+from rfcx_audio.scores import RAW, Scores, read_thresholds, scale_of
 from rfcx_audio.scoring import Recogniser, list_recordings, load_recogniser
 
 _log = logging.getLogger(__name__)
@@ -157,7 +157,7 @@ def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, f
     if not len(scores.keys):
         name, reason = next(iter(scores.metadata.get("failures", {}).items()), ("none", "no row"))
         raise ValueError(f"no recording has scores; the first, {name}: {reason}")
-    calibrated = "calibration" in scores.metadata
+    calibrated = scale_of(scores.metadata) != RAW
     if config.thresholds is not None:
         at = read_thresholds(config.thresholds, scores)
         missing = [name for name, one in zip(scores.species, at, strict=True) if np.isnan(one)]
@@ -172,7 +172,7 @@ def limits_of(config: DictConfig, scores: Scores) -> tuple[float | np.ndarray, f
                 *(len(missing), config.thresholds, ", ".join(missing)),
             )
         high = np.where(np.isnan(at), np.inf, np.maximum(at - _ROUNDING, 0.0))
-        return high, config.low_share * high
+        return high, np.where(np.isinf(high), high, config.low_share * high)
     if not calibrated:
         _log.warning(
             "the scores are not calibrated, so high=%g is no probability: give thresholds=… of "

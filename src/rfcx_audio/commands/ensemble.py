@@ -14,6 +14,8 @@ from torch import Tensor
 from rfcx_audio.commands.labels import labels_of
 from rfcx_audio.config import DictConfig, build
 from rfcx_audio.scores import (
+    CORRECTED,
+    SCALES,
     EnsembleError,
     Scores,
     check_labels,
@@ -24,6 +26,7 @@ from rfcx_audio.scores import (
     given_weights,
     join,
     label_keys,
+    scale_of,
 )
 from rfcx_audio.scoring import list_recordings, load_recogniser
 from rfcx_audio.scoring.archive import score_archive
@@ -130,6 +133,15 @@ def run(config: DictConfig) -> None:
     tables = read_members(scored(config))
     metadata = metadata_of(tables)
     settings = common_settings(metadata, config.mixed_frontends)
+    scales = {path: scale_of(one) for path, one in metadata.items()}
+    if config.how != "rank" and len(set(scales.values())) > 1:
+        one, other = (
+            end(scales, key=lambda path: SCALES.index(scales[path])) for end in (min, max)
+        )
+        raise EnsembleError(
+            f"{one} is {scales[one]}, {other} is {scales[other]}: their mean is neither; give "
+            "scores to which the same was done, or how=rank"
+        )
     joined, weights = join(tables), weights_of(config)
     folder, shares = Path(config.paths.output_dir), weights.tolist()
     members = [
@@ -138,7 +150,7 @@ def run(config: DictConfig) -> None:
     ]
     about = about_species(metadata.values(), joined.species)
     made_with = {**settings, "how": config.how, "members": members, "about": about}
-    if any("prior_correction" in one for one in metadata.values()):
+    if CORRECTED in scales.values():
         made_with["transductive"] = True
     values = combine(joined.values, weights, config.how).numpy()
     scores = Scores(joined.keys, values, joined.species, made_with)

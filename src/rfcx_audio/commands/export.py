@@ -79,17 +79,23 @@ def check_options(config: DictConfig) -> None:
 def with_names_and_calibration(
     trained: Artefact, species: str | None, calibration: str | None
 ) -> Artefact:
-    """The artefact with species names (CSV) and a calibration (JSON) where files are given."""
+    """The artefact with species names (CSV) and a calibration (JSON) where files are given.
+
+    What is known of the species, and the calibration, get the new names too.
+    """
     names = list(trained.species)
     if species is not None:
         numbers = read_species(Path(species), len(names))
         for name, number in reversed(numbers.items()):  # of several names, the first is kept
             names[number] = name
-    if calibration is None:
-        return trained._replace(species=names)
-    return trained._replace(
-        species=names, calibration=json.loads(Path(calibration).read_text(encoding="utf-8"))
-    )
+    renamed = dict(zip(trained.species, names, strict=True))
+    fitted = trained.calibration
+    if calibration is not None:
+        fitted = json.loads(Path(calibration).read_text(encoding="utf-8"))
+    if fitted is not None and fitted.get("names"):
+        fitted = {**fitted, "names": [renamed.get(name, name) for name in fitted["names"]]}
+    about = {renamed.get(name, name): known for name, known in trained.about.items()}
+    return trained._replace(species=names, calibration=fitted, about=about)
 
 
 def without_places(trained: Artefact) -> Artefact:

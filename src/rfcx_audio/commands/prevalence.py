@@ -27,6 +27,7 @@ from rfcx_audio.queues import (
     read_sample,
 )
 from rfcx_audio.scores import (
+    CORRECTED,
     Prevalence,
     ReviewedWindows,
     Scores,
@@ -39,12 +40,14 @@ from rfcx_audio.scores import (
     mean_prevalence,
     prior_correction,
     read_by_species,
+    scale_of,
 )
 from rfcx_audio.screen import print_table
 from rfcx_audio.verdicts import VerdictStore
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
+_LEFT_OUT = r" without [1-9]\d* labelled$"  # of the frame of a queue, see `queues.draw`
 
 
 def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
@@ -91,6 +94,14 @@ def reviewed_windows(store: str, scores: Scores) -> ReviewedWindows:
     queues, recordings = sample.queues, set(map(str, scores.recordings))
     same = queues["of_recordings"] == fingerprint_of_recordings(recordings)
     chosen = queues[queues["by_chance"] & (queues["kind"] == "windows") & same]
+    partial = chosen["frame"].str.contains(_LEFT_OUT)
+    if partial.any():
+        _log.warning(
+            "%d queue(s) of %s were drawn without labelled windows (queue.leave_out), so that they "
+            "tell nothing of all windows, and are not used",
+            *(int(partial.sum()), store),
+        )
+        chosen = chosen[~partial]
     if chosen.empty:
         raise ValueError(
             f"{store} has no queue of windows that was drawn by chance from the {len(recordings)} "
@@ -171,8 +182,7 @@ def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:
 def run(config: DictConfig) -> None:
     """The command."""
     scores = Scores.read(config.scores)
-    made_of = [one["made_with"] for one in scores.metadata.get("members", [])]
-    if any("prior_correction" in one for one in (scores.metadata, *made_of)):
+    if scale_of(scores.metadata) == CORRECTED:
         raise ValueError(f"{config.scores} is corrected already; give what it was made from")
     folder, pooled = Path(config.paths.output_dir), scores.pool()
     found, balanced = estimated(config, scores)

@@ -21,7 +21,7 @@ from rfcx_audio.queues import (
     frame_of_scores,
     read_detections,
 )
-from rfcx_audio.scores import WINDOW, Scores
+from rfcx_audio.scores import CALIBRATED, WINDOW, Scores, scale_of
 from rfcx_audio.scoring import list_recordings
 from rfcx_audio.scoring.archive import fingerprint
 from rfcx_audio.verdicts import VerdictStore
@@ -118,7 +118,7 @@ def _source(config: DictConfig, metadata: Mapping[str, Any]) -> dict[str, Any]:
         "scores": str(place),
         "fingerprint": fingerprint(Path(place)),
         "model": model,
-        "calibrated": "calibration" in metadata,
+        "calibrated": scale_of(metadata) == CALIBRATED,
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from glob import escape
 from pathlib import Path
 from typing import Any, cast
 
@@ -198,7 +199,8 @@ def label_keys_of(source: RfcxFolder, folder: Path) -> dict[str, Any]:
         for name, start_s, end_s, species in corpus.coverage.within(durations_s).spans:
             # Windows of scores may end behind their recording, where there is only silence.
             whole = end_s >= durations_s[name] - _TOLERANCE_S
-            lines.append((name, start_s, None if whole else end_s, _listed(names, species)))
+            end = None if whole else end_s
+            lines.append((escape(name), start_s, end, _listed(names, species)))
         columns = pd.Index(["recording_id", "t_min", "t_max", "species"])
         pd.DataFrame(lines, columns=columns).to_csv(folder / _COMPLETE, index=False)
         keys["complete"] = str(folder / _COMPLETE)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
+from glob import escape
 from pathlib import Path
 from types import MappingProxyType
 from typing import NamedTuple
@@ -81,7 +82,7 @@ class Annotations(NamedTuple):
         if isinstance(complete, bool):
             species = frozenset(self.names) or None
             named = self.recordings if complete else []
-            spans = [CompleteSpan(name, species=species) for name in named]
+            spans = [CompleteSpan(escape(name), species=species) for name in named]
             return self._replace(complete=Coverage(tuple(spans)))
         if not isinstance(complete, str | Path):
             raise AnnotationError(f"complete = {complete!r}; expected true, false or a CSV file")

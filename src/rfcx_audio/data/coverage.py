@@ -48,9 +48,11 @@ class Coverage:
 
     Attributes:
         spans: any number; they may overlap and touch.
+        with_patterns: whether names with `*`, `?` or `[` are patterns.
     """
 
     spans: tuple[CompleteSpan, ...] = ()
+    with_patterns: bool = True
 
     def __bool__(self) -> bool:
         """Whether anything is complete."""
@@ -70,7 +72,8 @@ class Coverage:
 
     @cached_property
     def _patterns(self) -> list[CompleteSpan]:
-        return [span for span in self.spans if set(span.recording) & set("*?[")]
+        marked = set("*?[") if self.with_patterns else set[str]()
+        return [span for span in self.spans if set(span.recording) & marked]
 
     def of(self, recording: str) -> list[CompleteSpan]:
         """The spans of a recording, by its name and by patterns."""
@@ -93,7 +96,7 @@ class Coverage:
             for name in sorted(durations_s)
             for span in self.of(name)
         ]
-        return Coverage(tuple(span for span in found if span.t_min < span.t_max))
+        return Coverage(tuple(span for span in found if span.t_min < span.t_max), False)
 
     def missed(self, recordings: Iterable[str]) -> list[str]:
         """The names and patterns that none of the recordings matches."""

@@ -97,7 +97,8 @@ class CropDataset(Dataset[Crop | Failure]):
         times = np.array([*((one.t_min, one.t_max) for one in spans), *whole]).reshape(-1, 2)
         self.boxes = np.concatenate([rows[["t_min", "t_max"]].to_numpy(dtype=float), times])
         self.rows, self.num_rows = rows.reset_index(drop=True), len(rows)
-        self.can_paste = (rows["present"] & (rows["weight"] == 1)).to_numpy()
+        own = ~rows["pseudo"].astype(bool) if "pseudo" in rows else True
+        self.can_paste = (rows["present"] & (rows["weight"] == 1) & own).to_numpy()
         self.recordings = recordings
         self.num_places = len(rows) + len(spans)
         self.coverage = coverage
@@ -130,13 +131,14 @@ class CropDataset(Dataset[Crop | Failure]):
                 samples = self.reader.read(self.paths[name], start_s, self.recipe.duration_s)
             except AudioError as error:
                 return Failure(name, str(error))
-        row = draw.row if draw.row < self.num_rows else BACKGROUND  # which has no row's memory
-        labels = self._labels(name, start_s)._replace(rows=torch.tensor([row]))
+        own = torch.tensor([draw.row]) if draw.row < self.num_rows else no_row()
+        labels = self._labels(name, start_s)._replace(rows=own)
         return Crop(torch.from_numpy(samples), labels, draw.seed, place)
 
     def _pastes(self, draw: Draw, rng: np.random.Generator) -> bool:
         """Whether the call of a draw's row is pasted onto other sound."""
-        share = self.recipe.pasted_share
+        # The truth of the other recording is no truth of what is pasted onto it.
+        share = 0.0 if self.recipe.supervision == "truth" else self.recipe.pasted_share
         is_confirmed = 0 <= draw.row < self.num_rows and bool(self.can_paste[draw.row])
         return share > 0 and is_confirmed and rng.random() < share
 
@@ -152,8 +154,9 @@ class CropDataset(Dataset[Crop | Failure]):
         name, start_s = paste.background_id, paste.background_s
         t_min = start_s + paste.offset_s
         call = rows_of(row.to_frame().T.assign(t_min=t_min, t_max=t_min + length_s))
-        labels = self._labels(name, start_s, call)._replace(rows=torch.tensor([draw.row]))
-        return Crop(torch.from_numpy(window), labels, draw.seed)
+        labels = self._labels(name, start_s, call, without_absences=bool(row.get("whole_band")))
+        # The memory of the row is of its own recording.
+        return Crop(torch.from_numpy(window), labels._replace(rows=no_row()), draw.seed)
 
     def _in_memory(self, name: str, start_s: float) -> tuple[int, int] | None:
         if name not in self.resident:
@@ -161,13 +164,27 @@ class CropDataset(Dataset[Crop | Failure]):
         start, length = map(self.reader.num_samples, (start_s, self.recipe.duration_s))
         return place_of(self.resident[name], start, length)
 
-    def _labels(self, name: str, start_s: float, pasted: Rows | None = None) -> CropLabels:
-        recipe, pasted = self.recipe, self.no_calls if pasted is None else pasted
-        rows = joined(self.by_recording.get(name, self.no_calls), pasted)
+    def _labels(
+        self,
+        name: str,
+        start_s: float,
+        pasted: Rows | None = None,
+        without_absences: bool = False,
+    ) -> CropLabels:
+        """The labels of a crop, with a pasted call too.
+
+        What comes with the call may be any species: where the recording is complete, it no longer
+        is, and its calls are not all there are. Of a call without a band, nothing stays absent.
+        """
+        recipe, own = self.recipe, self.by_recording.get(name, self.no_calls)
+        if without_absences:
+            own = Rows(*(part[own.present] for part in own))
+        rows = own if pasted is None else joined(own, pasted)
         starts, durations = start_s + self.window_starts_s, self.window_durations_s
         size = (self.num_species, recipe.min_overlap)
         boxes = boxes_in(rows, start_s, recipe.duration_s)
-        calls = None if self.calls is None else joined(self.calls.get(name, self.no_calls), pasted)
+        whole = self.calls is not None and pasted is None
+        calls = self.calls.get(name, self.no_calls) if self.calls is not None and whole else None
         if calls is not None and recipe.supervision == "truth":
             clip, frames = _clip_and_frames(true_windows(calls, starts, durations, *size))
             return CropLabels(clip, frames, boxes, clip)
@@ -176,7 +193,8 @@ class CropDataset(Dataset[Crop | Failure]):
         else:
             truth, _ = _clip_and_frames(true_windows(calls, starts[:1], durations[:1], *size))
         stops = (starts + durations).clamp(max=self.durations_s[name])  # silence behind the end
-        complete = self.coverage.windows(name, starts, stops, self.num_species)
+        coverage = self.coverage if pasted is None else NOWHERE
+        complete = coverage.windows(name, starts, stops, self.num_species)
         clip, frames = _clip_and_frames(label_windows(rows, starts, durations, *size, complete))
         if name in self.soft.spans:
             clip, frames = self._with_soft(name, start_s, clip, frames)
@@ -213,6 +231,11 @@ class CropDataset(Dataset[Crop | Failure]):
             f"no recording has {duration_s} s without an annotation; set "
             "data.crops.background_share=0 or lower data.crop_duration_s"
         )
+
+
+def no_row() -> Tensor:
+    """(1,): of a crop that has no row's memory."""
+    return torch.tensor([BACKGROUND])
 
 
 def _clip_and_frames(windows: Labels) -> tuple[Labels, Labels]:

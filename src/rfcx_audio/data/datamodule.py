@@ -253,11 +253,11 @@ class RecordingDataModule(pl.LightningDataModule):
         """Augmented training crops, see `crop_spectrograms`."""
         return crop_spectrograms(batch, self.frontend, self.augment, self.crops.duration_s)
 
-    def _sampler(self) -> CropSampler:
-        drawn = self.drawn
+    def _sampler(self, recipe: CropRecipe | None = None) -> CropSampler:
+        drawn, recipe = self.drawn, recipe or self.crops
         present, pseudo = (drawn[name].to_numpy(dtype=bool) for name in ("present", "pseudo"))
         species = drawn["species_id"].to_numpy(dtype=int)
-        return CropSampler(species, present, pseudo, self.crops, self.loader.seed, *self._rank())
+        return CropSampler(species, present, pseudo, recipe, self.loader.seed, *self._rank())
 
     def _in_memory(self, reader: ResidentReader) -> ResidentAudio:
         """The audio that training crops can be cut from, on the device that trains."""

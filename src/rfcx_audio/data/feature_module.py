@@ -26,7 +26,7 @@ from rfcx_audio.data.pasting import Pasting
 from rfcx_audio.data.recording_dataset import RecordingDataset
 from rfcx_audio.data.recordings import Recordings
 from rfcx_audio.data.rows import AnnotationError, few
-from rfcx_audio.data.sampler import BACKGROUND, Draw
+from rfcx_audio.data.sampler import BACKGROUND, CropRecipe, CropSampler, Draw
 from rfcx_audio.data.source import Corpus
 from rfcx_audio.data.spectrograms import on_axes
 from rfcx_audio.data.split import training_recordings
@@ -131,6 +131,12 @@ class FeatureDataModule(RecordingDataModule):
             labels = label_pasted(table, self.train_rows, self.crops, self.num_species, self.soft)
             share = cast(Pasting, self.pasting).share
             found = found.with_pasted(table["row"].to_numpy(), labels, share)
+        if self.crops.background_share and not found.background:
+            _log.warning(
+                "rows touch every window of every recording, so that no crop is of background "
+                "(data.crops.background_share=%g)",
+                self.crops.background_share,
+            )
         if found.unlabelled:
             _log.warning(
                 "%d of %d rows and complete spans label no window of the store: less than %g of "
@@ -160,6 +166,13 @@ class FeatureDataModule(RecordingDataModule):
         lost = [n for n, reason in self.corpus.train.failures.items() if reason == NOT_STORED]
         if lost and stage == "fit":
             _log.warning("left out %d recordings, %s: %s", len(lost), NOT_STORED, few(lost))
+
+    def _sampler(self, recipe: CropRecipe | None = None) -> CropSampler:
+        """Without draws of background where rows touch every window."""
+        recipe = recipe or self.crops
+        if not self.labelled.background:
+            recipe = replace(recipe, background_share=0.0)
+        return super()._sampler(recipe)
 
     def summary(self) -> str:
         """What is read and how, what is used and what is left out, in a few lines."""
@@ -283,12 +296,14 @@ class _Drawn(Dataset[SpectrogramBatch]):
         """The crops of draws, together."""
         draws = list(draws)
         chosen = np.array([self.labelled.chosen(*draw) for draw in draws])
-        # A span, whose place is behind the rows, has no row's memory; nor has background.
+        # A span, whose place is behind the rows, has no row's memory; nor has background, nor a
+        # call that is pasted onto another recording.
         rows = [draw.row if draw.row < self.num_rows else BACKGROUND for draw in draws]
+        rows = np.where(chosen < len(self.labelled.first), rows, BACKGROUND)
         labels = self.labelled.labels(torch.from_numpy(chosen))
         return SpectrogramBatch(
             self._features(chosen),
-            labels._replace(rows=torch.tensor(rows)[:, None]),
+            labels._replace(rows=torch.from_numpy(rows)[:, None]),
             draws[0].seed,
         )
 

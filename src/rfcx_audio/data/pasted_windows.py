@@ -41,7 +41,8 @@ def label_pasted(
 ) -> PastedLabels:
     """The labels of windows with pasted calls, as `label_windows` gives them.
 
-    The row of the call covers its window; the rows of the background cover what they did before.
+    The row of the call covers its window; the rows of the background cover what they did before,
+    but none of them is an absence beside a call without a band, with which any species may come.
     Everything else is as unknown as it was, or has the soft target of the background; complete
     spans of the background do not count.
 
@@ -86,7 +87,9 @@ def _with_backgrounds(
 
 def _rows_in(table: pd.DataFrame, rows: pd.DataFrame, duration_s: float) -> tuple[Rows, Tensor]:
     """The rows that touch windows, with times from the start of their window; (rows,) which."""
-    calls = rows_of(rows.iloc[table["row"].to_numpy(dtype=int)])
+    pasted = rows.iloc[table["row"].to_numpy(dtype=int)]
+    anything = pasted.get("whole_band", pd.Series(False, pasted.index)).to_numpy(dtype=bool)
+    calls = rows_of(pasted)
     offset_s = torch.tensor(table["offset_s"].to_numpy(dtype=float))
     length_s = (calls.t_max - calls.t_min).clamp(max=duration_s)
     found = [calls._replace(t_min=offset_s, t_max=offset_s + length_s)]
@@ -98,6 +101,8 @@ def _rows_in(table: pd.DataFrame, rows: pd.DataFrame, duration_s: float) -> tupl
         if there is None:
             continue
         touches = (there.t_min < begin + duration_s) & (there.t_max > begin)
+        if anything[number]:
+            touches &= there.present
         which = touches.nonzero()[:, 0]
         some = Rows(*(part[which] for part in there))
         found.append(some._replace(t_min=some.t_min - begin, t_max=some.t_max - begin))

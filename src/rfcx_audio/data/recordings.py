@@ -69,6 +69,12 @@ class Recordings:
 
     def without_audio(self, num_rows: int, folder: Path) -> str:
         """Why no row has audio, for an error."""
+        if not num_rows:
+            return (
+                "the tables have no row of a species; see the warnings above for names that are "
+                "ignored (data.source.ignore), and set data.source.columns.species if the species "
+                "are in another column"
+            )
         if not self.failures:
             return (
                 f"none of the {num_rows} rows has its audio file in {folder}; set "

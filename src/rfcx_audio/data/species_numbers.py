@@ -18,11 +18,21 @@ def number_species(names: pd.Series) -> dict[str, int]:
     """A number for each species name: its place in the alphabet.
 
     Names that are numbers (`7`, or `s7` as in tables of scores) keep them, where all names are.
+
+    Raises:
+        AnnotationError: two of them are the same number.
     """
     unique = sorted(name for name in names.unique() if name)
     numbers = [_NUMBERED.fullmatch(name) for name in unique]
     numbered = {name: int(found[1]) for name, found in zip(unique, numbers, strict=True) if found}
     if len(numbered) == len(unique):
+        for name, number in numbered.items():
+            first = next(one for one, other in numbered.items() if other == number)
+            if first != name:
+                raise AnnotationError(
+                    f"species {first!r} and {name!r} are the same number; write them alike, or "
+                    "give a species.csv, in which two names may have one species_id"
+                )
         return numbered
     return {name: number for number, name in enumerate(unique)}
 

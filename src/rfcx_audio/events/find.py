@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -9,6 +10,8 @@ import pandas as pd
 
 from rfcx_audio.data import FrameScores, RecordingInfo, spans, species_bands, stitch
 from rfcx_audio.scores import Scores
+
+_log = logging.getLogger(__name__)
 
 EVENT_COLUMNS = (
     "recording_id",
@@ -167,12 +170,20 @@ def describe_events(
 def below_nyquist(events: pd.DataFrame, infos: Mapping[str, RecordingInfo]) -> pd.DataFrame:
     """Events whose bands end where their recordings' sound ends, where the sample rate is known.
 
+    An event of a species whose whole band lies above that is left out, with a warning.
+
     Args:
         events: with the columns of `EVENT_COLUMNS`.
         infos: by recording.
     """
     rates = {name: info.sample_rate for name, info in infos.items() if info.sample_rate}
     top = events["recording_id"].map(rates).astype(float).fillna(np.inf) / 2
-    return events.assign(
-        f_min=events["f_min"].clip(upper=top), f_max=events["f_max"].clip(upper=top)
-    )
+    above = events["f_min"] >= top
+    if above.any():
+        first = events[above].iloc[0]
+        _log.warning(
+            "%d events are left out: their species call above what the recordings hold, the first "
+            "%s in %s, which ends at %g Hz",
+            *(int(above.sum()), first["species"], first["recording_id"], top[above].iloc[0]),
+        )
+    return events[~above].assign(f_max=events["f_max"].clip(upper=top)).reset_index(drop=True)

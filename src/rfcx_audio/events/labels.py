@@ -66,7 +66,7 @@ def write_labels(
 def _write_raven(labels: pd.DataFrame, recordings: Recordings, path: Path) -> None:
     paths = dict(sorted(recordings.paths.items()))
     begins_s = starts_together_s(paths, recordings.durations_s)
-    begin = labels["recording_id"].map(begins_s) + labels["t_min"]
+    begin = labels["recording_id"].map(begins_s).astype(float) + labels["t_min"]
     in_order = labels.iloc[np.argsort(begin.to_numpy(), kind="stable")]
     table = raven_table(in_order, paths, begins_s)
     score = table["Score"].astype(object).where(table["Score"].notna(), "")

@@ -126,7 +126,8 @@ def write_events(
 ) -> list[str]:
     """Writes `events.csv`, `events.parquet`, and tables for other programs.
 
-    All are sorted by recording and time, and no event ends after its recording.
+    All are sorted by recording and time, and no event ends after its recording. Tables of single
+    recordings that an earlier call wrote, and this one does not, are removed.
 
     Args:
         events: with the columns of `EVENT_COLUMNS`, and others.
@@ -145,6 +146,7 @@ def write_events(
     paths = {name: info.path for name, info in infos.items() if info.path is not None}
     durations_s = {name: info.duration_s or 0.0 for name, info in infos.items()}
     events = _sorted_within(events, durations_s)
+    _remove_earlier(events, folder)
     _write_csv(events, folder / "events.csv")
     events.to_parquet(folder / "events.parquet", index=False)
     left_out = [one for one in formats if one in _NAME_FILES and len(paths) < len(infos)]
@@ -158,6 +160,17 @@ def write_events(
     if "kaleidoscope" in chosen:
         _write_csv(kaleidoscope_table(events, infos), folder / "kaleidoscope" / "cluster.csv")
     return left_out
+
+
+def _remove_earlier(events: pd.DataFrame, folder: Path) -> None:
+    """Removes an earlier call's tables of recordings that have no event any more."""
+    before = folder / "events.parquet"
+    if not before.exists():
+        return
+    earlier = set(pd.read_parquet(before, columns=["recording_id"])["recording_id"])
+    for name in earlier - set(events["recording_id"]):
+        (folder / "raven" / f"{name}.selections.txt").unlink(missing_ok=True)
+        (folder / "audacity" / f"{name}.txt").unlink(missing_ok=True)
 
 
 def check_formats(formats: Collection[str]) -> None:

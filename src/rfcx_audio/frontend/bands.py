@@ -45,7 +45,8 @@ def class_bands(frontend: LogMel, classes: Sequence[SongClass]) -> ClassBands:
             raise ValueError(
                 f"species {one.species_id}, song {one.songtype_id} calls at {one.f_min:g} to "
                 f"{one.f_max:g} Hz, the front end covers {frontend.f_min:g} to "
-                f"{frontend.f_max:g} Hz; choose frontend=default or a wider band"
+                f"{frontend.f_max:g} Hz; choose frontend=default, or a higher data.sample_rate and "
+                "data.f_max, which the recordings must hold, or leave the species out"
             )
     frames = [math.ceil(one.duration_s / frontend.hop_s) for one in classes]
     return ClassBands(

@@ -72,6 +72,7 @@ from rfcx_audio.scores.reliability import (
     reliability_bins,
 )
 from rfcx_audio.scores.reviewed_windows import ReviewedWindows
+from rfcx_audio.scores.scale import CALIBRATED, CORRECTED, RAW, SCALES, scale_of
 from rfcx_audio.scores.scores import (
     Scores,
     species_columns,
@@ -86,7 +87,11 @@ from rfcx_audio.scores.threshold import (
 from rfcx_audio.scores.unlabelled_prevalence import unlabelled_prevalence
 
 __all__ = [
+    "CALIBRATED",
+    "CORRECTED",
+    "RAW",
     "RECORDING",
+    "SCALES",
     "SEEN",
     "WINDOW",
     "Beliefs",
@@ -144,6 +149,7 @@ __all__ = [
     "read_prior",
     "read_thresholds",
     "reliability_bins",
+    "scale_of",
     "species_columns",
     "taken_for",
     "thresholds",

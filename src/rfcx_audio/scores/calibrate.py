@@ -14,6 +14,7 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.data import few
 from rfcx_audio.scores.curves import IsotonicCurve, PlattCurve, isotonic_curve, platt_curve
 from rfcx_audio.scores.known import as_arrays
+from rfcx_audio.scores.scale import RAW, scale_of
 from rfcx_audio.scores.scores import Scores
 
 Method = Literal["platt", "isotonic"]
@@ -204,9 +205,9 @@ def check_raw(scores: Scores, name: str) -> None:
     Raises:
         ValueError: the scores are calibrated or corrected already.
     """
-    for key, what in (("calibration", "calibrated"), ("prior_correction", "corrected to a prior")):
-        if key in scores.metadata:
-            raise ValueError(f"{name} is {what} already; give the scores that it was made from")
+    scale = scale_of(scores.metadata)
+    if scale != RAW:
+        raise ValueError(f"{name} is {scale} already; give the scores that it was made from")
 
 
 def cross_fitted(

@@ -11,6 +11,7 @@ from rfcx_audio.data import Annotations
 from rfcx_audio.scores.known import check_labels, label_keys
 from rfcx_audio.scores.leak import check_unseen
 from rfcx_audio.scores.pool import Pool, pool_windows
+from rfcx_audio.scores.scale import scale_of
 from rfcx_audio.scores.scores import Scores
 
 
@@ -70,5 +71,11 @@ def known_beside(
         raise ValueError(
             f"the out-of-fold scores are pooled by {oof_pool}, those of the unlabelled recordings "
             f"by {pool}: predict with pool={oof_pool}"
+        )
+    scale, oof_scale = scale_of(scores.metadata), scale_of(oof.metadata)
+    if scale != oof_scale:
+        raise ValueError(
+            f"the out-of-fold scores are {oof_scale}, those of the unlabelled recordings {scale}: "
+            "give scores to which the same was done"
         )
     return known_scores(oof, annotations, pool, min_overlap)

@@ -12,6 +12,7 @@ import torch
 from rfcx_audio.batch import Labels
 from rfcx_audio.data import few
 from rfcx_audio.scores.known import as_arrays
+from rfcx_audio.scores.scale import CALIBRATED, CORRECTED, scale_of
 from rfcx_audio.scores.scores import Scores
 from rfcx_audio.scores.species_tables import read_species_table
 
@@ -170,14 +171,15 @@ def read_thresholds(given: str | float, scores: Scores) -> np.ndarray:
         if not 0 <= given <= 1:
             raise ValueError(f"thresholds={given} lies outside 0 to 1")
         return np.full(len(scores.species), given)
-    if "prior_correction" in scores.metadata:
+    scale = scale_of(scores.metadata)
+    if scale == CORRECTED:
         raise ValueError(
             f"{given} is for scores before a correction to a prior; give those, or a number"
         )
     if not Path(given).is_file():
         raise ValueError(f"thresholds={given} is neither a number nor a file")
     table = read_species_table(given)
-    column = "calibrated" if "calibration" in scores.metadata else "threshold"
+    column = "calibrated" if scale == CALIBRATED else "threshold"
     if not {"species", column} <= set(table):
         raise ValueError(
             f"{given} has the columns {', '.join(map(str, table))}; expected species and "
