@@ -105,6 +105,8 @@ def test_every_key_is_one_of_a_configuration(tmp_path: Path) -> None:
     known |= set(_keys(load_config("train", ["data=table", "data/reader=cached"])))
     for encoder in ("birdnet", "checkpoint"):
         known |= set(_keys(load_config("embed", [f"model/encoder={encoder}"])))
+    for path in (CONF_DIR / "queue").glob("*.yaml"):
+        known |= set(_keys(load_config("review", [f"queue={path.stem}"])))
     assert known >= _KEYS
 
 

@@ -147,6 +147,9 @@ def test_bands_are_those_of_the_labels_or_of_the_model_or_the_whole_one(
     ]
     cut = below_nyquist(events, {"b": RecordingInfo(sample_rate=8000)})
     assert cut[["f_min", "f_max"]].to_numpy().tolist() == [[300, 900], [0, 4000]]
+    assert len(below_nyquist(events, {"a": RecordingInfo(sample_rate=600)})) == 1
+    assert "1 events are left out: their species call above" in caplog.text
+    assert "Owl in a, which ends at 300 Hz" in caplog.text
     unnamed = Scores.of_windows("a", [0.0], 6.0, [[0.1, 0.2]])
     named = species_of(load_config("detect", [f"labels={labels}"]), unnamed, 8000.0)[1]
     assert named == {0: "Frog", 1: "Owl"}

@@ -8,7 +8,7 @@ import pytest
 
 from archives import write_checkpoint, write_recordings
 from preloaded import run_module
-from rfcx_audio.commands.ensemble import about_species, read_members, scored, weights_of
+from rfcx_audio.commands.ensemble import about_species, read_members, run, scored, weights_of
 from rfcx_audio.config import DictConfig, load_config
 from rfcx_audio.scores import EnsembleError, Scores
 
@@ -126,3 +126,11 @@ def test_the_command_writes_scores_submission_and_what_they_were_made_with(
     assert submitted.index.to_list() == ["r05", "r00", "gone"]
     windows = scores[scores["recording_id"] == "r05"]
     assert submitted.loc["r05", "s7"] == pytest.approx(windows["s7"].mean())
+
+
+def test_raw_and_calibrated_scores_are_not_averaged(members: list[str], tmp_path: Path) -> None:
+    good = Scores.read(members[0])
+    good.with_values(good.values, calibration={}).write(Path(members[0]))
+    with pytest.raises(EnsembleError, match=r"poor.parquet is raw, .*good.parquet is calibrated"):
+        run(config(members, f"out={tmp_path / 'out'}"))
+    run(config(members, f"out={tmp_path / 'out'}", "how=rank"))  # ranks do not depend on it

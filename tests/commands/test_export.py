@@ -13,7 +13,7 @@ from rfcx_audio.batch import Labels
 from rfcx_audio.commands.export import check_options, metadata_of, with_names_and_calibration
 from rfcx_audio.config import load_config
 from rfcx_audio.graph import ExportError, open_graph
-from rfcx_audio.scores import Scores, fit_calibration
+from rfcx_audio.scores import Calibration, PlattCurve, Scores, SpeciesFit, fit_calibration
 from rfcx_audio.scoring import load_recogniser, read_artefact, read_trained, save_artefact
 
 
@@ -87,6 +87,24 @@ def test_what_is_asked_for_is_checked_first() -> None:
     with pytest.raises(ExportError, match="format=pickle: expected artefact, onnx or torch"):
         check_options(load_config("export", ["checkpoint=x", "format=pickle"]))
     check_options(load_config("export", ["checkpoint=x"]))
+
+
+def test_new_names_reach_what_is_known_of_the_species_and_the_calibration(tmp_path: Path) -> None:
+    trained = read_trained(write_checkpoint(tmp_path))
+    known = {name: {"band": [100.0 + n, 900.0]} for n, name in enumerate(trained.species)}
+    fit = SpeciesFit(30.0, 30.0, 0.5, 0.5, PlattCurve(1.0, 0.5))
+    fitted = Calibration("platt", 20, (fit,) * len(trained.species), tuple(trained.species))
+    (tmp_path / "calibration.json").write_text(json.dumps(fitted.to_dict()))
+    lines = [f"bird {number},{number}" for number in range(len(trained.species))]
+    (tmp_path / "names.csv").write_text("\n".join(["species,species_id", *lines]))
+    made = with_names_and_calibration(
+        trained._replace(about=known), f"{tmp_path}/names.csv", f"{tmp_path}/calibration.json"
+    )
+    assert made.about["bird 3"] == {"band": [103.0, 900.0]}
+    save_artefact(made, tmp_path / "shared")
+    loaded = load_recogniser(tmp_path / "shared").calibration
+    assert loaded is not None
+    assert loaded.names[3] == "bird 3"
 
 
 def test_names_and_a_calibration_go_along(tmp_path: Path, extras: tuple[str, str]) -> None:

@@ -135,6 +135,26 @@ def test_reviewed_random_windows_are_a_sample_of_these_recordings(place: Path) -
     assert found.windows == 4
 
 
+def test_windows_drawn_without_labelled_ones_are_no_sample_of_all(
+    place: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    scores = Scores.read(place / "scores.parquet")
+    store = VerdictStore.open(place / "partial.sqlite", create=True)
+    labels = scores.keys[["recording_id", "t_min", "t_max"]].head(4).assign(species="s0")
+    draw(frame_of_scores(scores, {}, None), Random(number=80), store, {}, labels)
+    with pytest.raises(ValueError, match="no queue of windows"):
+        reviewed_windows(str(store.path), scores)
+    assert "1 queue(s) of" in caplog.text
+    assert "queue.leave_out" in caplog.text
+
+
+def test_calibrated_scores_beside_raw_ones_are_refused(place: Path) -> None:
+    scores = Scores.read(place / "scores.parquet")
+    calibrated = scores.with_values(scores.values, calibration={})
+    with pytest.raises(ValueError, match=r"out-of-fold scores are raw, .* calibrated"):
+        estimated(config_of(place, f"oof={place}/oof.parquet", f"labels={place}"), calibrated)
+
+
 def test_reviewed_windows_move_an_estimate(place: Path) -> None:
     rng = np.random.default_rng(0)
     for name in ("scores", "oof"):  # by a model that detects nothing

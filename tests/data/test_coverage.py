@@ -53,6 +53,14 @@ def test_names_patterns_and_everything() -> None:
     assert (bool(some), bool(NOWHERE)) == (True, False)
 
 
+def test_within_recordings_a_name_with_brackets_is_a_name() -> None:
+    stated = Coverage((CompleteSpan("d[[]1]"),))
+    found = stated.within({"d[1]": 5.0, "d1": 5.0})
+    assert [span.recording for span in found.spans] == ["d[1]"]
+    assert found.whole("d[1]", 5.0, 2).all()
+    assert not found.whole("d1", 5.0, 2).any()
+
+
 def test_spans_within_recordings_name_them_and_end_with_them() -> None:
     some = Coverage((CompleteSpan("*", 2.0), CompleteSpan("b", 0.0, 1.0), CompleteSpan("c")))
     found = some.within({"b": 5.0, "a": 3.0, "short": 1.5})

@@ -11,6 +11,8 @@ import torch
 from rfcx_audio.batch import Failure
 from rfcx_audio.data import (
     AudioReader,
+    CompleteSpan,
+    Coverage,
     CropDataset,
     CropRecipe,
     Draw,
@@ -256,3 +258,50 @@ def test_a_background_that_cannot_be_read_is_a_failure(
     crop = dataset[Draw(0, 0)]
     assert isinstance(crop, Failure)
     assert "cannot be read" in crop.reason
+
+
+def test_what_is_pasted_may_hold_any_species(field: tuple[pd.DataFrame, Recordings]) -> None:
+    rows, recordings = field
+    durations_s = recordings.durations_s
+    complete = Coverage((CompleteSpan("*"),)).within(durations_s)
+    calls = rows[rows["present"]]
+    recipe = CropRecipe(3.0, pasted_share=1.0)
+    dataset = CropDataset(
+        rows, recordings, AudioReader(RATE), recipe, 4, calls=calls, coverage=complete
+    )
+    for seed in range(20):
+        crop = dataset[Draw(0, seed)]
+        assert not isinstance(crop, Failure)
+        assert crop.labels.clip.known[3] == 0  # no row has this species
+        assert not crop.labels.truth.known.any()
+    # Of a row without a band all sound is pasted: what is ruled out below may come with it.
+    anything = CropDataset(
+        rows.assign(whole_band=[True, False, False, False]),
+        recordings,
+        AudioReader(RATE),
+        recipe,
+        4,
+    )
+    known = torch.stack([anything[Draw(0, seed)].labels.clip.known for seed in range(20)])
+    assert not known[:, 0].any()
+    assert known[:, 1].all()
+
+
+def test_with_the_truth_for_supervision_nothing_is_pasted(
+    field: tuple[pd.DataFrame, Recordings],
+) -> None:
+    rows, recordings = field
+    recipe = CropRecipe(3.0, pasted_share=1.0, supervision="truth")
+    calls = rows[rows["present"]]
+    dataset = CropDataset(rows, recordings, AudioReader(RATE), recipe, 4, calls=calls)
+    for seed in range(9):
+        crop = dataset[Draw(0, seed)]
+        assert not isinstance(crop, Failure)
+        assert crop.labels.clip.target.tolist() == [0, 1, 0, 0]
+
+
+def test_pseudo_labels_are_not_pasted(field: tuple[pd.DataFrame, Recordings]) -> None:
+    rows, recordings = field
+    recipe = CropRecipe(3.0, pasted_share=1.0)
+    own = CropDataset(rows.assign(pseudo=True), recordings, AudioReader(RATE), recipe, 4)
+    assert not own.can_paste.any()

@@ -72,6 +72,12 @@ def test_a_species_ruled_out_in_the_background_is_present_where_its_call_is_past
     assert cells(pasted_on("marsh", 1.0), rows) == [1.0, None, None, None]
 
 
+def test_beside_a_call_without_a_band_nothing_stays_ruled_out() -> None:
+    rows = rows_with(CALL, ("marsh", 1, True, 1.2, 2.0), ("marsh", 3, False, 0.5, 3.5))
+    whole = rows.assign(whole_band=[True, False, False])
+    assert cells(pasted_on("marsh", 1.0), whole) == [1.0, 1.0, None, None]
+
+
 def oracle(table: pd.DataFrame, rows: pd.DataFrame, number: int) -> Rows:
     """The rows of one window by itself, in s from its start."""
     one, call = table.iloc[number], rows.iloc[[table["row"].iloc[number]]]

@@ -42,3 +42,8 @@ def test_wrong_numbers_of_species_are_refused(tmp_path: Path, text: str, words: 
     path.write_text(text)
     with pytest.raises(AnnotationError, match=words):
         read_species(path, 2)
+
+
+def test_two_names_of_one_number_are_refused() -> None:
+    with pytest.raises(AnnotationError, match=r"'007' and '7' are the same number.*species.csv"):
+        number_species(pd.Series(["007", "7", "8"]))

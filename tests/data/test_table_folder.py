@@ -7,6 +7,7 @@ import pytest
 import soundfile
 import torch
 
+from own_tables import load, write_audio
 from rfcx_audio.config import build, load_config
 from rfcx_audio.data import AnnotationError, TableFolder
 from rfcx_audio.data.rows import RFCX_COLUMNS
@@ -200,3 +201,21 @@ def test_the_table_of_complete_recordings_may_lie_among_those_of_labels(labels: 
     corpus = source.load()
     assert len(corpus.rows) == 6
     assert corpus.coverage.named("abcd") == ["a"]
+
+
+def test_complete_tables_of_names_with_brackets_are_of_these_recordings_only(
+    tmp_path: Path,
+) -> None:
+    for name in ("d[1]", "d1"):
+        write_audio(tmp_path / f"{name}.wav")
+    (tmp_path / "calls.csv").write_text("recording_id,species,t_min,t_max\nd[1],owl,1,2\n")
+    corpus = load(tmp_path, "data.source.complete=true", num_species=1)
+    found = corpus.coverage.within(corpus.train.durations_s)
+    assert [span.recording for span in found.spans] == ["d[1]"]
+
+
+def test_tables_without_a_species_are_not_said_to_lack_audio(tmp_path: Path) -> None:
+    write_audio(tmp_path / "dawn.wav")
+    (tmp_path / "calls.csv").write_text("recording_id,species,t_min,t_max\ndawn,nocall,1,2\n")
+    with pytest.raises(AnnotationError, match=r"no row of a species.*data.source.ignore"):
+        load(tmp_path, num_species=1)

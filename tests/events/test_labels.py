@@ -42,3 +42,12 @@ def test_the_table_for_spreadsheets_has_who_and_when(tmp_path: Path) -> None:
     assert set(table["reviewer"]) == {"ana"}
     assert table["note"].fillna("").to_list() == ["", "rain", "", ""]
     assert pd.to_datetime(table["answered"]).notna().all()
+
+
+def test_as_long_as_nothing_is_settled_the_tables_are_empty(tmp_path: Path) -> None:
+    write_audio(tmp_path / "audio" / "a.wav")
+    audio = Recordings.scan(tmp_path / "audio")
+    labels = labels_of_verdicts(reviewed(tmp_path, list("abcd")).answers())
+    assert write_labels(labels.iloc[:0], tmp_path / "out", audio, SPECIES) == []
+    table = pd.read_csv(tmp_path / "out" / "raven" / "labels.selections.txt", sep="\t")
+    assert len(table) == 0

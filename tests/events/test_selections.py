@@ -196,3 +196,16 @@ def test_no_events_give_a_table_with_column_names_only(
     write_raven(some_events().iloc[:0], paths, DURATIONS_S, tmp_path)
     assert (tmp_path / "raven.selections.txt").read_text() == "\t".join(RAVEN_COLUMNS) + "\n"
     assert read_tables(tmp_path / "raven.selections.txt").rows.empty
+
+
+def test_tables_of_an_earlier_call_do_not_stay_beside_those_of_this_one(
+    infos: dict[str, RecordingInfo], tmp_path: Path
+) -> None:
+    events = some_events()
+    write_events(events, infos, tmp_path)
+    (tmp_path / "raven" / "mine.selections.txt").write_text("kept")
+    gone, *_ = events["recording_id"].unique()
+    write_events(events[events["recording_id"] != gone], infos, tmp_path)
+    for place in (f"raven/{gone}.selections.txt", f"audacity/{gone}.txt"):
+        assert not (tmp_path / place).exists()
+    assert (tmp_path / "raven" / "mine.selections.txt").exists()
