@@ -214,7 +214,7 @@ def test_complete_tables_of_names_with_brackets_are_of_these_recordings_only(
     assert [span.recording for span in found.spans] == ["d[1]"]
 
 
-def test_tables_without_a_species_are_not_said_to_lack_audio(tmp_path: Path) -> None:
+def test_tables_without_a_species_do_not_lack_audio(tmp_path: Path) -> None:
     write_audio(tmp_path / "dawn.wav")
     (tmp_path / "calls.csv").write_text("recording_id,species,t_min,t_max\ndawn,nocall,1,2\n")
     with pytest.raises(AnnotationError, match=r"no row of a species.*data.source.ignore"):
