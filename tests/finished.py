@@ -18,7 +18,7 @@ def finish(job: Job, values: Mapping[str, float], species: Mapping[int, float]) 
     Args:
         job: of the run.
         values: of the metrics of the test recordings.
-        species: average precision by species.
+        species: average precision by number of the species, `s0`, …
     """
     job.folder.mkdir(parents=True)
     metrics = {f"test/{name}": values[name] for name in METRICS}
@@ -26,7 +26,8 @@ def finish(job: Job, values: Mapping[str, float], species: Mapping[int, float]) 
     (job.folder / "config.yaml").write_text(
         "data: {crops: {crops_per_epoch: 100}}\ntrainer: {max_epochs: 3}\n"
     )
-    table = pd.DataFrame({"species": species.keys(), "average_precision": species.values()})
+    names = [f"s{number}" for number in species]
+    table = pd.DataFrame({"species": names, "average_precision": species.values()})
     table.assign(auc=0.5).to_csv(job.folder / "test_species.csv", index=False)
     baselines = pd.DataFrame([values, values], index=["random", "this model"])
     baselines.to_csv(job.folder / "test_metrics.csv", index_label="scores")

@@ -113,7 +113,7 @@ def test_calibrated_scores_state_how_and_a_prior_is_off_by_default_and_test_info
     expected = prior_correction(plain, prior, calibration.prevalence)
     torch.testing.assert_close(corrected, expected)
     assert metadata["prior_correction"]["test_informed"] is True
-    with pytest.raises(ValueError, match="is calibrated already"):
+    with pytest.raises(ValueError, match="is corrected to a prior already"):
         read_raw(str(folder / "out.parquet"))
     mean = replace(Scores.read(folder / "new.parquet"), metadata={"pool": "mean"})
     mean.write(folder / "new.parquet")
