@@ -135,9 +135,7 @@ def run(config: DictConfig) -> None:
     settings = common_settings(metadata, config.mixed_frontends)
     scales = {path: scale_of(one) for path, one in metadata.items()}
     if config.how != "rank" and len(set(scales.values())) > 1:
-        one, other = (
-            end(scales, key=lambda path: SCALES.index(scales[path])) for end in (min, max)
-        )
+        one, *_, other = sorted(scales, key=lambda path: SCALES.index(scales[path]))
         raise EnsembleError(
             f"{one} is {scales[one]}, {other} is {scales[other]}: their mean is neither; give "
             "scores to which the same was done, or how=rank"

@@ -14,9 +14,8 @@ import pandas as pd
 import torch
 from torch import Tensor
 
-from rfcx_audio.commands.labels import labels_of
+from rfcx_audio.commands.labels import labels_of, read_complete
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import RFCX_FILES, Annotations, read_annotations
 from rfcx_audio.queues import (
     ALL,
     Sample,
@@ -24,6 +23,7 @@ from rfcx_audio.queues import (
     counts_behind,
     density,
     fingerprint_of_recordings,
+    lacks_labelled,
     read_sample,
 )
 from rfcx_audio.scores import (
@@ -47,7 +47,6 @@ from rfcx_audio.verdicts import VerdictStore
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
-_LEFT_OUT = r" without [1-9]\d* labelled$"  # of the frame of a queue, see `queues.draw`
 
 
 def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
@@ -94,7 +93,7 @@ def reviewed_windows(store: str, scores: Scores) -> ReviewedWindows:
     queues, recordings = sample.queues, set(map(str, scores.recordings))
     same = queues["of_recordings"] == fingerprint_of_recordings(recordings)
     chosen = queues[queues["by_chance"] & (queues["kind"] == "windows") & same]
-    partial = chosen["frame"].str.contains(_LEFT_OUT)
+    partial = chosen["frame"].map(lacks_labelled).astype(bool)
     if partial.any():
         _log.warning(
             "%d queue(s) of %s were drawn without labelled windows (queue.leave_out), so that they "
@@ -137,30 +136,6 @@ def read_prevalence(path: str, species: Sequence[str]) -> Prevalence:
     table = read_by_species(path, species)
     columns = (table[name].to_numpy("float64", copy=True) for name in Prevalence._fields)
     return Prevalence(*(torch.from_numpy(column) for column in columns))
-
-
-def read_complete(
-    place: Path, species: Sequence[str], species_file: str | None, recordings: Sequence[str]
-) -> Annotations:
-    """Labels of every call in the recordings that have rows or an empty table.
-
-    Args:
-        place: file or folder, see `read_annotations`.
-        species: names.
-        species_file: see `read_annotations`.
-        recordings: ids.
-
-    Raises:
-        AnnotationError: a table breaks a rule.
-        ValueError: the labels are partial by their form: RFCX's rows, or rows of absence.
-    """
-    annotations = read_annotations(place, species, species_file, recordings=recordings)
-    if place.name in RFCX_FILES or not annotations.rows["present"].all():
-        raise ValueError(
-            f"complete_labels={place} is partial: a true prevalence needs every call, as in "
-            "truth.csv or in tables of recordings that are marked throughout"
-        )
-    return annotations.declared(complete=True)
 
 
 def true_prevalence(config: DictConfig, pooled: Scores) -> Tensor:

@@ -12,7 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.commands.prevalence import read_complete
+from rfcx_audio.commands.labels import read_complete
 from rfcx_audio.config import DictConfig, build, load_config, variant
 from rfcx_audio.data import (
     RfcxFolder,
@@ -229,13 +229,13 @@ def _listed(names: np.ndarray, numbers: frozenset[int] | None) -> str:
 
 def _among(paths: Mapping[str, Path], others: Sequence[Path]) -> dict[str, Path]:
     """Those of some recordings that are others too: the same files, or copies of them."""
-    same, contents = {path.resolve() for path in others}, set(map(fingerprint, others))
-    sizes = {_size(path) for path in others}
+    same = {path.resolve() for path in others}
+    sizes = {_size(path) for path in others} - {None}
+    contents = {fingerprint(path) for path in others} - {""}
     return {
         name: path
         for name, path in paths.items()
-        if path.resolve() in same
-        or (_size(path) in sizes - {None} and fingerprint(path) in contents - {""})
+        if path.resolve() in same or (_size(path) in sizes and fingerprint(path) in contents)
     }
 
 

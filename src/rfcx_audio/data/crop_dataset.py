@@ -183,8 +183,8 @@ class CropDataset(Dataset[Crop | Failure]):
         starts, durations = start_s + self.window_starts_s, self.window_durations_s
         size = (self.num_species, recipe.min_overlap)
         boxes = boxes_in(rows, start_s, recipe.duration_s)
-        whole = self.calls is not None and pasted is None
-        calls = self.calls.get(name, self.no_calls) if self.calls is not None and whole else None
+        known = None if pasted is not None else self.calls
+        calls = None if known is None else known.get(name, self.no_calls)
         if calls is not None and recipe.supervision == "truth":
             clip, frames = _clip_and_frames(true_windows(calls, starts, durations, *size))
             return CropLabels(clip, frames, boxes, clip)

@@ -26,8 +26,9 @@ def number_species(names: pd.Series) -> dict[str, int]:
     numbers = [_NUMBERED.fullmatch(name) for name in unique]
     numbered = {name: int(found[1]) for name, found in zip(unique, numbers, strict=True) if found}
     if len(numbered) == len(unique):
+        first_of: dict[int, str] = {}
         for name, number in numbered.items():
-            first = next(one for one, other in numbered.items() if other == number)
+            first = first_of.setdefault(number, name)
             if first != name:
                 raise AnnotationError(
                     f"species {first!r} and {name!r} are the same number; write them alike, or "

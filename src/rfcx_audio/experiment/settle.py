@@ -62,8 +62,9 @@ def settle(config: DictConfig) -> DictConfig:
     changes: dict[str, Any] = {"num_species": len(species.names), "species": list(species.names)}
     changes["other_names"] = {name: dict(row) for name, row in species.others.items()} or None
     made: Any = build(config.data.templates)
-    bands = [made(part) if callable(made) else pd.DataFrame(made) for part in (rows, source.rows)]
-    templates, widest = cast(list[pd.DataFrame], bands)
+    templates = cast(pd.DataFrame, made(rows) if callable(made) else pd.DataFrame(made))
+    few = callable(made) and rows is not source.rows
+    widest = cast(pd.DataFrame, made(source.rows)) if few else templates
     changes |= _range(config, source, widest, len(source.rows))
     if callable(made):
         ends = [changes.get(name, config.data[name]) for name in ("f_min", "f_max")]

@@ -9,7 +9,7 @@ and returns its number.
 from rfcx_audio.queues.answers_picture import draw_answers
 from rfcx_audio.queues.chance import ByChance, Places, Random, Strata
 from rfcx_audio.queues.design import Design, Drawn
-from rfcx_audio.queues.draw import draw
+from rfcx_audio.queues.draw import draw, lacks_labelled
 from rfcx_audio.queues.estimates import ALL, density
 from rfcx_audio.queues.farthest import Farthest
 from rfcx_audio.queues.frame import (
@@ -62,6 +62,7 @@ __all__ = [
     "fingerprint_of_recordings",
     "frame_of_detections",
     "frame_of_scores",
+    "lacks_labelled",
     "needed_verdicts",
     "precision_at",
     "precision_table",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,8 @@ from rfcx_audio.queues.earlier import earlier_answers, shared
 from rfcx_audio.queues.frame import Frame
 from rfcx_audio.scores import RECORDING
 from rfcx_audio.verdicts import CLIP_COLUMNS, VerdictStore
+
+_WITHOUT = " without {} labelled"  # ends the name of a population
 
 
 def draw(
@@ -42,7 +45,7 @@ def draw(
     frame = frame.of_species(design.species)
     labelled = None if labels is None else shared(frame.table, labels).overlaps
     if design.by_chance and labelled is not None:
-        population += f" without {int(labelled.sum())} labelled"
+        population += _WITHOUT.format(int(labelled.sum()))
         frame, labelled = frame.rows(~labelled), None
     earlier = earlier_answers(frame, store, design.unsure)
     if labelled is not None:
@@ -58,6 +61,11 @@ def draw(
     }
     clips = placed_and_timed(drawn.clips, frame)
     return store.add_queue(design.name, clips, drawn.strata, design.seed, about)
+
+
+def lacks_labelled(frame: str) -> bool:
+    """Whether labelled windows were taken out of a queue's population, by its `frame`."""
+    return bool(re.search(_WITHOUT.format(r"[1-9]\d*") + "$", frame))
 
 
 def placed_and_timed(clips: pd.DataFrame, frame: Frame) -> pd.DataFrame:
