@@ -57,3 +57,20 @@ def test_a_species_without_a_threshold_is_named(
     assert "No threshold reaches the precision for: NA. None is detected." in parts
     pd.DataFrame(table).iloc[:1].to_csv(material.thresholds, index=False)
     assert "No threshold" not in "".join(recipe_report._thresholds(material).parts)
+
+
+def test_species_whose_prevalence_is_uncertain_are_named(
+    material: Material, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe_report, "picture", lambda path, caption: "")
+    scored = replace(material, unlabelled=Unlabelled("new", {"new": Path("new.wav")}))
+    for step in ("prevalence", "scores"):
+        (material.folder / step).mkdir()
+    (material.folder / "scores" / "failures.csv").write_text("recording_id,path,reason\n")
+    found = {"species": ["Reed frog", "7"], "estimate": [0.3, 0.1], "high": [0.4, 0.8]}
+    table = pd.DataFrame({**found, "low": [0.2, 0.01]})
+    table.to_csv(material.folder / "prevalence" / "prevalence.csv", index=False)
+    parts = "".join(recipe_report._unlabelled(scored).parts)
+    assert "tell little about how frequent these species are: 7. For them" in parts
+    table.iloc[:1].to_csv(material.folder / "prevalence" / "prevalence.csv", index=False)
+    assert "tell little" not in "".join(recipe_report._unlabelled(scored).parts)

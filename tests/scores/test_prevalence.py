@@ -13,6 +13,7 @@ from rfcx_audio.scores.prevalence import (
     balanced_scores,
     estimate_prevalence,
     mean_prevalence,
+    uncertain_species,
 )
 
 SHARES = torch.tensor([0.7, 0.3, 0.08], dtype=torch.float64)
@@ -155,3 +156,10 @@ def test_scores_of_other_species_are_refused() -> None:
     scores, known = forest(10, 3, apart=2)
     with pytest.raises(ValueError, match="the same model"):
         estimate_prevalence(scores[:, :2], known)
+
+
+def test_species_are_uncertain_by_the_odds_at_the_ends_of_their_intervals() -> None:
+    low = torch.tensor([0.05, 0.05, 0.001, 0.0], dtype=torch.float64)
+    high = torch.tensor([0.5, 0.52, 0.019, 1.0], dtype=torch.float64)  # 19, 20.6, 19.3 times
+    found = Prevalence((low + high) / 2, low, high)
+    assert uncertain_species(found, ["a", "b", "c", "d"]) == ["b", "d"]

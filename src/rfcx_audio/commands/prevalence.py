@@ -16,6 +16,7 @@ from torch import Tensor
 
 from rfcx_audio.commands.labels import labels_of, read_complete
 from rfcx_audio.config import DictConfig
+from rfcx_audio.data import few
 from rfcx_audio.queues import (
     ALL,
     Sample,
@@ -41,12 +42,18 @@ from rfcx_audio.scores import (
     prior_correction,
     read_by_species,
     scale_of,
+    uncertain_species,
 )
 from rfcx_audio.screen import print_table
 from rfcx_audio.verdicts import VerdictStore
 from rfcx_audio.whole_files import save_picture
 
 _log = logging.getLogger(__name__)
+UNCERTAIN = (
+    "The scores tell little about how frequent these species are: {}. For them the correction may "
+    "cost more than it brings: use scores that are calibrated only, or judge about ten windows of "
+    "each that review draws by chance (queue=random), and give prevalence verdicts=…"
+)
 
 
 def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
@@ -186,4 +193,6 @@ def run(config: DictConfig) -> None:
     corrected = scores.with_values(values, prior_correction=correction)
     corrected.write(folder / "scores.parquet")
     print_table(lines, f"prevalence in {len(pooled)} unlabelled recordings")
+    if uncertain := uncertain_species(found, scores.species):
+        _log.warning("%s", UNCERTAIN.format(few(uncertain)))
     _log.warning("TRANSDUCTIVE: the scores in %s use all of these recordings", folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rfcx_audio.commands.prevalence import UNCERTAIN, read_prevalence
 from rfcx_audio.commands.recipe_examples import draw_held_out, draw_highest
 from rfcx_audio.commands.recipe_inputs import Material
 from rfcx_audio.commands.recipe_page import (
@@ -23,7 +24,7 @@ from rfcx_audio.commands.recipe_page import (
 from rfcx_audio.commands.recipe_steps import FAILURES
 from rfcx_audio.experiment import with_spread
 from rfcx_audio.experiment.steps import mark_of
-from rfcx_audio.scores import Scores
+from rfcx_audio.scores import Scores, uncertain_species
 from rfcx_audio.scoring import load_recogniser
 from rfcx_audio.versions import versions
 from rfcx_audio.whole_files import write_atomically
@@ -170,7 +171,8 @@ def _sounds(held_out: Sequence[Path], highest: Path) -> Section:
 def _unlabelled(material: Material) -> Section:
     folder, unlabelled = material.folder / "prevalence", material.unlabelled
     failed = len(pd.read_csv(material.folder / "scores" / FAILURES))
-    found = _by_species(folder / "prevalence.csv")
+    estimates = folder / "prevalence.csv"
+    found = _by_species(estimates)
     left_out = f", {len(unlabelled.labelled)} with labels left out" if unlabelled.labelled else ""
     parts = [
         paragraph(
@@ -185,6 +187,9 @@ def _unlabelled(material: Material) -> Section:
         table(found),
         picture(folder / "prevalence.png", "Estimated prevalence of each species, with intervals"),
     ]
+    names = found["species"].tolist()
+    if uncertain := uncertain_species(read_prevalence(str(estimates), names), names):
+        parts.insert(2, warning(UNCERTAIN.format(", ".join(uncertain))))
     return Section("Recordings without labels", parts)
 
 

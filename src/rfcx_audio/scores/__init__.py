@@ -56,6 +56,7 @@ from rfcx_audio.scores.prevalence import (
     balanced_scores,
     estimate_prevalence,
     mean_prevalence,
+    uncertain_species,
 )
 from rfcx_audio.scores.prevalence_picture import draw_prevalence
 from rfcx_audio.scores.prior import (
@@ -153,5 +154,6 @@ __all__ = [
     "species_columns",
     "taken_for",
     "thresholds",
+    "uncertain_species",
     "unlabelled_prevalence",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -21,6 +22,7 @@ _STEP, _FURTHEST = 0.2, 7.0  # of the grid of prevalences, log-odds
 _STRAY, _STRAY_WIDTH = 0.02, 5.0  # share of scores that neither density explains, and their spread
 _SUREST = 12.0  # log-odds that balanced scores do not exceed: normal tails promise too much
 LEVEL = 0.9  # probability of an interval
+_WIDEST = 20.0  # ratio of the odds at the ends of an interval; 140 before any recording is scored
 
 
 class Prevalence(NamedTuple):
@@ -166,6 +168,19 @@ def balanced_scores(scores: Tensor, known: KnownScores, beliefs: Beliefs | None 
     ratio = (high - low) / variance * (logits - (high + low) / 2)
     bounded = ratio / (1 + (ratio / _SUREST) ** 2).sqrt()  # float32 keeps their order
     return torch.where(is_usable, bounded, logits).sigmoid()
+
+
+def uncertain_species(found: Prevalence, species: Sequence[str]) -> list[str]:
+    """The species of which the scores tell little, by the odds at the ends of their intervals.
+
+    A correction to such estimates can cost more than it brings, see docs/findings.md.
+
+    Args:
+        found: of all species.
+        species: their names.
+    """
+    width = found.high.logit() - found.low.logit()
+    return [name for name, wide in zip(species, width > math.log(_WIDEST), strict=True) if wide]
 
 
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:
