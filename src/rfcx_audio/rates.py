@@ -1,8 +1,12 @@
-"""Numbers of samples that last as long at any sample rate, for the configuration."""
+"""Numbers of samples that follow from a sample rate, for the configuration."""
 
 from __future__ import annotations
 
+import math
+
 _FULL_RATE = 48_000
+_LINEAR_HZ, _LINEAR_MELS = 1000.0, 15.0  # of the slaney scale, and what is above it
+_LOG_STEP = math.log(6.4) / 27
 
 
 def at_rate(samples_at_48k: int, sample_rate: int | None) -> int | None:
@@ -20,7 +24,42 @@ def at_rate(samples_at_48k: int, sample_rate: int | None) -> int | None:
     return round(samples_at_48k * min(1.0, sample_rate / _FULL_RATE))
 
 
-def fft_length(samples_at_48k: int, sample_rate: int | None) -> int | None:
-    """As `at_rate`, the next power of two, which is even and fast to transform."""
+def fft_length(
+    samples_at_48k: int,
+    sample_rate: int | None,
+    f_min: float | None,
+    f_max: float | None,
+    n_mels: int,
+) -> int | None:
+    """As `at_rate`, the next power of two, and long enough that each mel filter holds a bin.
+
+    So it is longer than at 48 kHz where a wide range begins low, as at 192 kHz for insects and bats
+    together, or where little is left of the range, as at 2 kHz.
+
+    Args:
+        samples_at_48k: at 48 kHz.
+        sample_rate: Hz; None as in `at_rate`.
+        f_min: Hz, where the lowest filter begins; None like the sample rate.
+        f_max: Hz, where the highest ends; None like the sample rate.
+        n_mels: number of filters, evenly spaced on the slaney scale.
+    """
     samples = at_rate(samples_at_48k, sample_rate)
-    return None if samples is None else 1 << (samples - 1).bit_length()
+    if samples is None or sample_rate is None or f_min is None or f_max is None:
+        return None
+    low, high = _mel(f_min), _mel(f_max)
+    narrowest = _hz(low + 2 * (high - low) / (n_mels + 1)) - f_min  # the lowest
+    if narrowest > 0:  # otherwise the front end refuses the range
+        samples = max(samples, math.floor(sample_rate / narrowest) + 1)
+    return 1 << (samples - 1).bit_length()
+
+
+def _mel(hz: float) -> float:
+    if hz <= _LINEAR_HZ:
+        return hz / _LINEAR_HZ * _LINEAR_MELS
+    return _LINEAR_MELS + math.log(hz / _LINEAR_HZ) / _LOG_STEP
+
+
+def _hz(mel: float) -> float:
+    if mel <= _LINEAR_MELS:
+        return mel / _LINEAR_MELS * _LINEAR_HZ
+    return _LINEAR_HZ * math.exp((mel - _LINEAR_MELS) * _LOG_STEP)

@@ -57,7 +57,7 @@ def test_boxes_have_the_names_of_their_species() -> None:
     assert [text.get_text() for text in figure.axes[0].texts] == ["Fen rail: song"]
 
 
-@pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 22_050, 32_000, 48_000])
+@pytest.mark.parametrize("rate", [1_000, 8_000, 16_000, 22_050, 32_000, 48_000, 256_000])
 def test_recordings_of_a_head_on_features_are_drawn_as_spectrograms(rate: int) -> None:
     encoder = Bands("unread.txt", rate, 3.0, num_features=4)
     drawn = drawn_by(EncoderFrontend(encoder, 1.5))

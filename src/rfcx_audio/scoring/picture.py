@@ -21,7 +21,7 @@ from rfcx_audio.frontend import LogMel
 from rfcx_audio.rates import at_rate, fft_length
 from rfcx_audio.scores import WINDOW
 
-_DRAWN_TO_HZ, _DRAWN_MELS = 15_000.0, 128
+_DRAWN_FROM_HZ, _DRAWN_TO_HZ, _DRAWN_MELS = 60.0, 15_000.0, 128
 _SPECIES_SHOWN = 8
 _BOX_COLOURS = {True: "#56B4E9", False: "#FFFFFF"}  # both stand out from all of the colour map
 _STRETCH_S = 60.0
@@ -50,9 +50,10 @@ def drawn_by(frontend: LogMel | EncoderFrontend) -> LogMel:
     if isinstance(frontend, LogMel):
         return frontend
     rate = frontend.sample_rate
-    n_fft, hop_length = cast(int, fft_length(2048, rate)), cast(int, at_rate(1024, rate))
-    n_mels = min(_DRAWN_MELS, n_fft // 8)  # of more, some would hold no bin at low rates
-    made = LogMel(rate, n_fft, hop_length, n_mels=n_mels, f_max=min(_DRAWN_TO_HZ, rate / 2))
+    f_max = min(_DRAWN_TO_HZ, rate / 2)
+    n_fft = cast(int, fft_length(2048, rate, _DRAWN_FROM_HZ, f_max, _DRAWN_MELS))
+    hop_length = cast(int, at_rate(1024, rate))
+    made = LogMel(rate, n_fft, hop_length, n_mels=_DRAWN_MELS, f_min=_DRAWN_FROM_HZ, f_max=f_max)
     return made.to(frontend.window.device)
 
 
