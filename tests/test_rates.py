@@ -29,7 +29,9 @@ def test_samples_last_as_long_at_lower_rates(rate, hop, f_min, f_max, length) ->
 @pytest.mark.parametrize("rate", [500, 1000, 2000, 8000, 48_000, 96_000, 250_000, 500_000])
 @pytest.mark.parametrize("n_mels", [40, 128, 256])
 @pytest.mark.parametrize("f_min", [0, 1, 60])
-def test_no_filter_is_empty_and_a_quarter_of_the_length_would_leave_one(rate, n_mels, f_min) -> None:
+def test_no_filter_is_empty_and_a_quarter_of_the_length_would_leave_one(
+    rate, n_mels, f_min
+) -> None:
     for f_max in {min(15_000, rate / 2), rate / 2}:
         length = fft_length(2048, rate, f_min, f_max, n_mels)
         mel_filterbank(rate, length, n_mels, f_min, f_max)

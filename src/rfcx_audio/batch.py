@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+MIXED_BACKGROUND = -2  # in place of the row of a crop that has none and is part of a mixture
+
 
 class Labels(NamedTuple):
     """Labels of three states: present, absent, unknown.
@@ -91,7 +93,8 @@ class CropLabels(NamedTuple):
             unknown. It is for measurements only; no loss may use it.
         rows: (batch, rows) int64, the rows of the training table that the crops were cut around,
             for losses with a table of them: one row, or more where crops were mixed; -1 for
-            background and where an example has no further row. None where they are not known.
+            background and where an example has no further row, `MIXED_BACKGROUND` for background
+            that is part of a mixture. None where they are not known.
     """
 
     clip: Labels

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from augment.conftest import MakeLabels
 from rfcx_audio.augment import blend, join, union
-from rfcx_audio.batch import Labels
+from rfcx_audio.batch import MIXED_BACKGROUND, Labels
 
 PRESENT, ABSENT, UNKNOWN = (1.0, 1.0), (0.0, 1.0), (0.0, 0.0)
 STATES = (PRESENT, ABSENT, UNKNOWN)
@@ -135,13 +135,18 @@ def test_a_box_rules_out_only_what_the_other_crop_rules_out_too(
 
 def test_a_mixture_belongs_to_the_rows_of_both_crops(one_box: MakeLabels) -> None:
     first, second = (
-        one_box((0.1, 0.2), batch=3)._replace(rows=torch.tensor(rows)[:, None])
-        for rows in ([1, 2, 3], [7, 8, -1])
+        one_box((0.1, 0.2), batch=6)._replace(rows=torch.tensor(rows)[:, None])
+        for rows in ([1, 2, 3, -1, -1, -1], [7, 8, -1, 9, -1, -1])
     )
-    which = torch.tensor([True, False, True])
+    which = torch.tensor([True, False, True, True, True, False])
     mixed = join(first, second, union, which)
     assert mixed.rows is not None
-    assert mixed.rows.tolist() == [[1, 7], [2, -1], [3, -1]]
+    background = MIXED_BACKGROUND
+    expected = [[1, 7], [2, -1], [3, background], [background, 9], [background] * 2, [-1, -1]]
+    assert mixed.rows.tolist() == expected
+    again = join(mixed, second, union, ~which).rows  # a second mixing
+    assert again is not None
+    assert again[:3].tolist() == [[1, 7, -1], [2, -1, 8], [3, background, -1]]
     quiet = join(first, second._replace(rows=None), union, which)
     assert quiet.rows is not None
     assert torch.equal(quiet.rows, first.rows)

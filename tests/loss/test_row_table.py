@@ -103,8 +103,8 @@ def test_a_table_of_other_rows_is_refused():
 
 
 def test_only_crops_of_one_row_belong_to_one():
-    rows = torch.tensor([[3, -1], [-1, 2], [1, 4], [5, 5], [-1, -1]])
-    assert only_row(rows).tolist() == [3, 2, -1, -1, -1]
+    rows = torch.tensor([[3, -1], [-1, 2], [1, 4], [5, 5], [-1, -1], [3, -2], [-2, 3], [-2, -1]])
+    assert only_row(rows).tolist() == [3, 2, -1, -1, -1, -1, -1, -1]
 
 
 def test_a_mixture_has_what_any_of_its_crops_has():

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rfcx_audio.augment.chain import per_example
-from rfcx_audio.batch import Boxes, CropLabels, Labels
+from rfcx_audio.batch import MIXED_BACKGROUND, Boxes, CropLabels, Labels
 
 Rule = Callable[[Labels, Labels], Labels]
 """`union`, or `blend` with its shares."""
@@ -69,7 +69,7 @@ def join(first: CropLabels, second: CropLabels, how: Rule, which: Tensor) -> Cro
 
     Returns:
         The same shapes, but the boxes and rows of both: a crop's own, then those of the other, with
-        species and row -1 where nothing was mixed in.
+        species and row -1 where nothing was mixed in, and `MIXED_BACKGROUND` for background.
     """
 
     def cells(own: Labels, other: Labels, rule: Rule) -> Labels:
@@ -110,7 +110,12 @@ def with_boxes(first: Boxes, second: Boxes) -> Boxes:
 def _rows_of_both(own: Tensor | None, other: Tensor | None, place: Tensor) -> Tensor | None:
     if own is None or other is None:
         return own
-    return torch.cat([own, torch.where(place, other, -1)], dim=1)
+    # The unknown sound of background is in the mixture too.
+    ours, theirs = (
+        torch.where((rows < 0).all(1, keepdim=True), MIXED_BACKGROUND, rows)
+        for rows in (own, other)
+    )
+    return torch.cat([torch.where(place, ours, own), torch.where(place, theirs, -1)], dim=1)
 
 
 def _beside(boxes: Boxes, clip: Labels) -> Boxes:

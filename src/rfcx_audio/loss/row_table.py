@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from rfcx_audio.batch import CropLabels
+from rfcx_audio.batch import MIXED_BACKGROUND, CropLabels
 
 
 def sums_by_row(rows: Tensor, values: Tensor, num_rows: int) -> Tensor:
@@ -153,8 +153,9 @@ def rows_of_crops(labels: CropLabels, table: RowTable) -> Tensor:
 
 
 def only_row(rows: Tensor) -> Tensor:
-    """(batch, rows) -> (batch,), the row of crops that have exactly one, else -1."""
-    return torch.where((rows >= 0).sum(1) == 1, rows.amax(1), -1)
+    """(batch, rows) -> (batch,), the row of crops that are of exactly one, else -1."""
+    is_part = (rows >= 0) | (rows == MIXED_BACKGROUND)
+    return torch.where((is_part.sum(1) == 1) & (rows.amax(1) >= 0), rows.amax(1), -1)
 
 
 def in_any(parts: Tensor, rows: Tensor) -> Tensor:
