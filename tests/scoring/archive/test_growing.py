@@ -37,6 +37,20 @@ def test_what_is_left_is_what_has_neither_a_result_nor_a_reason(tmp_path: Path) 
     assert found.failures() == [("b", "it is torn")]
 
 
+def test_an_unreadable_file_is_done_again_once_it_has_changed(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        (tmp_path / f"{name}.wav").write_text("torn")
+    found = begin(tmp_path, "a", "b", "c")
+    for name in ("a", "b", "c"):
+        found.keep(name, "it is\ntorn")
+    assert begin(tmp_path, "a", "b", "c").left() == []
+    (tmp_path / "a.wav").write_text("mended")
+    (tmp_path / "c.wav").write_text("copied at last")
+    again = begin(tmp_path, "a", "b", "c")
+    assert again.left() == ["a", "c"]
+    assert again.failures() == [("b", "it is\ntorn")]
+
+
 def test_recordings_of_earlier_runs_stay_known_with_what_a_table_has_of_them(
     tmp_path: Path,
 ) -> None:

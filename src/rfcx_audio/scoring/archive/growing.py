@@ -19,6 +19,7 @@ from rfcx_audio.whole_files import write_atomically
 
 RECORDINGS = "recordings.csv"
 _LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
+_FILE = "\nfile: "  # before the fingerprint of a file that could not be read
 _LOOKED_AT = 2**16  # bytes at either end of a file, by which it is known again
 
 
@@ -54,7 +55,7 @@ class GrowingFolder(ABC):
     """A folder that keeps what became of recordings, and what it was begun with.
 
     `unreadable/<id>.txt` holds the reason why a recording has no result (in place of a long id,
-    see `file_name`); who deletes it has the recording done again. `settings.json` and
+    see `file_name`); a file that has changed since is done again. `settings.json` and
     `recordings.csv` keep what the folder was begun with. The recordings may have moved since: they
     are known again by their content.
 
@@ -77,6 +78,7 @@ class GrowingFolder(ABC):
         self.settings = settings
         self._keep_settings()
         self.known = tuple(self._keep_paths())
+        self._forget_changed()
 
     @abstractmethod
     def keep(self, recording_id: str, outcome: Outcome) -> None:
@@ -105,7 +107,7 @@ class GrowingFolder(ABC):
     def failures(self, names: Iterable[str] | None = None) -> list[Failure]:
         """The recordings that could not be read; None: among those of this run."""
         reasons = ((name, self._reason(name)) for name in (self.paths if names is None else names))
-        return [Failure(name, path.read_text()) for name, path in reasons if path.exists()]
+        return [Failure(name, _read_reason(path)[0]) for name, path in reasons if path.exists()]
 
     def check_some_kept(self) -> None:
         """Refuses a run of which no recording could be read.
@@ -123,7 +125,8 @@ class GrowingFolder(ABC):
 
     def keep_reason(self, recording_id: str, reason: str) -> None:
         """Writes why a recording has no result."""
-        write_atomically(self._reason(recording_id), lambda part: part.write_text(reason))
+        text = f"{reason}{_FILE}{fingerprint(self.paths[recording_id])}"
+        write_atomically(self._reason(recording_id), lambda part: part.write_text(text))
 
     def clear_away(self) -> None:
         """Removes the unfinished files of runs that were killed."""
@@ -168,6 +171,13 @@ class GrowingFolder(ABC):
         write_atomically(path, lambda part: table.to_csv(part, index=False))
         return now
 
+    def _forget_changed(self) -> None:
+        """Has files done again that were mended where they lie."""
+        for name, path in self.paths.items():
+            reason = self._reason(name)
+            if reason.exists() and _read_reason(reason)[1] != fingerprint(path):
+                reason.unlink()
+
     def _check_moved(self, name: str, before: str) -> None:
         """Compares a recording that lies elsewhere now with the one that was kept, if it was."""
         self._reason(name).unlink(missing_ok=True)  # what could not be read there is tried again
@@ -179,6 +189,12 @@ class GrowingFolder(ABC):
                 f"{self.folder} was begun with another file of the id {name!r}: it was {before}, "
                 f"and {self.paths[name]} has another content. Choose another folder: out=…"
             )
+
+
+def _read_reason(path: Path) -> tuple[str, str | None]:
+    """A reason, and the fingerprint of the file that it was of; None if it is unknown."""
+    reason, mark, content = path.read_text().rpartition(_FILE)
+    return (reason, content) if mark else (content, None)
 
 
 def _written(path: Path) -> str:
