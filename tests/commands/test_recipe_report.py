@@ -10,7 +10,7 @@ import pytest
 from pond import write_pond
 from rfcx_audio.commands import recipe_report
 from rfcx_audio.commands.recipe_inputs import Material, Unlabelled, source_of
-from rfcx_audio.commands.recipe_report import next_commands
+from rfcx_audio.commands.recipe_report import next_commands, student_command
 from rfcx_audio.config import load_config
 
 
@@ -31,6 +31,14 @@ def test_the_next_commands_are_of_the_same_files_and_survive_a_shell(material: M
     models = ",".join(map(str, material.checkpoints))
     assert load_config("ensemble", joined[2:]).scores == models.split(",")
     assert load_config("detect", detected[2:]).thresholds == str(material.thresholds)
+
+
+def test_the_models_of_a_recipe_teach_a_small_network(material: Material) -> None:
+    words = shlex.split(student_command(material).replace("data=…", "data=table"))[2:]
+    config = load_config("relabel", words)
+    assert list(config.teachers) == list(map(str, material.checkpoints))
+    assert config.data.root == str(material.source.root)
+    assert config.model.encoder.name == "resnet10t"
 
 
 def test_scored_recordings_are_detected_in_first(material: Material) -> None:
