@@ -50,6 +50,8 @@ def test_the_target_of_a_crop_of_frames_is_the_highest_of_a_plain_loop() -> None
         inside = [begin <= middle < begin + duration_s for middle in middles]
         np.testing.assert_allclose(target, values[inside].max(0), atol=1e-6)
     assert found.localise(duration_s)
+    assert found.clip("dusk", starts(50.0), duration_s).tolist() == [[0.0, 0.0]]  # after the last
+    assert found.clip("dusk", starts(), duration_s).shape == (0, 2)
     points = found.frame("dusk", starts(0.1, 0.26, 9.99, 12.0))
     np.testing.assert_allclose(points, values[[0, 1, 39, 39]], atol=1e-6)
 

@@ -19,11 +19,11 @@ async def echo(request: Request) -> Response:
     return JSONResponse({"bytes": len(await request.body())})
 
 
-def client(share: bool = False, cookie: bool = True) -> TestClient:
+def client(share: bool = False, cookie: bool = True, port: int = PORT) -> TestClient:
     app = Starlette(routes=[Route("/", echo, methods=["GET", "POST"])])
-    one = TestClient(Guard(app, TOKEN, PORT, share), base_url=PAGE)
+    one = TestClient(Guard(app, TOKEN, port, share), base_url=f"http://127.0.0.1:{port}")
     if cookie:
-        one.cookies.set(f"rfcx_audio_review_{PORT}", TOKEN)
+        one.cookies.set(f"rfcx_audio_review_{port}", TOKEN)
     return one
 
 
@@ -57,6 +57,16 @@ def test_a_foreign_name_that_points_here_is_refused(host: str) -> None:
 
 def test_localhost_is_this_machine() -> None:
     assert client().get("/", headers={"Host": f"localhost:{PORT}"}).status_code == 200
+
+
+def test_browsers_do_not_name_the_usual_port() -> None:
+    one = client(port=80)
+    assert one.get("/", headers={"Host": "127.0.0.1"}).status_code == 200
+    assert one.get("/", headers={"Host": "127.0.0.1:80"}).status_code == 200
+    origin = {"Host": "localhost", "Origin": "http://localhost"}
+    assert one.post("/", headers=origin).status_code == 200
+    for host in ("evil.example", "", "127.0.0.1:8765"):
+        assert one.get("/", headers={"Host": host}).status_code == 403
 
 
 @pytest.mark.parametrize(

@@ -213,8 +213,11 @@ class SoftLabels:
             share = ((starts_s - begins[before]) / gap_s).clamp(0, 1).float()[:, None]
             return torch.lerp(values[before], values[after], share)
         middle = begins + self.span_s / 2
-        inside = (middle >= starts_s[:, None]) & (middle < starts_s[:, None] + duration_s)
-        return (inside[..., None] * values).amax(1)  # (crops, spans, species) before
+        first, end = (torch.searchsorted(middle, at) for at in (starts_s, starts_s + duration_s))
+        most = max([1, *(end - first).tolist()])  # spans in a crop, not all of the recording
+        place = first[:, None] + torch.arange(most)
+        held = values[place.clamp(max=len(middle) - 1)]  # (crops, most, species)
+        return ((place < end[:, None])[..., None] * held).amax(1)
 
     def frame(self, name: str, starts_s: Tensor) -> Tensor:
         """The targets at the spans that hold some points in time: (points, species).

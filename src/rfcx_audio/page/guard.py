@@ -15,6 +15,7 @@ MOST_BYTES = 64 * 1024
 """Of the body of a request."""
 
 _LOOPBACK = ("127.0.0.1", "localhost")
+_UNNAMED = 80  # the port of http, which browsers leave out of Host
 _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; "
     "img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -93,6 +94,8 @@ class Guard:
         return secrets.compare_digest(given.encode(), self._token.encode())
 
     def _is_host(self, host: str) -> bool:
+        if self._port == _UNNAMED and not host.endswith(f":{_UNNAMED}"):
+            host = f"{host}:{_UNNAMED}"
         name, _, port = host.rpartition(":")
         if port != str(self._port):
             return False
