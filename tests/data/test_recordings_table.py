@@ -54,6 +54,20 @@ def test_columns_are_named_as_in_tables_of_labels(tmp_path: Path) -> None:
     assert read_recordings_table(path, PATHS) == {"pond/dawn": expected}
 
 
+def test_an_original_that_cannot_be_read_gives_way_to_what_was_made_of_it(tmp_path: Path) -> None:
+    lines = ("file,site", "pond/dawn.wac,P1", "pond/dawn.wav,P2")
+    infos = read_recordings_table(table(tmp_path, *lines), PATHS)
+    assert infos == {"pond/dawn": RecordingInfo(site="P2")}
+    both = {**PATHS, "pond/dawn.wac": Path("/audio/pond/dawn.wac")}
+    infos = read_recordings_table(table(tmp_path, *lines), both)
+    assert {name: info.site for name, info in infos.items()} == {
+        "pond/dawn": "P2",
+        "pond/dawn.wac": "P1",
+    }
+    alone = read_recordings_table(table(tmp_path, *lines[:2]), PATHS)
+    assert alone == {"pond/dawn": RecordingInfo(site="P1")}
+
+
 def test_what_cannot_be_used_is_named_by_its_line(tmp_path: Path) -> None:
     path = table(
         tmp_path,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rfcx_audio.data.audio import UNREAD_SUFFIXES
 from rfcx_audio.data.recording_info import RecordingInfo, check_position
 from rfcx_audio.data.recordings import readable_name, without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
@@ -62,16 +63,22 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
     infos: dict[str, RecordingInfo] = {}
     faults: list[str] = []
     others: list[str] = []
-    for row in text.to_dict("records"):
-        cells = {field: row[column] for field, column in columns.items()}
+    rows = [
+        (row["line"], {field: row[column] for field, column in columns.items()})
+        for row in text.to_dict("records")
+    ]
+    # An original in a form that cannot be read, beside what was made of it, comes second.
+    for line, cells in sorted(rows, key=lambda row: _is_unread(row[1]["recording_id"])):
         try:
             name, info = find(cells["recording_id"]), _info(cells, path.name)
             if name is None:
                 others.append(cells["recording_id"])
+            elif _is_unread(cells["recording_id"]) and name in infos:
+                continue
             elif infos.setdefault(name, info) != info:
                 raise ValueError(f"another line differs about the recording {name!r}")
         except ValueError as error:
-            faults.append(f"{path} line {row['line']}: {error}")
+            faults.append(f"{path} line {line}: {error}")
     if faults:
         raise AnnotationError(listing(faults))
     if others and not infos:
@@ -173,13 +180,15 @@ def _number(cells: Mapping[str, str], field: str) -> float | None:
 
 def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
     """Finds the recording that a table names, by its id or the end of its path."""
-    by_id = {_plain(name): name for name in paths}
+    by_id = {_plain(name): name for name in sorted(paths, key=_is_unread, reverse=True)}
     by_last: dict[str, list[tuple[str, str]]] = {}
     for name, path in paths.items():
         whole = _plain(readable_name(str(path.absolute())))
         by_last.setdefault(whole.rpartition("/")[2], []).append((whole, name))
 
     def find(text: str) -> str | None:
+        if text in paths:
+            return text
         wanted = _plain(text)
         if wanted in by_id:
             return by_id[wanted]
@@ -193,6 +202,10 @@ def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
         return fitting[0] if fitting else None
 
     return find
+
+
+def _is_unread(name: str) -> bool:
+    return name.lower().endswith(UNREAD_SUFFIXES)
 
 
 def _plain(name: str) -> str:
