@@ -209,3 +209,14 @@ def test_tables_of_an_earlier_call_do_not_stay_beside_those_of_this_one(
     for place in (f"raven/{gone}.selections.txt", f"audacity/{gone}.txt"):
         assert not (tmp_path / place).exists()
     assert (tmp_path / "raven" / "mine.selections.txt").exists()
+
+
+def test_names_that_are_too_long_for_a_file_system_are_shortened(tmp_path: Path) -> None:
+    name = "a" * 245  # with .flac, 250 bytes of 255
+    infos = {name: RecordingInfo(tmp_path / f"{name}.flac", duration_s=60.0)}
+    events = some_events().assign(recording_id=name)
+    write_events(events, infos, tmp_path)
+    assert set(read_rows(tmp_path / "raven")["recording_id"]) == {name}
+    assert len(list((tmp_path / "audacity").iterdir())) == 1
+    write_events(events.iloc[:0], infos, tmp_path)
+    assert not list((tmp_path / "raven").iterdir())

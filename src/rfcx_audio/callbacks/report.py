@@ -22,7 +22,7 @@ from rfcx_audio.data import FeatureDataModule, RecordingDataModule
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import save_picture, write_atomically
+from rfcx_audio.whole_files import file_name, save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 _PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")
@@ -128,7 +128,7 @@ class Report(Callback):
             scores[["t_min", "t_max"]] += start_s
             title = f"{name} (validation)"
             figure = draw_recording(frontend, waveform, title, own, scores, start_s, data.species)
-            save_picture(figure, self.folder / "pictures" / f"{name}.png")
+            save_picture(figure, self.folder / "pictures" / f"{file_name(name)}.png")
 
 
 def gather_failures(data: RecordingDataModule) -> None:

@@ -23,8 +23,8 @@ from rfcx_audio.scoring import (
     load_recogniser,
     stretch_of,
 )
-from rfcx_audio.scoring.archive import RECORDINGS, Archive, file_name, score_archive
-from rfcx_audio.whole_files import save_picture, write_atomically
+from rfcx_audio.scoring.archive import RECORDINGS, Archive, score_archive
+from rfcx_audio.whole_files import file_name, save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 

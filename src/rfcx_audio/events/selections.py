@@ -12,6 +12,7 @@ import pandas as pd
 from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, readable_name
 from rfcx_audio.events.birdnet import OtherNames, birdnet_selections, birdnet_table
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
+from rfcx_audio.whole_files import file_name
 
 FORMATS = ("raven", "audacity", "birdnet", "kaleidoscope")
 """Of the tables for other programs."""
@@ -70,7 +71,7 @@ def write_raven(
     """
     at_start = dict.fromkeys(paths, 0.0)
     for name, part in events.groupby("recording_id"):
-        file = folder / "raven" / f"{name}.selections.txt"
+        file = folder / "raven" / f"{file_name(str(name))}.selections.txt"
         write_tabs(raven_table(part, paths, at_start), file)
     begins_s = starts_together_s(paths, durations_s)
     write_tabs(raven_table(events, paths, begins_s), folder / "raven.selections.txt")
@@ -89,7 +90,7 @@ def write_audacity(events: pd.DataFrame, folder: Path) -> None:
             f"\\\t{row.f_min:.6f}\t{row.f_max:.6f}\n"
             for row in part.itertuples()
         ]
-        _write(folder / "audacity" / f"{name}.txt", "".join(lines))
+        _write(folder / "audacity" / f"{file_name(str(name))}.txt", "".join(lines))
 
 
 def write_birdnet(
@@ -169,8 +170,8 @@ def _remove_earlier(events: pd.DataFrame, folder: Path) -> None:
         return
     earlier = set(pd.read_parquet(before, columns=["recording_id"])["recording_id"])
     for name in earlier - set(events["recording_id"]):
-        (folder / "raven" / f"{name}.selections.txt").unlink(missing_ok=True)
-        (folder / "audacity" / f"{name}.txt").unlink(missing_ok=True)
+        (folder / "raven" / f"{file_name(str(name))}.selections.txt").unlink(missing_ok=True)
+        (folder / "audacity" / f"{file_name(str(name))}.txt").unlink(missing_ok=True)
 
 
 def check_formats(formats: Collection[str]) -> None:

@@ -1,7 +1,7 @@
 """Many recordings scored as an archive: each kept as it is done, by one machine or a cluster."""
 
 from rfcx_audio.scoring.archive.folder import Archive
-from rfcx_audio.scoring.archive.growing import RECORDINGS, ArchiveError, file_name, fingerprint
+from rfcx_audio.scoring.archive.growing import RECORDINGS, ArchiveError, fingerprint
 from rfcx_audio.scoring.archive.local import LocalEngine
 from rfcx_audio.scoring.archive.ray import RayEngine
 from rfcx_audio.scoring.archive.scorer import FileScorer, FileScores, Outcome
@@ -19,7 +19,6 @@ __all__ = [
     "Outcome",
     "RayEngine",
     "embed_archive",
-    "file_name",
     "fingerprint",
     "score_archive",
     "stored_contents",

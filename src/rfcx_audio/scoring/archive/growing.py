@@ -15,25 +15,15 @@ from rfcx_audio.batch import Failure
 from rfcx_audio.data.feature_store import SETTINGS
 from rfcx_audio.data.recordings import absolute, readable_name
 from rfcx_audio.scoring.archive.scorer import Outcome
-from rfcx_audio.whole_files import write_atomically
+from rfcx_audio.whole_files import file_name, write_atomically
 
 RECORDINGS = "recordings.csv"
-_LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
 _FILE = "\nfile: "  # before the fingerprint of a file that could not be read
 _LOOKED_AT = 2**16  # bytes at either end of a file, by which it is known again
 
 
 class ArchiveError(ValueError):
     """A folder that cannot be gone on with, and why."""
-
-
-def file_name(recording_id: str) -> str:
-    """What the files of a recording are called: its id, or the begin of a long one and a hash."""
-    above, slash, last = recording_id.rpartition("/")
-    if len(last.encode()) <= _LONGEST_NAME:
-        return recording_id
-    begin = last.encode()[: _LONGEST_NAME // 2].decode(errors="ignore")
-    return f"{above}{slash}{begin}~{hashlib.sha256(last.encode()).hexdigest()[:16]}"
 
 
 def fingerprint(path: Path) -> str:

@@ -18,13 +18,12 @@ from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring.archive.growing import (
     ArchiveError,
     GrowingFolder,
-    file_name,
     fingerprint,
 )
 from rfcx_audio.scoring.archive.scorer import FileScores, Outcome
 from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import write_atomically
+from rfcx_audio.whole_files import file_name, write_atomically
 
 _FORMAT = 1  # of these files; another one is not gone on with
 _LIBRARIES = ("rfcx-audio", "torch", "soxr", "onnxruntime", "ai-edge-litert")
