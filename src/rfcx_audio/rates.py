@@ -7,6 +7,7 @@ import math
 _FULL_RATE = 48_000
 _LINEAR_HZ, _LINEAR_MELS = 1000.0, 15.0  # of the slaney scale, and what is above it
 _LOG_STEP = math.log(6.4) / 27
+_DOUBLED = 3  # times at most
 
 
 def at_rate(samples_at_48k: int, sample_rate: int | None) -> int | None:
@@ -33,8 +34,9 @@ def fft_length(
 ) -> int | None:
     """As `at_rate`, the next power of two, and long enough that each mel filter holds a bin.
 
-    So it is longer than at 48 kHz where a wide range begins low, as at 192 kHz for insects and bats
-    together, or where little is left of the range, as at 2 kHz.
+    So it is longer where a wide range begins low, as at 192 kHz for insects and bats together, or
+    where little is left of the range, as at 2 kHz: by a factor of 8 at most. A front end whose
+    filters would still be empty refuses them.
 
     Args:
         samples_at_48k: at 48 kHz.
@@ -46,11 +48,22 @@ def fft_length(
     samples = at_rate(samples_at_48k, sample_rate)
     if samples is None or sample_rate is None or f_min is None or f_max is None:
         return None
+    usual = 1 << (samples - 1).bit_length()
+    if not 0 <= f_min < f_max <= sample_rate / 2 or n_mels < 1:  # refused by the front end
+        return usual
     low, high = _mel(f_min), _mel(f_max)
-    narrowest = _hz(low + 2 * (high - low) / (n_mels + 1)) - f_min  # the lowest
-    if narrowest > 0:  # otherwise the front end refuses the range
-        samples = max(samples, math.floor(sample_rate / narrowest) + 1)
-    return 1 << (samples - 1).bit_length()
+    edges = [_hz(low + (high - low) * n / (n_mels + 1)) for n in range(n_mels + 2)]
+    filters = list(zip(edges, edges[2:], strict=False))
+    lengths = [usual << doubled for doubled in range(_DOUBLED + 1)]
+    bins = ((length, sample_rate / length) for length in lengths)
+    return next(
+        (
+            length
+            for length, apart in bins
+            if all((begin // apart + 1) * apart < end for begin, end in filters)
+        ),
+        usual,
+    )
 
 
 def _mel(hz: float) -> float:

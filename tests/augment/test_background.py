@@ -10,6 +10,7 @@ import torch
 from augment.conftest import MakeLabels
 from rfcx_audio.augment import BackgroundMix
 from rfcx_audio.augment.background import read_sounds
+from rfcx_audio.batch import MIXED_BACKGROUND
 
 RATE = 8000
 
@@ -49,6 +50,7 @@ def test_what_was_absent_becomes_unknown_unless_the_background_is_free_of_calls(
     folder: Path, make_labels: MakeLabels
 ) -> None:
     labels, signal = make_labels(40), torch.randn(40, 100)
+    labels = labels._replace(rows=torch.arange(40)[:, None])
     step = BackgroundMix(str(folder), RATE, probability=0.5)
     mixed, relabelled = step(signal, labels, seed())
     changed = (mixed != signal).any(1)
@@ -64,6 +66,9 @@ def test_what_was_absent_becomes_unknown_unless_the_background_is_free_of_calls(
     assert (relabelled.boxes.species[changed][~labels.boxes.present[changed]] == -1).all()
     confirmed = labels.boxes.present | ~changed[:, None]
     assert torch.equal(relabelled.boxes.species[confirmed], labels.boxes.species[confirmed])
+    assert relabelled.rows is not None
+    assert torch.equal(relabelled.rows[:, 0], torch.arange(40))
+    assert torch.equal(relabelled.rows[:, 1] == MIXED_BACKGROUND, changed)
     free = BackgroundMix(str(folder), RATE, probability=0.5, call_free=True)
     assert free(signal, labels, seed())[1] is labels
 

@@ -39,6 +39,11 @@ def test_the_models_of_a_recipe_teach_a_small_network(material: Material) -> Non
     assert list(config.teachers) == list(map(str, material.checkpoints))
     assert config.data.root == str(material.source.root)
     assert config.model.encoder.name == "resnet10t"
+    assert config.data.crops.crops_per_epoch == 4 * material.config.data.crops.crops_per_epoch
+    page = "".join(recipe_report._next(material).parts)
+    assert "rfcx-audio relabel" in page
+    heads = load_config("recipe", ["data=table", "data.root=x", "model=birdnet"])
+    assert "relabel" not in "".join(recipe_report._next(replace(material, config=heads)).parts)
 
 
 def test_scored_recordings_are_detected_in_first(material: Material) -> None:

@@ -55,17 +55,21 @@ def test_columns_are_named_as_in_tables_of_labels(tmp_path: Path) -> None:
 
 
 def test_an_original_that_cannot_be_read_gives_way_to_what_was_made_of_it(tmp_path: Path) -> None:
-    lines = ("file,site", "pond/dawn.wac,P1", "pond/dawn.wav,P2")
-    infos = read_recordings_table(table(tmp_path, *lines), PATHS)
-    assert infos == {"pond/dawn": RecordingInfo(site="P2")}
-    both = {**PATHS, "pond/dawn.wac": Path("/audio/pond/dawn.wac")}
-    infos = read_recordings_table(table(tmp_path, *lines), both)
-    assert {name: info.site for name, info in infos.items()} == {
-        "pond/dawn": "P2",
-        "pond/dawn.wac": "P1",
-    }
-    alone = read_recordings_table(table(tmp_path, *lines[:2]), PATHS)
-    assert alone == {"pond/dawn": RecordingInfo(site="P1")}
+    def sites(*lines: str, paths: dict[str, Path] = PATHS) -> dict[str, str]:
+        found = read_recordings_table(table(tmp_path, "file,site", *lines), paths)
+        return {name: info.site for name, info in found.items()}
+
+    lines = ("pond/dawn.wac,P1", "pond/dawn.wav,P2")
+    assert sites(*lines) == sites(*lines[::-1]) == {"pond/dawn": "P2"}
+    assert sites(lines[0]) == {"pond/dawn": "P1"}
+    with pytest.raises(AnnotationError, match=r"line 3: another line differs about .*pond/dawn"):
+        sites("pond/dawn.wac,P1", "pond/dawn.m4a,P2")
+    ids = {"pond/noon": "noon.wav", "pond/noon.wac": "noon.wac"}
+    both = {name: Path("/audio/pond") / file for name, file in ids.items()}
+    for folder in ("pond/", "./pond/", "pond\\", "/audio/pond/", ""):
+        for original in ("noon.wac", "noon.WAC"):
+            found = sites(f"{folder}{original},P1", f"{folder}noon.wav,P2", paths=both)
+            assert found == {"pond/noon": "P2", "pond/noon.wac": "P1"}
 
 
 def test_what_cannot_be_used_is_named_by_its_line(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loss.plain import bce, cells, given, looped, same, sigmoid
+from rfcx_audio.batch import MIXED_BACKGROUND
 from rfcx_audio.loss import EM, Ramp, em, masked_bce
 from rfcx_audio.loss.em import least_likely
 
@@ -119,11 +120,12 @@ def test_a_mixture_has_a_label_where_all_its_crops_have_one_and_writes_none():
     pseudo.values[0] = torch.tensor([0.1, 0.1, NAN, NAN, 0.3, NAN])
     pseudo.values[1] = torch.tensor([0.2, NAN, 0.2, NAN, 0.1, NAN])
     before = pseudo.values.clone()
-    logits = torch.full((2, 6), -1.0)
-    rows = torch.tensor([[0, 1], [-1, -1]])
+    logits = torch.full((3, 6), -1.0)
+    rows = torch.tensor([[0, 1], [-1, -1], [0, MIXED_BACKGROUND]])
     value, weight = step(loss, logits, 0 * logits, 0 * logits, rows)
     assert weight.tolist()[0] == pytest.approx([0.5, 0.1, 0.1, 0.1, 0.5, 0.1])
     assert weight.tolist()[1] == pytest.approx([0.1] * 6)
+    assert weight.tolist()[2] == pytest.approx([0.1] * 6)
     assert value[0, 0].item() == pytest.approx(bce(-1.0, 0.2))
     assert value[0, 4].item() == pytest.approx(bce(-1.0, 0.3))
     torch.testing.assert_close(pseudo.values, before, equal_nan=True)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from loss.plain import bce, cells, given, looped, sigmoid
+from rfcx_audio.batch import MIXED_BACKGROUND
 from rfcx_audio.loss import ROLE, epr
 from rfcx_audio.loss.role import estimate_step
 
@@ -112,6 +113,17 @@ def test_before_any_step_the_labels_sum_to_the_expected_count():
     loss(*given(leaf, nothing, nothing, rows)).value.sum().backward()
     assert leaf.grad is not None
     assert leaf.grad.abs().max() < 1e-6  # equal scores: nothing to learn
+
+
+def test_a_mixture_with_background_moves_no_row():
+    logits, target, known = cells(hard=True)
+    loss = sized()
+    loss(*given(logits, target, known, torch.tensor([[n, MIXED_BACKGROUND] for n in range(5)])))
+    loss.estimates.commit()
+    assert (loss.estimates.values == 0).all()
+    loss(*given(logits, target, known, torch.tensor([[n, -1] for n in range(5)])))
+    loss.estimates.commit()
+    assert (loss.estimates.values != 0).any(1).all()
 
 
 def test_crops_without_a_row_have_the_count_only_and_write_nothing():

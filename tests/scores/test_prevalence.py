@@ -15,6 +15,7 @@ from rfcx_audio.scores.prevalence import (
     mean_prevalence,
     uncertain_species,
 )
+from rfcx_audio.scores.reviewed_windows import ReviewedWindows
 
 SHARES = torch.tensor([0.7, 0.3, 0.08], dtype=torch.float64)
 
@@ -159,7 +160,11 @@ def test_scores_of_other_species_are_refused() -> None:
 
 
 def test_species_are_uncertain_by_the_odds_at_the_ends_of_their_intervals() -> None:
-    low = torch.tensor([0.05, 0.05, 0.001, 0.0], dtype=torch.float64)
-    high = torch.tensor([0.5, 0.52, 0.019, 1.0], dtype=torch.float64)  # 19, 20.6, 19.3 times
-    found = Prevalence((low + high) / 2, low, high)
-    assert uncertain_species(found, ["a", "b", "c", "d"]) == ["b", "d"]
+    low = torch.tensor([0.05, 0.05, 0.001, 0.0, 0.1], dtype=torch.float64)
+    high = torch.tensor([0.5, 0.52, 0.019, 1.0, 0.9], dtype=torch.float64)  # 19, 20.6, 19.3 times
+    estimate = torch.tensor([0.1, 0.2, 0.01, torch.nan, 0.5], dtype=torch.float64)
+    found, names = Prevalence(estimate, low, high), list("abcde")
+    assert uncertain_species(found, names) == ["b", "e"]
+    judged = torch.tensor([0.0, 0, 0, 0, 10])
+    reviewed = ReviewedWindows(torch.zeros(5), judged, 10.0)
+    assert uncertain_species(found, names, reviewed) == ["b"]

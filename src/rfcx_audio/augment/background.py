@@ -112,7 +112,9 @@ def _unlabelled(like: CropLabels) -> CropLabels:
         return Labels(*(torch.zeros_like(part) for part in labels))
 
     no_boxes = Boxes(*(field[:, :0] for field in like.boxes))
-    return CropLabels(unknown(like.clip), unknown(like.frame), no_boxes, unknown(like.truth))
+    no_rows = None if like.rows is None else torch.full_like(like.rows[:, :1], -1)
+    parts = (unknown(like.clip), unknown(like.frame), no_boxes, unknown(like.truth))
+    return CropLabels(*parts, no_rows)
 
 
 def _read(path: Path, sample_rate: int, max_samples: int) -> np.ndarray:

@@ -16,7 +16,6 @@ from torch import Tensor
 
 from rfcx_audio.commands.labels import labels_of, read_complete
 from rfcx_audio.config import DictConfig
-from rfcx_audio.data import few
 from rfcx_audio.queues import (
     ALL,
     Sample,
@@ -82,6 +81,9 @@ def estimated(config: DictConfig, scores: Scores) -> tuple[Prevalence, Scores]:
     known = known_beside(scores, oof, annotations, config.min_overlap)
     reviewed = None if config.verdicts is None else reviewed_windows(config.verdicts, scores)
     found = estimate_prevalence(scores.pool().tensor, known, reviewed=reviewed)
+    uncertain = uncertain_species(found, scores.species, reviewed)
+    if uncertain:
+        _log.warning("%s", UNCERTAIN.format(", ".join(uncertain)))
     return found, scores.with_values(balanced_scores(scores.tensor, known))
 
 
@@ -193,6 +195,4 @@ def run(config: DictConfig) -> None:
     corrected = scores.with_values(values, prior_correction=correction)
     corrected.write(folder / "scores.parquet")
     print_table(lines, f"prevalence in {len(pooled)} unlabelled recordings")
-    if uncertain := uncertain_species(found, scores.species):
-        _log.warning("%s", UNCERTAIN.format(few(uncertain)))
     _log.warning("TRANSDUCTIVE: the scores in %s use all of these recordings", folder)

@@ -91,7 +91,8 @@ def student_command(material: Material) -> str:
     return (
         f"rfcx-audio relabel data=… data.root={shlex.quote(str(material.source.root))} "
         f"labelling=soft {shlex.quote(f'teachers=[{models}]')} model=tiny loss=weak_negatives "
-        "data.crops.pseudo_share=0.8 data.crops.soft.power=1 out=small"
+        "data.crops.pseudo_share=0.8 data.crops.soft.power=1 "
+        f"data.crops.crops_per_epoch={4 * material.config.data.crops.crops_per_epoch} out=small"
     )
 
 
@@ -125,9 +126,9 @@ def _next(material: Material) -> Section:
     if not has_encoder(material.config):
         parts += [
             paragraph(
-                "A small network that learns from these models costs a fraction of them; on real "
-                "calls it was better than they are, with four times their crops. With the data=… "
-                "and scale=… of this recipe:"
+                "A small network that learns from these models costs a fraction of them to score "
+                "with. On real calls, with scale=laptop, one that drew four times the crops of "
+                "each was better than they are. With the data=… and scale=… of this recipe:"
             ),
             commands(student_command(material)),
         ]

@@ -47,7 +47,8 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
         path: a text table with commas, semicolons or tabs. `recording_id` (or `path`, `file`) names
             the recording by its id, or by its file with as many folders as tell it from others;
             `site`, `start` (ISO 8601), `latitude`, `longitude` (degrees), `recorder` are each
-            optional. An empty cell is unknown.
+            optional. An empty cell is unknown. A line of an original, such as `dawn.wac`, counts
+            for the `dawn.wav` that was made of it, unless that has a line of its own.
         paths: audio files by recording.
 
     Returns:
@@ -61,26 +62,24 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
     columns = _columns(path, text)
     find = _finder(paths)
     infos: dict[str, RecordingInfo] = {}
+    originals: dict[str, RecordingInfo] = {}  # in a form that cannot be read
     faults: list[str] = []
     others: list[str] = []
-    rows = [
-        (row["line"], {field: row[column] for field, column in columns.items()})
-        for row in text.to_dict("records")
-    ]
-    # An original in a form that cannot be read, beside what was made of it, comes second.
-    for line, cells in sorted(rows, key=lambda row: _is_unread(row[1]["recording_id"])):
+    for row in text.to_dict("records"):
+        cells = {field: row[column] for field, column in columns.items()}
         try:
             name, info = find(cells["recording_id"]), _info(cells, path.name)
             if name is None:
                 others.append(cells["recording_id"])
-            elif _is_unread(cells["recording_id"]) and name in infos:
                 continue
-            elif infos.setdefault(name, info) != info:
+            is_original = _is_unread(cells["recording_id"]) and not _is_unread(name)
+            if (originals if is_original else infos).setdefault(name, info) != info:
                 raise ValueError(f"another line differs about the recording {name!r}")
         except ValueError as error:
-            faults.append(f"{path} line {line}: {error}")
+            faults.append(f"{path} line {row['line']}: {error}")
     if faults:
         raise AnnotationError(listing(faults))
+    infos = {**originals, **infos}
     if others and not infos:
         raise AnnotationError(
             f"{path} names none of the {len(paths)} recordings ({few(list(paths))}); it names "
@@ -180,6 +179,7 @@ def _number(cells: Mapping[str, str], field: str) -> float | None:
 
 def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
     """Finds the recording that a table names, by its id or the end of its path."""
+    unread = {_posix(name): name for name in paths if _is_unread(name)}
     by_id = {_plain(name): name for name in sorted(paths, key=_is_unread, reverse=True)}
     by_last: dict[str, list[tuple[str, str]]] = {}
     for name, path in paths.items():
@@ -187,16 +187,15 @@ def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
         by_last.setdefault(whole.rpartition("/")[2], []).append((whole, name))
 
     def find(text: str) -> str | None:
-        if text in paths:
-            return text
         wanted = _plain(text)
         if wanted in by_id:
-            return by_id[wanted]
+            return unread.get(_posix(text), by_id[wanted])
         fitting = [
             name
             for whole, name in by_last.get(wanted.rpartition("/")[2], [])
             if f"/{whole}".endswith(f"/{wanted}")
         ]
+        fitting = [name for name in fitting if _is_unread(name) == _is_unread(text)] or fitting
         if len(fitting) > 1:
             raise ValueError(f"{text!r} may be {few(fitting)}; write the folder before the name")
         return fitting[0] if fitting else None
@@ -210,5 +209,12 @@ def _is_unread(name: str) -> bool:
 
 def _plain(name: str) -> str:
     """A name or path in one form: composed accents, slashes, no ending of audio."""
+    return without_ending(_posix(name))
+
+
+def _posix(name: str) -> str:
+    """As `_plain`, with the ending of audio, in small letters."""
     text = posixpath.normpath(unicodedata.normalize("NFC", name.strip()).replace("\\", "/"))
-    return _ABOVE.sub("", without_ending(text))
+    text = _ABOVE.sub("", text)
+    stem = without_ending(text)
+    return stem + text[len(stem) :].lower()

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
-from rfcx_audio.batch import CellLoss, CropLabels, Logits
+from rfcx_audio.batch import MIXED_BACKGROUND, CellLoss, CropLabels, Logits
 from rfcx_audio.loss.ramp import Ramp, value_now
 from rfcx_audio.loss.row_table import RowTable, only_row, rows_of_crops
 from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
@@ -83,7 +83,8 @@ class EM(nn.Module):
 
     Pseudo-labels are soft absences: for each species, they go to the training rows with the lowest
     scores, and their value is the score at that time, which then stays. There are none for
-    presences. A mixture has a pseudo-label where all its crops have one: the highest of theirs.
+    presences. A mixture has a pseudo-label where all its crops have one, the highest of theirs;
+    background has none.
 
     Args:
         alpha: at least 0, weight of the entropy.
@@ -124,6 +125,7 @@ class EM(nn.Module):
             rows = rows_of_crops(labels, self.pseudo)
             known = labels.clip.known
             each = torch.where((rows >= 0)[..., None], self.pseudo.read(rows), -torch.inf)
+            each = each.masked_fill((rows == MIXED_BACKGROUND)[..., None], torch.nan)
             pseudo = each.amax(1)  # NaN where a crop has none
             pseudo = torch.where(pseudo.isfinite(), pseudo, torch.nan)
             scores = exact(logits.clip.detach()).sigmoid()

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (torch's own abbreviation)
 
-from rfcx_audio.batch import CellLoss, CropLabels, Logits
+from rfcx_audio.batch import MIXED_BACKGROUND, CellLoss, CropLabels, Logits
 from rfcx_audio.loss.epr import count_penalty
 from rfcx_audio.loss.row_table import RowTable, in_any, rows_of_crops
 from rfcx_audio.loss.unknown_cells import exact, known_and_unknown
@@ -140,7 +140,11 @@ class ROLE(nn.Module):
         estimates = first + self.estimates.read(rows)  # (batch, rows, species)
         scores = exact(logits.clip.detach()).sigmoid()
         new = estimate_step(estimates, rows, scores, *labels.clip, self.expected, self.rate)
-        self.estimates.write(rows.flatten(), (new - first).flatten(0, 1))
+        # A species of a mixture with background may be of neither row.
+        in_mixture = (rows == MIXED_BACKGROUND).any(1, keepdim=True)
+        self.estimates.write(
+            torch.where(in_mixture, -1, rows).flatten(), (new - first).flatten(0, 1)
+        )
         label = in_any(estimates.sigmoid(), rows)
         rowless = (rows < 0).all(1)
         return role(logits.clip, *labels.clip, label, rowless, self.expected)

@@ -138,7 +138,7 @@ def rows_of_crops(labels: CropLabels, table: RowTable) -> Tensor:
         table: which is to be read.
 
     Returns:
-        (batch, rows) int64, -1 where there is none.
+        (batch, rows) int64, see `CropLabels`.
 
     Raises:
         ValueError: the labels have no rows, or the table has no size.
@@ -163,7 +163,7 @@ def in_any(parts: Tensor, rows: Tensor) -> Tensor:
 
     Args:
         parts: (batch, rows, species) in [0, 1].
-        rows: (batch, rows); parts whose row is -1 do not count.
+        rows: (batch, rows); parts whose row is below 0 do not count.
 
     Returns:
         (batch, species); 0 for a crop without any row.

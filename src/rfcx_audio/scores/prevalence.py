@@ -170,17 +170,24 @@ def balanced_scores(scores: Tensor, known: KnownScores, beliefs: Beliefs | None 
     return torch.where(is_usable, bounded, logits).sigmoid()
 
 
-def uncertain_species(found: Prevalence, species: Sequence[str]) -> list[str]:
+def uncertain_species(
+    found: Prevalence, species: Sequence[str], reviewed: ReviewedWindows | None = None
+) -> list[str]:
     """The species of which the scores tell little, by the odds at the ends of their intervals.
 
     A correction to such estimates can cost more than it brings, see docs/findings.md.
 
     Args:
-        found: of all species.
+        found: of all species; those without an estimate are left out.
         species: their names.
+        reviewed: of the same; species with reviewed windows are left out, as these tell enough for
+            a correction. None: none.
     """
-    width = found.high.logit() - found.low.logit()
-    return [name for name, wide in zip(species, width > math.log(_WIDEST), strict=True) if wide]
+    wide = found.high.logit() - found.low.logit() > math.log(_WIDEST)
+    wide &= ~found.estimate.isnan()
+    if reviewed is not None:
+        wide &= reviewed.judged == 0
+    return [name for name, is_wide in zip(species, wide, strict=True) if is_wide]
 
 
 def mean_prevalence(several: Sequence[Prevalence]) -> Prevalence:

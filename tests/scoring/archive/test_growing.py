@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import os
+import time
 from pathlib import Path
 
 import pandas as pd
@@ -38,17 +40,25 @@ def test_what_is_left_is_what_has_neither_a_result_nor_a_reason(tmp_path: Path) 
 
 
 def test_an_unreadable_file_is_done_again_once_it_has_changed(tmp_path: Path) -> None:
-    for name in ("a", "b"):
-        (tmp_path / f"{name}.wav").write_text("torn")
-    found = begin(tmp_path, "a", "b", "c")
+    hour_ago = time.time() - 3600
     for name in ("a", "b", "c"):
+        (tmp_path / f"{name}.wav").write_text("torn")
+        os.utime(tmp_path / f"{name}.wav", (hour_ago, hour_ago))
+    names = ["a", "b", "c", "d", "e"]
+    found = begin(tmp_path, *names)
+    (tmp_path / "c.wav").write_text("copied just now")
+    for name in names:
         found.keep(name, "it is\ntorn")
-    assert begin(tmp_path, "a", "b", "c").left() == []
-    (tmp_path / "a.wav").write_text("mended")
-    (tmp_path / "c.wav").write_text("copied at last")
-    again = begin(tmp_path, "a", "b", "c")
-    assert again.left() == ["a", "c"]
-    assert again.failures() == [("b", "it is\ntorn")]
+    assert begin(tmp_path, *names).left() == ["c"]  # which may have been read half
+    (tmp_path / "a.wav").write_text("good")  # of the same size
+    (tmp_path / "d.wav").write_text("here at last")
+    again = begin(tmp_path, *names)
+    assert again.left() == ["a", "c", "d"]
+    assert again.failures() == [("b", "it is\ntorn"), ("e", "it is\ntorn")]
+    (tmp_path / "unreadable" / "b.txt").unlink()
+    assert again.left() == ["a", "b", "c", "d"]
+    (tmp_path / "unreadable" / "e.txt").write_text("of an earlier version")
+    assert begin(tmp_path, *names).left() == names
 
 
 def test_recordings_of_earlier_runs_stay_known_with_what_a_table_has_of_them(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ from rfcx_audio.scoring.archive.scorer import Outcome
 from rfcx_audio.whole_files import file_name, write_atomically
 
 RECORDINGS = "recordings.csv"
-_FILE = "\nfile: "  # before the fingerprint of a file that could not be read
+_FILE = "\nfile: "  # before the state of a file that could not be read
 _LOOKED_AT = 2**16  # bytes at either end of a file, by which it is known again
 
 
@@ -45,7 +46,8 @@ class GrowingFolder(ABC):
     """A folder that keeps what became of recordings, and what it was begun with.
 
     `unreadable/<id>.txt` holds the reason why a recording has no result (in place of a long id,
-    see `file_name`); a file that has changed since is done again. `settings.json` and
+    see `file_name`), and the size and time of its file; once these have changed, or who deletes the
+    text, the recording is done again. `settings.json` and
     `recordings.csv` keep what the folder was begun with. The recordings may have moved since: they
     are known again by their content.
 
@@ -66,6 +68,7 @@ class GrowingFolder(ABC):
         self.folder = folder
         self.paths = paths
         self.settings = settings
+        self._begun_ns = time.time_ns()
         self._keep_settings()
         self.known = tuple(self._keep_paths())
         self._forget_changed()
@@ -115,7 +118,7 @@ class GrowingFolder(ABC):
 
     def keep_reason(self, recording_id: str, reason: str) -> None:
         """Writes why a recording has no result."""
-        text = f"{reason}{_FILE}{fingerprint(self.paths[recording_id])}"
+        text = f"{reason}{_FILE}{_state(self.paths[recording_id], self._begun_ns)}"
         write_atomically(self._reason(recording_id), lambda part: part.write_text(text))
 
     def clear_away(self) -> None:
@@ -165,8 +168,8 @@ class GrowingFolder(ABC):
         """Has files done again that were mended where they lie."""
         for name, path in self.paths.items():
             reason = self._reason(name)
-            if reason.exists() and _read_reason(reason)[1] != fingerprint(path):
-                reason.unlink()
+            if reason.exists() and _read_reason(reason)[1] != _state(path):
+                reason.unlink(missing_ok=True)
 
     def _check_moved(self, name: str, before: str) -> None:
         """Compares a recording that lies elsewhere now with the one that was kept, if it was."""
@@ -182,9 +185,20 @@ class GrowingFolder(ABC):
 
 
 def _read_reason(path: Path) -> tuple[str, str | None]:
-    """A reason, and the fingerprint of the file that it was of; None if it is unknown."""
-    reason, mark, content = path.read_text().rpartition(_FILE)
-    return (reason, content) if mark else (content, None)
+    """A reason, and the `_state` of the file that it was of; None if it is unknown."""
+    reason, mark, state = path.read_text().rpartition(_FILE)
+    return (reason, state) if mark else (state, None)
+
+
+def _state(path: Path, before_ns: int | None = None) -> str:
+    """Size and time of a file; empty if there is none, `changing` if it changed since a time."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ""
+    if before_ns is not None and found.st_mtime_ns >= before_ns:  # maybe while it was read
+        return "changing"
+    return f"{found.st_size} {found.st_mtime_ns}"
 
 
 def _written(path: Path) -> str:
