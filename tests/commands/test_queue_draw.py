@@ -10,6 +10,7 @@ from queued import new_store, scores_of
 from rfcx_audio.commands.queue_draw import draw_queue
 from rfcx_audio.config import CONF_DIR, DictConfig, parse_config
 from rfcx_audio.queues import QueueError
+from rfcx_audio.scores import Scores
 
 
 def config(design: str, **changes: Any) -> DictConfig:
@@ -96,3 +97,10 @@ def test_recordings_must_be_those_that_were_scored(place: Path) -> None:
     with pytest.raises(QueueError, match=r"1 recording\(s\) of the queue .*'night_0003'"):
         draw_queue(config("random", **words), store)
     assert store.queues().empty
+
+
+def test_corrected_scores_are_refused_as_no_threshold_holds_for_them(place: Path) -> None:
+    scores = Scores.read(place / "scores.parquet")
+    scores.with_values(scores.values, prior_correction={}).write(place / "corrected.parquet")
+    with pytest.raises(QueueError, match="corrected to a prevalence"):
+        draw_queue(config("random", scores=str(place / "corrected.parquet")), new_store(place))

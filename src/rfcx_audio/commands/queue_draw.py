@@ -21,7 +21,7 @@ from rfcx_audio.queues import (
     frame_of_scores,
     read_detections,
 )
-from rfcx_audio.scores import CALIBRATED, WINDOW, Scores, scale_of
+from rfcx_audio.scores import CALIBRATED, CORRECTED, WINDOW, Scores, scale_of
 from rfcx_audio.scoring import list_recordings
 from rfcx_audio.scoring.archive import fingerprint
 from rfcx_audio.verdicts import VerdictStore
@@ -51,6 +51,12 @@ def draw_queue(config: DictConfig, store: VerdictStore) -> int:
     spacing_s = design.min_spacing_s if design.by_chance else 0.0
     if config.scores is not None:
         scores = Scores.read(config.scores)
+        if scale_of(scores.metadata) == CORRECTED:
+            raise QueueError(
+                f"scores={config.scores} are corrected to a prevalence, and no threshold that is "
+                "found with them holds elsewhere; give those that they were made from, in which "
+                "each species has the same order"
+            )
         infos = _infos(config, scores)
         frame = frame_of_scores(scores, infos, spacing_s)
     else:
