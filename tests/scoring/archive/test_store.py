@@ -32,7 +32,8 @@ def begin(folder: Path, names: list[str] = NAMES, **changes: object) -> GrowingS
     paths = {name: sounds / f"{len(name)}{name[-1]}.wav" for name in names}
     sounds.mkdir(exist_ok=True)
     for name, path in paths.items():
-        path.write_bytes(name.encode())
+        if not path.exists():  # what could not be read is tried again once its file has changed
+            path.write_bytes(name.encode())
     return GrowingStore(folder, paths, SETTINGS | changes)
 
 
