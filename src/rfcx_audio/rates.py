@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 
 _FULL_RATE = 48_000
-_LINEAR_HZ, _LINEAR_MELS = 1000.0, 15.0  # of the slaney scale, and what is above it
+# The slaney scale as in `frontend.mel`, but without torch: commands that only compose a
+# configuration start without it.
+_LINEAR_HZ, _LINEAR_MELS = 1000.0, 15.0
 _LOG_STEP = math.log(6.4) / 27
 _DOUBLED = 3  # times at most
 
@@ -54,16 +56,11 @@ def fft_length(
     low, high = _mel(f_min), _mel(f_max)
     edges = [_hz(low + (high - low) * n / (n_mels + 1)) for n in range(n_mels + 2)]
     filters = list(zip(edges, edges[2:], strict=False))
-    lengths = [usual << doubled for doubled in range(_DOUBLED + 1)]
-    bins = ((length, sample_rate / length) for length in lengths)
-    return next(
-        (
-            length
-            for length, apart in bins
-            if all((begin // apart + 1) * apart < end for begin, end in filters)
-        ),
-        usual,
-    )
+    for doubled in range(_DOUBLED + 1):
+        apart = sample_rate / (usual << doubled)  # Hz between two bins
+        if all((begin // apart + 1) * apart < end for begin, end in filters):
+            return usual << doubled
+    return usual
 
 
 def _mel(hz: float) -> float:

@@ -1,8 +1,7 @@
-"""Files that are written completely or not at all, and what they are called."""
+"""Writing files atomically."""
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -11,17 +10,6 @@ from uuid import uuid4
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-_LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
-
-
-def file_name(recording_id: str) -> str:
-    """What the files of a recording are called: its id, or the begin of a long one and a hash."""
-    above, slash, last = recording_id.rpartition("/")
-    if len(last.encode()) <= _LONGEST_NAME:
-        return recording_id
-    begin = last.encode()[: _LONGEST_NAME // 2].decode(errors="ignore")
-    return f"{above}{slash}{begin}~{hashlib.sha256(last.encode()).hexdigest()[:16]}"
 
 
 def write_atomically(path: Path, write: Callable[[Path], object]) -> None:

@@ -18,11 +18,11 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities import rank_zero_only
 
 from rfcx_audio.colours import COLOURS
-from rfcx_audio.data import FeatureDataModule, RecordingDataModule
+from rfcx_audio.data import FeatureDataModule, RecordingDataModule, file_name
 from rfcx_audio.frontend import LogMel
 from rfcx_audio.scoring import Recogniser, SlidingWindows, draw_recording, stretch_of
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import file_name, save_picture, write_atomically
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 _PACKAGES = ("rfcx-audio", "torch", "torchaudio", "pytorch-lightning", "timm", "numpy", "soundfile")

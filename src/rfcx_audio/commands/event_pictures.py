@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data import Recordings
+from rfcx_audio.data import Recordings, file_name
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import Recogniser, draw_recording, drawn_by
-from rfcx_audio.whole_files import file_name, save_picture, write_atomically
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _SHOWN_S = 60.0
 _BEFORE_S = 2.0  # of the first event

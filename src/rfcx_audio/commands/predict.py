@@ -12,7 +12,7 @@ from rfcx_audio.commands.place_and_time import infos_of_audio
 from rfcx_audio.commands.resumable import resumable
 from rfcx_audio.commands.stored_scores import score_stored
 from rfcx_audio.config import DictConfig, build
-from rfcx_audio.data import add_to_table, probe
+from rfcx_audio.data import add_to_table, file_name, probe
 from rfcx_audio.hardware import best_device
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring import (
@@ -24,7 +24,7 @@ from rfcx_audio.scoring import (
     stretch_of,
 )
 from rfcx_audio.scoring.archive import RECORDINGS, Archive, score_archive
-from rfcx_audio.whole_files import file_name, save_picture, write_atomically
+from rfcx_audio.whole_files import save_picture, write_atomically
 
 _log = logging.getLogger(__name__)
 

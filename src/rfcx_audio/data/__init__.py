@@ -32,7 +32,7 @@ from rfcx_audio.data.pasting import Pasting
 from rfcx_audio.data.pseudo import PSEUDO_COLUMNS, add_pseudo_rows, read_pseudo
 from rfcx_audio.data.recording_dataset import LONG_S, RecordingDataset
 from rfcx_audio.data.recording_info import RecordingInfo, describe_recordings
-from rfcx_audio.data.recordings import Recordings, find_recordings, readable_name
+from rfcx_audio.data.recordings import Recordings, file_name, find_recordings, readable_name
 from rfcx_audio.data.recordings_table import (
     INFO_COLUMNS,
     add_to_table,
@@ -127,6 +127,7 @@ __all__ = [
     "describe_recordings",
     "embed_pasted",
     "few",
+    "file_name",
     "find_recordings",
     "fold_table_id",
     "frequency_range",

@@ -42,6 +42,11 @@ _UNKNOWN_BYTES = 0x7FFFF000  # sizes from here on mean unknown: the program wrot
 _RESAMPLING_MARGIN = 512  # output samples read beyond either end, longer than soxr's filter
 
 
+def is_unread(name: str) -> bool:
+    """Whether a file's name has one of `UNREAD_SUFFIXES`."""
+    return name.lower().endswith(UNREAD_SUFFIXES)
+
+
 class AudioError(Exception):
     """An audio file that cannot be used, and why."""
 
@@ -246,7 +251,7 @@ def _refuse_too_many(samples: int) -> None:
 
 
 def _reason(error: soundfile.LibsndfileError, path: Path) -> str:
-    if path.suffix.lower() in UNREAD_SUFFIXES:
+    if is_unread(path.name):
         return f"{path.suffix} files cannot be read; convert this one to FLAC or WAV"
     reason = error.error_string.strip().rstrip(".")
     # libsndfile's message for a file that exists, and looks like MP3.

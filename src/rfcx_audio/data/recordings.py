@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import unicodedata
 from collections.abc import Iterable
@@ -9,7 +10,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path, PurePosixPath
 
-from rfcx_audio.data.audio import AUDIO_SUFFIXES, UNREAD_SUFFIXES, AudioError, AudioInfo, probe
+from rfcx_audio.data.audio import AUDIO_SUFFIXES, AudioError, AudioInfo, is_unread, probe
+
+_LONGEST_NAME = 200  # bytes; file systems take 255, with the ending
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,15 @@ def is_audio(path: Path) -> bool:
     return path.suffix.lower() in AUDIO_SUFFIXES
 
 
+def file_name(recording_id: str) -> str:
+    """What the files of a recording are called: its id, or the begin of a long one and a hash."""
+    above, slash, last = recording_id.rpartition("/")
+    if len(last.encode()) <= _LONGEST_NAME:
+        return recording_id
+    begin = last.encode()[: _LONGEST_NAME // 2].decode(errors="ignore")
+    return f"{above}{slash}{begin}~{hashlib.sha256(last.encode()).hexdigest()[:16]}"
+
+
 def without_ending(name: str) -> str:
     """A file's name without the ending of audio; what follows another dot belongs to the name."""
     stem, dot, ending = name.rpartition(".")
@@ -142,7 +154,7 @@ def name_files(files: Iterable[Path], root: Path) -> dict[str, Path]:
     """
     above = absolute(root)
     inside = [(absolute(file).relative_to(above), file) for file in files]
-    unread = [path.suffix.lower() in UNREAD_SUFFIXES for path, _ in inside]
+    unread = [is_unread(path.name) for path, _ in inside]
     read = {path.with_suffix("") for (path, _), no in zip(inside, unread, strict=True) if not no}
     return unique_ids(
         (

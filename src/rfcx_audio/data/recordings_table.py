@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rfcx_audio.data.audio import UNREAD_SUFFIXES
+from rfcx_audio.data.audio import is_unread
 from rfcx_audio.data.recording_info import RecordingInfo, check_position
 from rfcx_audio.data.recordings import readable_name, without_ending
 from rfcx_audio.data.rows import AnnotationError, few, listing
@@ -72,7 +72,7 @@ def read_recordings_table(path: Path, paths: Mapping[str, Path]) -> dict[str, Re
             if name is None:
                 others.append(cells["recording_id"])
                 continue
-            is_original = _is_unread(cells["recording_id"]) and not _is_unread(name)
+            is_original = is_unread(cells["recording_id"]) and not is_unread(name)
             if (originals if is_original else infos).setdefault(name, info) != info:
                 raise ValueError(f"another line differs about the recording {name!r}")
         except ValueError as error:
@@ -179,8 +179,8 @@ def _number(cells: Mapping[str, str], field: str) -> float | None:
 
 def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
     """Finds the recording that a table names, by its id or the end of its path."""
-    unread = {_posix(name): name for name in paths if _is_unread(name)}
-    by_id = {_plain(name): name for name in sorted(paths, key=_is_unread, reverse=True)}
+    unread = {_posix(name): name for name in paths if is_unread(name)}
+    by_id = {_plain(name): name for name in sorted(paths, key=is_unread, reverse=True)}
     by_last: dict[str, list[tuple[str, str]]] = {}
     for name, path in paths.items():
         whole = _plain(readable_name(str(path.absolute())))
@@ -195,16 +195,12 @@ def _finder(paths: Mapping[str, Path]) -> Callable[[str], str | None]:
             for whole, name in by_last.get(wanted.rpartition("/")[2], [])
             if f"/{whole}".endswith(f"/{wanted}")
         ]
-        fitting = [name for name in fitting if _is_unread(name) == _is_unread(text)] or fitting
+        fitting = [name for name in fitting if is_unread(name) == is_unread(text)] or fitting
         if len(fitting) > 1:
             raise ValueError(f"{text!r} may be {few(fitting)}; write the folder before the name")
         return fitting[0] if fitting else None
 
     return find
-
-
-def _is_unread(name: str) -> bool:
-    return name.lower().endswith(UNREAD_SUFFIXES)
 
 
 def _plain(name: str) -> str:

@@ -9,10 +9,9 @@ from types import MappingProxyType
 import numpy as np
 import pandas as pd
 
-from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, readable_name
+from rfcx_audio.data import RAVEN_COLUMNS, RecordingInfo, file_name, readable_name
 from rfcx_audio.events.birdnet import OtherNames, birdnet_selections, birdnet_table
 from rfcx_audio.events.kaleidoscope import kaleidoscope_table
-from rfcx_audio.whole_files import file_name
 
 FORMATS = ("raven", "audacity", "birdnet", "kaleidoscope")
 """Of the tables for other programs."""

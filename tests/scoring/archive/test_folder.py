@@ -11,10 +11,10 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
+from rfcx_audio.data import file_name
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive import Archive, ArchiveError, FileScores
 from rfcx_audio.scoring.archive.growing import fingerprint
-from rfcx_audio.whole_files import file_name
 
 SETTINGS = {"duration_s": 6.0, "pool": "top3", "views": [{"shift": 0.0}]}
 SPECIES = ("Owl", "Fen rail: song", "s2")

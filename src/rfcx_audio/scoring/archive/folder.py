@@ -12,12 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from rfcx_audio.batch import Failure
+from rfcx_audio.data.recordings import file_name
 from rfcx_audio.scores import Scores
 from rfcx_audio.scoring.archive.growing import GrowingFolder, fingerprint
 from rfcx_audio.scoring.archive.scorer import Outcome
 from rfcx_audio.scoring.recogniser import Recogniser
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import file_name, write_atomically
+from rfcx_audio.whole_files import write_atomically
 
 _LIBRARIES = ("rfcx-audio", "torch", "soxr")
 _CELLS_AT_ONCE = 2**20  # in memory while the tables are joined: 80 MB as many small tables

@@ -14,9 +14,9 @@ import pandas as pd
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.data.feature_store import SETTINGS
-from rfcx_audio.data.recordings import absolute, readable_name
+from rfcx_audio.data.recordings import absolute, file_name, readable_name
 from rfcx_audio.scoring.archive.scorer import Outcome
-from rfcx_audio.whole_files import file_name, write_atomically
+from rfcx_audio.whole_files import write_atomically
 
 RECORDINGS = "recordings.csv"
 _FILE = "\nfile: "  # before the state of a file that could not be read
@@ -46,10 +46,9 @@ class GrowingFolder(ABC):
     """A folder that keeps what became of recordings, and what it was begun with.
 
     `unreadable/<id>.txt` holds the reason why a recording has no result (in place of a long id,
-    see `file_name`), and the size and time of its file; once these have changed, or who deletes the
-    text, the recording is done again. `settings.json` and
-    `recordings.csv` keep what the folder was begun with. The recordings may have moved since: they
-    are known again by their content.
+    see `file_name`), and the size and time of its file; once these have changed, or the text is
+    deleted, the recording is done again. `settings.json` and `recordings.csv` keep what the folder
+    was begun with. The recordings may have moved since: they are known again by their content.
 
     Args:
         folder: made if it is not there.

@@ -13,6 +13,7 @@ import pandas as pd
 
 from rfcx_audio.batch import Failure
 from rfcx_audio.data.feature_store import FEATURES, WINDOWS, FeatureStore
+from rfcx_audio.data.recordings import file_name
 from rfcx_audio.encoders.loaded import PLACES
 from rfcx_audio.scores import WINDOW
 from rfcx_audio.scoring.archive.growing import (
@@ -23,7 +24,7 @@ from rfcx_audio.scoring.archive.growing import (
 from rfcx_audio.scoring.archive.scorer import FileScores, Outcome
 from rfcx_audio.scoring.embedder import Embedder
 from rfcx_audio.versions import versions
-from rfcx_audio.whole_files import file_name, write_atomically
+from rfcx_audio.whole_files import write_atomically
 
 _FORMAT = 1  # of these files; another one is not gone on with
 _LIBRARIES = ("rfcx-audio", "torch", "soxr", "onnxruntime", "ai-edge-litert")
