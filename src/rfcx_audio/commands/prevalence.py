@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 UNCERTAIN = (
     "The scores tell little about how frequent these species are: {}. For them the correction may "
     "cost more than it brings: use scores that are calibrated only, or judge about ten windows of "
-    "each that review draws by chance (queue=random), and give prevalence the verdicts"
+    "each that review draws by chance (queue=random), and name its store to prevalence (verdicts=)"
 )
 
 
